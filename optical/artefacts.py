@@ -1,0 +1,165 @@
+"""Artefacts: directories that appear whole or not at all.
+
+An artefact is a directory with a ``manifest.json`` naming its kind, the fingerprint of what made it,
+and the sha256 of every file inside. It is written beside its final place, synced, and renamed: a reader
+never sees half of one. Shards, checkpoints, indexes and runs all use this one protocol.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from optical.errors import DataError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A verified directory: where it is, what it holds, and what made it."""
+
+    path: Path
+    kind: str
+    fingerprint: str
+    info: dict = field(default_factory=dict)
+
+    def file(self, name: str) -> Path:
+        """Path of the file ``name`` inside the artefact."""
+        return self.path / name
+
+
+def fingerprint(content: object) -> str:
+    """Identity of any JSON-serialisable content: sha256 of its canonical JSON, as 64 hex digits.
+
+    >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    True
+    """
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Sha256 of a file's bytes, read in blocks of one MiB."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def writing(path: Path, kind: str, made_from: str, info: Mapping | None = None) -> Iterator[Path]:
+    """Write an artefact atomically: yield a scratch directory, then commit it to ``path``.
+
+    Nothing appears at ``path`` when the body raises. An existing artefact there is replaced after
+    the new one is complete.
+
+    Args:
+        path: final place of the artefact.
+        kind: what the directory is, e.g. ``"tokens"`` or ``"checkpoint"``.
+        made_from: fingerprint of the configuration and inputs that made it.
+        info: small JSON facts to keep in the manifest; the body may still fill a dict given here.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.parent / f".tmp-{path.name}-{uuid.uuid4().hex[:8]}"
+    scratch.mkdir()
+    try:
+        yield scratch
+        _commit(scratch, path, kind, made_from, dict(info) if info else {})
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def read(path: Path, kind: str, made_from: str | None = None, verify: bool = True) -> Artefact:
+    """Open an artefact, checking kind, origin and (unless told otherwise) every hash.
+
+    Raises:
+        DataError: missing, uncommitted, damaged, of another kind, or made from something else.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise DataError(path, f"no {kind} here", "run the verb that makes it")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+    except FileNotFoundError:
+        raise DataError(
+            path, "directory without manifest.json, so it was never committed", "delete it and rerun"
+        ) from None
+    except ValueError:
+        raise DataError(path / MANIFEST, "not valid JSON", "delete the directory and rerun") from None
+    _check(manifest, path, kind, made_from)
+    if verify:
+        _verify(manifest, path)
+    return Artefact(path, kind, manifest["fingerprint"], manifest["info"])
+
+
+def exists(path: Path, kind: str, made_from: str) -> bool:
+    """Whether a complete artefact of this kind and origin is at ``path`` (hashes included)."""
+    try:
+        read(path, kind, made_from)
+    except DataError:
+        return False
+    return True
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never a torn one."""
+    path = Path(path)
+    scratch = path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex[:8]}")
+    scratch.write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+    _sync(scratch)
+    os.replace(scratch, path)
+    _sync(path.parent)
+
+
+def _commit(scratch: Path, path: Path, kind: str, made_from: str, info: dict) -> None:
+    files = sorted(file for file in scratch.rglob("*") if file.is_file())
+    hashes = {}
+    for file in files:
+        _sync(file)
+        hashes[file.relative_to(scratch).as_posix()] = {"sha256": sha256_file(file), "bytes": file.stat().st_size}
+    manifest = {"format": FORMAT_VERSION, "kind": kind, "fingerprint": made_from, "info": info, "files": hashes}
+    write_json(scratch / MANIFEST, manifest)
+    if path.exists():
+        old = path.parent / f".old-{path.name}-{uuid.uuid4().hex[:8]}"
+        os.rename(path, old)
+        os.rename(scratch, path)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.rename(scratch, path)
+    _sync(path.parent)
+
+
+def _check(manifest: dict, path: Path, kind: str, made_from: str | None) -> None:
+    if manifest.get("format") != FORMAT_VERSION:
+        raise DataError(path, f"format {manifest.get('format')}, this version reads {FORMAT_VERSION}", "rebuild it")
+    if manifest["kind"] != kind:
+        raise DataError(path, f"holds a {manifest['kind']}, not a {kind}", "give the right directory")
+    if made_from is not None and manifest["fingerprint"] != made_from:
+        raise DataError(path, f"made from {manifest['fingerprint'][:12]}, not from {made_from[:12]}", "rebuild it")
+
+
+def _verify(manifest: dict, path: Path) -> None:
+    for name, promise in manifest["files"].items():
+        file = path / name
+        if not file.is_file():
+            raise DataError(file, "named in the manifest but missing", "delete the directory and rerun")
+        if file.stat().st_size != promise["bytes"] or sha256_file(file) != promise["sha256"]:
+            raise DataError(file, "its bytes differ from the manifest's sha256", "delete the directory and rerun")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,66 @@
+"""The one way this project connects to Ray, and the one way its failures come back as ours."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from optical.config import Resources
+from optical.errors import OpticalError, UserError
+
+_DRIVER_AND_DATA_CPUS = 2
+_OBJECT_STORE_BYTES = 512 << 20
+
+
+def connect(resources: Resources) -> None:
+    """Join the cluster in ``RAY_ADDRESS`` (set by ``ray job submit``), or start a private local one.
+
+    The local one listens on loopback, has no dashboard, and counts enough logical CPUs for the workers and the
+    data tasks that feed them, so that a laptop with two cores can run two workers.
+
+    Raises:
+        UserError: GPUs are asked for and this machine has too few (a remote cluster may still scale up).
+    """
+    if not ray.is_initialized():
+        remote = "RAY_ADDRESS" in os.environ
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        # Ray draws its own progress bars and prints its own tracebacks; ours replace both.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
+        local = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if remote else local))
+    if resources.use_gpu and "RAY_ADDRESS" not in os.environ:
+        have = int(ray.cluster_resources().get("GPU", 0))
+        if have < resources.num_workers:
+            raise UserError(
+                "--use-gpu",
+                f"{resources.num_workers} workers ask for a GPU each, and this machine has {have}",
+                "leave --use-gpu out to train on CPUs, or submit to a GPU cluster",
+            )
+
+
+@contextmanager
+def surfacing() -> Iterator[None]:
+    """Raise the ``OpticalError`` that caused a Ray failure instead of Ray's wrapping of it."""
+    try:
+        yield
+    except OpticalError:
+        raise
+    except Exception as error:
+        cause = _find(error)
+        if cause is None:
+            raise
+        raise cause from None
+
+
+def _find(error: BaseException | None) -> OpticalError | None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OpticalError):
+            return type(error)(*error.args[:3]) if len(error.args) >= 3 else error
+        seen.add(id(error))
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,52 @@
+"""Typed errors: every failure a user can meet says where, what, and what to do next.
+
+The class decides the exit code of the command line; nothing else does.
+"""
+
+
+class OpticalError(Exception):
+    """A failure with a place, a reason and a next step.
+
+    Args:
+        where: the path, field or object the failure is about.
+        what: the rule that was broken and the value that broke it.
+        advice: what the user can do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, where: object, what: str, advice: str) -> None:
+        super().__init__(str(where), what, advice)
+
+    @property
+    def where(self) -> str:
+        """The path, field or object the failure is about."""
+        return self.args[0]
+
+    def __str__(self) -> str:
+        where, what, advice = self.args
+        return f"{where}: {what}; {advice}"
+
+
+class UserError(OpticalError):
+    """The command line, the recipe or the environment asks for something impossible."""
+
+    exit_code = 2
+
+
+class DataError(OpticalError):
+    """An input or artefact is missing, damaged, or not what its manifest promises."""
+
+    exit_code = 3
+
+
+class NumericalError(OpticalError):
+    """A loss, gradient or transport plan is not finite or did not converge."""
+
+    exit_code = 4
+
+
+class InfrastructureError(OpticalError):
+    """A machine, worker, disk or service failed more often than the retry budget allows."""
+
+    exit_code = 5
