@@ -1,0 +1,93 @@
+"""Tokenizers: loading, saving, learning a WordPiece vocabulary, and extending one to another language."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from optical.errors import DataError
+
+PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+SPECIAL_TOKENS = (PAD, UNK, CLS, SEP, MASK)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The folder's ``tokenizer.json``, with any truncation or padding it carries switched off.
+
+    Raises:
+        DataError: the file is missing or not a tokenizer.
+    """
+    path = Path(folder) / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            path, "a tokenizer is needed, and the file is missing", "give a complete model folder"
+        ) from None
+    except Exception as error:
+        raise DataError(path, f"is not a tokenizer ({error})", "replace the file") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
+    """Write the tokenizer so that ``AutoTokenizer`` loads it."""
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=max_length,
+        pad_token=PAD,
+        unk_token=UNK,
+        cls_token=CLS,
+        sep_token=SEP,
+        mask_token=MASK,
+    ).save_pretrained(folder)
+
+
+def learn_wordpiece(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer with BERT's special tokens, learned from ``texts``."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    _learn(tokenizer, texts, vocabulary, SPECIAL_TOKENS)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{CLS} $A {SEP}",
+        special_tokens=[(CLS, tokenizer.token_to_id(CLS)), (SEP, tokenizer.token_to_id(SEP))],
+    )
+    return tokenizer
+
+
+def extend_wordpiece(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """The tokenizer with the word pieces of another language appended; every old id keeps its meaning.
+
+    A WordPiece vocabulary of size ``vocabulary`` is learned from ``texts`` with the tokenizer's own normaliser and
+    word boundaries; pieces the tokenizer lacks are added after its last id.
+
+    Raises:
+        DataError: the tokenizer is not a WordPiece tokenizer.
+    """
+    content = json.loads(tokenizer.to_str())
+    if content["model"]["type"] != "WordPiece":
+        raise DataError(
+            "student.vocabulary",
+            f"only a WordPiece vocabulary can be extended, and the teacher's is {content['model']['type']}",
+            "set student.vocabulary to 0",
+        )
+    learner = Tokenizer(models.WordPiece(unk_token=UNK))
+    learner.normalizer, learner.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    _learn(learner, texts, vocabulary, (UNK,))
+    pieces = content["model"]["vocab"]
+    for piece in sorted(learner.get_vocab(), key=learner.token_to_id):
+        pieces.setdefault(piece, len(pieces))
+    extended = Tokenizer.from_str(json.dumps(content))
+    extended.no_truncation()
+    extended.no_padding()
+    return extended
+
+
+def _learn(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int, special: tuple[str, ...]) -> None:
+    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=list(special), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
