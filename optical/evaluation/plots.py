@@ -1,0 +1,297 @@
+"""Plots: training curves, transport plans and measures as PNG files.
+
+Figures are built with matplotlib's objects and the Agg canvas: no window, no global state, and nothing
+shown is interpreted as mathematics or markup, because tokens may be any text.
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from optical.errors import DataError
+from optical.evaluation.files import write_whole
+from optical.evaluation.measures import MEASURES
+
+LOGGER = logging.getLogger(__name__)
+
+SYSTEMS = ("zero_shot", "student", "english_ceiling")
+"""The systems every comparison shows, in the order it shows them."""
+
+# Okabe and Ito's palette, distinguishable with every common colour blindness.
+_GREY, _BLUE, _ORANGE, _GREEN, _PURPLE = "#9aa3ad", "#0072b2", "#d98200", "#009e73", "#b5588f"
+_SYSTEM_COLOURS = {"zero_shot": _GREY, "student": _BLUE, "english_ceiling": _ORANGE}
+_INK, _FAINT = "#24292f", "#d8dee4"
+_MAX_PLANS = 3
+_MAX_TOKENS = 40
+_MIN_COLUMNS = 4
+_BAR = 2.4  # inches
+# Families tried in turn for letters the first one lacks; those not installed are skipped.
+_FAMILIES = (
+    "DejaVu Sans",
+    *(f"Noto Sans{script}" for script in ("", " Devanagari", " Ethiopic", " Arabic", " CJK JP")),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PlanPicture:
+    """One sentence pair's transport plan, ready to be drawn.
+
+    Args:
+        source_tokens: tokens of the source sentence.
+        target_tokens: tokens of the target sentence.
+        plan: transported mass, shape (source, target).
+        title: what stands above the picture.
+
+    Raises:
+        DataError: the plan's shape is not (source, target), or it holds a negative or non-finite mass.
+    """
+
+    source_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    plan: np.ndarray
+    title: str
+
+    def __post_init__(self) -> None:
+        shape = (len(self.source_tokens), len(self.target_tokens))
+        if np.shape(self.plan) != shape or 0 in shape:
+            what = f"plan of shape {np.shape(self.plan)} for {shape[0]} source and {shape[1]} target tokens"
+            raise DataError(f"plan {self.title!r}", what, "cut padding from the plan and the tokens alike")
+        if not np.isfinite(self.plan).all() or np.min(self.plan) < 0:
+            raise DataError(f"plan {self.title!r}", "holds mass that is negative or not finite", "check the solver")
+
+
+def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str) -> Path:
+    """Draw loss, marginal error and dev MRR over the training steps.
+
+    Args:
+        path: PNG file to write.
+        metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``.
+        title: what stands above the panels.
+    """
+    figure = _figure(12.0, 3.7)
+    loss, error, dev = figure.subplots(1, 3)
+    steps, losses = _series(metrics, "loss")
+    _draw_smoothed(loss, steps, losses, _BLUE)
+    _style(loss, "Loss")
+    steps, errors = _series(metrics, "marginal_error")
+    positive = errors > 0  # a logarithmic axis has no place for an exact zero
+    if positive.any():
+        _log_scale(error, errors[positive])
+    _draw_smoothed(error, steps[positive], errors[positive], _PURPLE)
+    _style(error, "Marginal error (L1)")
+    steps, scores = _series(metrics, "dev_mrr")
+    dev.plot(steps, scores, color=_GREEN, linewidth=2, marker="o", markersize=4.5, markeredgecolor="white")
+    _style(dev, f"Dev MRR, last {scores[-1]:.3f}" if len(scores) else "Dev MRR")
+    for axes, values in ((loss, losses), (error, errors[positive]), (dev, scores)):
+        axes.set_xlabel("step", color=_INK)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if not len(values):
+            _say_empty(axes)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK, parse_math=False)
+    return _save(figure, path)
+
+
+def plot_plans(path: Path, plans: Sequence[PlanPicture]) -> Path:
+    """Draw the transport plans of up to three sentence pairs side by side, each row scaled to its share.
+
+    Args:
+        path: PNG file to write.
+        plans: sentence pairs; those after the third, and tokens after the fortieth, are left out.
+
+    Raises:
+        DataError: no plan at all.
+    """
+    if not plans:
+        raise DataError(path, "no plan to draw", "give at least one sentence pair")
+    shown = [_cut(picture) for picture in plans[:_MAX_PLANS]]
+    longest = max(max(picture.plan.shape) for picture in shown)
+    cell, size = (0.36, 10.0) if longest <= 20 else (0.27, 8.5)  # inches, points
+    labels = [size / 72 * 0.62 * max(map(len, picture.source_tokens)) for picture in shown]
+    widths = [cell * max(len(picture.target_tokens), _MIN_COLUMNS) for picture in shown]
+    width = sum(labels) + sum(widths) + 0.4 * len(shown) + 1.0
+    height = max(cell * max(len(picture.source_tokens) for picture in shown), _BAR)
+    figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
+    colours = PowerNorm(0.6, vmin=0, vmax=max(_shares(picture).max() for picture in shown) or 1.0)
+    left = 0.0
+    for picture, label, room in zip(shown, labels, widths, strict=True):
+        rows, columns = (cell * count for count in picture.plan.shape)
+        axes = figure.add_axes(((left + label) / width, 1 - rows / height, columns / width, rows / height))
+        image = _draw_plan(axes, picture, colours, size)
+        left += label + room + 0.4
+    bar = figure.colorbar(image, cax=figure.add_axes((left / width, 1 - _BAR / height, 0.14 / width, _BAR / height)))
+    bar.outline.set_visible(False)
+    bar.set_label("share of the source token's mass", color=_INK)
+    bar.ax.tick_params(which="both", length=0, labelcolor=_INK)
+    return _save(figure, path, crop="tight")
+
+
+def plot_measures(path: Path, systems: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Path:
+    """Draw the measures of the systems as grouped bars with interval whiskers.
+
+    Args:
+        path: PNG file to write.
+        systems: for each system and measure its mean and the interval's low and high end.
+
+    Raises:
+        DataError: no system, or one without any measure.
+    """
+    names = system_order(systems)
+    if not names or not all(systems.values()):
+        raise DataError(path, "no measures to draw", "measure at least one system")
+    measures = list(dict.fromkeys(measure for name in names for measure in systems[name]))
+    measures.sort(key=lambda measure: list(MEASURES).index(measure) if measure in MEASURES else len(MEASURES))
+    figure = _figure(max(6.5, 2.4 * len(measures)), 4.1)
+    axes = figure.subplots()
+    width = 0.82 / len(names)
+    extra = iter(3 * (_GREEN, _PURPLE, "#56b4e9", "#f0c419"))
+    for place, name in enumerate(names):
+        colour = _SYSTEM_COLOURS.get(name) or next(extra, _INK)
+        offset = (place - (len(names) - 1) / 2) * width
+        _draw_bars(axes, offset, width, [systems[name].get(measure) for measure in measures], colour, name)
+    axes.set_xticks(range(len(measures)), [MEASURES.get(measure, measure) for measure in measures], fontsize=11.5)
+    highest = max(high for bars in systems.values() for _, _, high in bars.values())
+    axes.set_ylim(0, 1.08 * max(highest, 0.01))
+    _style(axes, "")
+    axes.tick_params(axis="x", length=0)
+    figure.legend(loc="outside upper center", ncols=len(names), frameon=False, fontsize=11, labelcolor=_INK)
+    return _save(figure, path)
+
+
+def system_order(systems: Mapping[str, object]) -> list[str]:
+    """The systems' names: zero-shot, student, ceiling, then any other in the order given."""
+    return [name for name in SYSTEMS if name in systems] + [name for name in systems if name not in SYSTEMS]
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
+    return figure
+
+
+def _style(axes: Axes, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_FAINT)
+    axes.grid(axis="y", color=_FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", length=0, labelcolor=_INK)
+
+
+def _label(axes: Axes, x: float, y: float, text: str, above: float) -> None:
+    """Text ``above`` points over a place in the data."""
+    axes.annotate(text, (x, y), (0, above), textcoords="offset points", ha="center", fontsize=9.5, color=_INK)
+
+
+def _log_scale(axes: Axes, values: np.ndarray) -> None:
+    decades = np.log10(values.max() / values.min())
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 3 else (1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _say_empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=_GREY, fontsize=11)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _series(metrics: Sequence[Mapping[str, float]], name: str) -> tuple[np.ndarray, np.ndarray]:
+    points = [(row["step"], row[name]) for row in metrics if row.get(name) is not None]
+    table = np.array(points, dtype=np.float64).reshape(-1, 2)
+    table = table[np.isfinite(table).all(axis=1)]
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    return table[:, 0], table[:, 1]
+
+
+def _draw_smoothed(axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str) -> None:
+    axes.plot(steps, values, color=colour, linewidth=0.9, alpha=0.3)
+    # A line through one point would be invisible.
+    axes.plot(steps, _smooth(values), color=colour, linewidth=2.2, marker="o" if len(steps) == 1 else None)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Mean over a window that grows with the step, so that the steep start is not blurred away."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(len(values))
+    half = np.minimum(places // 8, len(values) - 1 - places)
+    half = np.maximum(half, np.minimum(places, len(values) // 50))
+    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
+    return (sums[high] - sums[low]) / (high - low)
+
+
+def _cut(picture: PlanPicture) -> PlanPicture:
+    plan = np.asarray(picture.plan, dtype=np.float64)[:_MAX_TOKENS, :_MAX_TOKENS]
+    return PlanPicture(picture.source_tokens[:_MAX_TOKENS], picture.target_tokens[:_MAX_TOKENS], plan, picture.title)
+
+
+def _shares(picture: PlanPicture) -> np.ndarray:
+    """Each row of the plan divided by its sum; a row without mass stays zero."""
+    rows = picture.plan.sum(axis=1, keepdims=True)
+    return np.divide(picture.plan, rows, out=np.zeros_like(picture.plan), where=rows > 0)
+
+
+def _draw_plan(axes: Axes, picture: PlanPicture, colours: PowerNorm, size: float) -> AxesImage:
+    source, target = picture.source_tokens, picture.target_tokens
+    image = axes.imshow(_shares(picture), cmap="Blues", norm=colours, aspect="auto", interpolation="nearest")
+    letters = {"fontsize": size, "parse_math": False}
+    axes.set_xticks(range(len(target)), target, rotation=60, ha="right", rotation_mode="anchor", **letters)
+    axes.set_yticks(range(len(source)), source, **letters)
+    axes.set_xticks(np.arange(0.5, len(target) - 1), minor=True)
+    axes.set_yticks(np.arange(0.5, len(source) - 1), minor=True)
+    axes.grid(which="minor", color=_FAINT, linewidth=0.5)
+    axes.tick_params(which="both", length=0, labelcolor=_INK)
+    axes.spines[:].set_color(_FAINT)
+    axes.set_title(picture.title, fontsize=11, loc="left", color=_INK, parse_math=False)
+    return image
+
+
+def _draw_bars(
+    axes: Axes, offset: float, width: float, bars: Sequence[tuple[float, float, float] | None], colour: str, label: str
+) -> None:
+    drawn = [(place + offset, *bar) for place, bar in enumerate(bars) if bar is not None]
+    axes.bar([bar[0] for bar in drawn], [bar[1] for bar in drawn], 0.92 * width, color=colour, label=label)
+    for centre, mean, low, high in drawn:
+        axes.vlines(centre, low, high, color=_INK, linewidth=1.3)
+        axes.hlines([low, high], centre - 0.1 * width, centre + 0.1 * width, color=_INK, linewidth=1.3)
+        _label(axes, centre, max(mean, high), f"{mean:.3f}", 3)
+
+
+def _save(figure: Figure, path: Path, crop: str | None = None) -> Path:
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    families = [family for family in _FAMILIES if family in installed]
+    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
+        text.set_fontfamily(families)
+    picture = io.BytesIO()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        # Drawn on Agg's canvas whatever backend the caller's process has chosen.
+        FigureCanvasAgg(figure).print_figure(
+            picture, format="png", bbox_inches=crop, pad_inches=0.12, metadata={"Software": None}
+        )
+    _report_glyphs(path, caught)
+    return write_whole(path, picture.getvalue())
+
+
+def _report_glyphs(path: Path, caught: Sequence[warnings.WarningMessage]) -> None:
+    """One line for all letters drawn as boxes instead of a warning each; other warnings pass through."""
+    glyphs = {str(warning.message) for warning in caught if str(warning.message).startswith("Glyph ")}
+    if glyphs:
+        LOGGER.warning(
+            "letters drawn as boxes path=%s count=%d advice=install the script's Noto font", path, len(glyphs)
+        )
+    for warning in caught:
+        if str(warning.message) not in glyphs:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

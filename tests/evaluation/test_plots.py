@@ -1,0 +1,118 @@
+"""Plots: pictures show the numbers, odd input is drawn or refused, nothing global changes."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from optical.errors import DataError
+from optical.evaluation.plots import PlanPicture, plot_measures, plot_plans, plot_training, system_order
+
+BLUE, GREY, GREEN = (0x00, 0x72, 0xB2), (0x9A, 0xA3, 0xAD), (0x00, 0x9E, 0x73)
+
+
+def _pixels(path: Path, colour: tuple[int, int, int]) -> np.ndarray:
+    """Where a picture has exactly this colour."""
+    picture = np.round(imread(path)[..., :3] * 255).astype(int)
+    return (picture == colour).all(axis=2)
+
+
+def _plan(source: str, target: str, plan: np.ndarray | None = None, title: str = "pair") -> PlanPicture:
+    tokens, other = tuple(source.split()), tuple(target.split())
+    return PlanPicture(tokens, other, np.ones((len(tokens), len(other))) if plan is None else plan, title)
+
+
+def test_bars_are_as_high_as_their_means_and_zero_shot_stands_left(tmp_path: Path) -> None:
+    systems = {"student": {"AP": (0.8, 0.8, 0.8)}, "zero_shot": {"AP": (0.4, 0.4, 0.4)}}
+    path = plot_measures(tmp_path / "measures.png", systems)
+    blue, grey = _pixels(path, BLUE), _pixels(path, GREY)
+    below = slice(blue.shape[0] // 8, None)  # leaves the legend out
+    heights = [int(mask[below].sum(axis=0).max()) for mask in (blue, grey)]
+    assert heights[0] == pytest.approx(2 * heights[1], abs=6)
+    assert np.argwhere(grey[below])[:, 1].max() < np.argwhere(blue[below])[:, 1].min()
+
+
+def test_other_systems_come_last_and_lack_measures(tmp_path: Path) -> None:
+    systems = {"mt_then_teacher": {"AP": (0.3, 0.2, 0.4)}, "english_ceiling": {}, "student": {}, "zero_shot": {}}
+    assert system_order(systems) == ["zero_shot", "student", "english_ceiling", "mt_then_teacher"]
+    systems = {"student": {"R@100": (0.5, 0.4, 0.6)}, "bm25": {"AP": (0.3, 0.2, 0.4)}}
+    assert _pixels(plot_measures(tmp_path / "measures.png", systems), GREEN).sum() > 1000
+
+
+def test_nothing_to_measure_is_refused(tmp_path: Path) -> None:
+    for systems in ({}, {"student": {}}):
+        with pytest.raises(DataError, match="no measures to draw"):
+            plot_measures(tmp_path / "measures.png", systems)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [{"step": 1, "loss": 0.5}],
+        [{"step": 1, "loss": float("nan"), "marginal_error": 0.0, "dev_mrr": None}],
+        [{"step": step, "loss": 1 / step, "marginal_error": 10.0**-step, "dev_mrr": 0.1} for step in range(1, 9)],
+    ],
+)
+def test_training_is_drawn_with_whatever_was_measured(tmp_path: Path, rows: list[dict]) -> None:
+    path = plot_training(tmp_path / "training.png", rows, "cost $5_")
+    drawn = {"loss": _pixels(path, BLUE).any(), "dev": _pixels(path, GREEN).any()}
+    assert drawn == {"loss": bool(rows and rows[0]["loss"] == rows[0]["loss"]), "dev": len(rows) == 8}
+
+
+def test_training_rows_may_come_in_any_order(tmp_path: Path) -> None:
+    rows = [{"step": step, "loss": 1 / step} for step in range(1, 40)]
+    first = plot_training(tmp_path / "a.png", rows, "run").read_bytes()
+    assert plot_training(tmp_path / "b.png", rows[::-1], "run").read_bytes() == first
+
+
+def test_a_plan_is_coloured_by_its_rows_shares(tmp_path: Path) -> None:
+    mass = np.array([[0.5, 0.5], [1.0, 3.0]])
+    path = plot_plans(tmp_path / "a.png", [_plan("s t", "u v", mass)])
+    scaled = plot_plans(tmp_path / "b.png", [_plan("s t", "u v", mass * [[2.0], [10.0]])])
+    other = plot_plans(tmp_path / "c.png", [_plan("s t", "u v", mass[::-1])])
+    assert path.read_bytes() == scaled.read_bytes() != other.read_bytes()
+
+
+def test_plans_hold_thirty_tokens_markup_and_empty_rows(tmp_path: Path) -> None:
+    long = " ".join(f"token{place}" for place in range(30))
+    plans = [_plan("$x$ _y^ $\\frac$", "a $\\frac$"), _plan(long, long), _plan("a", "b", np.zeros((1, 1)), "$no mass$")]
+    height, width = imread(plot_plans(tmp_path / "plans.png", plans)).shape[:2]
+    assert 1000 < height < 2000 and 1000 < width < 3000
+
+
+def test_a_fourth_plan_and_tokens_past_the_limit_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = [_plan("a", "b")] * 3
+    three = plot_plans(tmp_path / "three.png", plans)
+    assert plot_plans(tmp_path / "four.png", [*plans, _plan("left", "out")]).read_bytes() == three.read_bytes()
+    monkeypatch.setattr("optical.evaluation.plots._MAX_TOKENS", 1)
+    assert plot_plans(tmp_path / "cut.png", [_plan("a c", "b d")] * 3).read_bytes() == three.read_bytes()
+
+
+def test_letters_without_a_font_cost_one_log_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        plot_plans(tmp_path / "plans.png", [_plan("\U00013000 \U00013001", "reed bird")])
+    assert [record.getMessage().split(" path=")[0] for record in caplog.records] == ["letters drawn as boxes"]
+
+
+def test_impossible_plans_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no plan"):
+        plot_plans(tmp_path / "plans.png", [])
+    with pytest.raises(DataError, match=r"shape \(2, 2\) for 1 source and 2 target"):
+        _plan("a", "b c", np.ones((2, 2)))
+    with pytest.raises(DataError, match="negative or not finite"):
+        _plan("a", "b", np.array([[np.nan]]))
+
+
+def test_no_global_state_and_no_scratch_files(tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    plot_plans(tmp_path / "plans.png", [_plan("a", "b")])
+    assert dict(matplotlib.rcParams) == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["plans.png"]
+    code = "import sys, optical.evaluation.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
