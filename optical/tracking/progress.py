@@ -1,0 +1,197 @@
+"""Progress on standard error: one rewriting line on a terminal, a plain line now and then elsewhere.
+
+The only place in the library that writes to stderr. Training is shown by following its journal
+(``Follower`` with a ``ProgressLine``); any other long verb counts with ``Progress``.
+"""
+
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Self, TextIO
+
+from optical.tracking.journal import NON_FINITE
+
+PLAIN_INTERVAL = 10.0
+TERMINAL_INTERVAL = 0.1
+_WINDOW = 50
+_NUMBERS = (
+    ("loss", "loss", ".3g"),
+    ("plan_entropy", "plan entropy", ".2g"),
+    ("marginal_error", "marginal error", ".0e"),
+    ("dev_mrr", "dev MRR", ".3f"),
+)
+
+
+class LineWriter:
+    """Writes lines of progress, no more often than a person can use.
+
+    Args:
+        stream: where to write; standard error by default.
+        interval: seconds between plain lines where the stream is no terminal.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        interval: float = PLAIN_INTERVAL,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._interval = TERMINAL_INTERVAL if self._terminal else interval
+        self.clock = clock
+        self._written_at: float | None = None
+        self._shown = ""
+
+    def show(self, line: str, final: bool = False) -> None:
+        """Write ``line`` if it is time for one; a final line is always written, but never twice."""
+        now = self.clock()
+        due = self._written_at is None or now - self._written_at >= self._interval
+        if self._terminal:
+            if due or final:
+                line = line[: shutil.get_terminal_size().columns - 1]
+                self._stream.write(f"\r{line}\x1b[K" + ("\n" if final else ""))
+        elif due or (final and line != self._shown):
+            self._stream.write(line + "\n")
+        if due or final:
+            self._stream.flush()
+            self._written_at, self._shown = now, line
+
+
+class Progress:
+    """Counts a verb's work and shows it: ``index  1200/3400 passages  35%  41.0 passages/s  ETA 53s``.
+
+    Args:
+        verb: the word at the start of the line.
+        total: how much there is to do, in units; None when nobody knows.
+        unit: what is counted, in the plural.
+        writer: where the line goes; standard error by default.
+    """
+
+    def __init__(self, verb: str, total: int | None, unit: str, writer: LineWriter | None = None) -> None:
+        self._verb, self._total, self._unit = verb, total, unit
+        self._writer = writer or LineWriter()
+        self._start = self._writer.clock()
+        self._done = 0
+
+    def advance(self, count: int = 1) -> None:
+        """Count ``count`` more units as done."""
+        self._done += count
+        self._writer.show(self._line())
+
+    def close(self) -> None:
+        """Write the last line."""
+        self._writer.show(self._line(), final=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _line(self) -> str:
+        seconds = self._writer.clock() - self._start
+        rate = self._done / seconds if seconds > 0 else 0.0
+        known = self._total is not None
+        parts = [self._verb, f"{self._done}/{self._total} {self._unit}" if known else f"{self._done} {self._unit}"]
+        if known:
+            parts.append(percent(self._done, self._total))
+        if rate > 0:
+            parts.append(f"{quantity(rate)} {self._unit}/s")
+            if known and self._done < self._total:
+                parts.append(f"ETA {duration((self._total - self._done) / rate)}")
+        return "  ".join(parts)
+
+
+class ProgressLine:
+    """A follower's sink that shows the ``step`` rows of a training journal as one line.
+
+    Speed and ETA are means over the last 50 steps.
+
+    Args:
+        writer: where the line goes; standard error by default.
+    """
+
+    def __init__(self, writer: LineWriter | None = None) -> None:
+        self._writer = writer or LineWriter()
+        self._recent: deque[dict] = deque(maxlen=_WINDOW)
+        self._line = ""
+
+    def __call__(self, row: dict) -> None:
+        """Take one row; rows of other events are ignored."""
+        if row.get("event") != "step":
+            return
+        if self._recent and self._recent[-1].get("stage") != row.get("stage"):
+            self.close()
+            self._recent.clear()
+        self._recent.append(row)
+        self._line = self._render(row)
+        self._writer.show(self._line)
+
+    def close(self) -> None:
+        """Write the last line."""
+        if self._line:
+            self._writer.show(self._line, final=True)
+            self._line = ""
+
+    def _render(self, row: dict) -> str:
+        step, steps = row["step"], row.get("steps")
+        parts = [f"train {row.get('stage', '')}".strip(), f"step {step}/{steps}" if steps else f"step {step}"]
+        if steps:
+            parts.append(percent(step, steps))
+        seconds = sum(recent.get("seconds") or 0.0 for recent in self._recent)
+        if seconds > 0:
+            for unit in ("pairs", "tokens"):
+                parts.append(f"{quantity(sum(recent.get(unit) or 0 for recent in self._recent) / seconds)} {unit}/s")
+        parts += _numbers(row)
+        if steps and step < steps and seconds > 0:
+            parts.append(f"ETA {duration((steps - step) * seconds / len(self._recent))}")
+        return "  ".join(parts)
+
+
+def percent(done: int, total: int) -> str:
+    """Share done, cut to whole percents so that 100% means all of it.
+
+    >>> percent(1200, 3400)
+    '35%'
+    """
+    return f"{100 * done // total}%" if total else "100%"
+
+
+def quantity(value: float) -> str:
+    """A speed with three digits or so.
+
+    >>> quantity(31.24), quantity(1940.0), quantity(2.5e6)
+    ('31.2', '1.9k', '2.5M')
+    """
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.1f}{letter}"
+    return f"{value:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """A time to wait as a person says it.
+
+    >>> duration(53.2), duration(190), duration(7500)
+    ('53s', '3m10s', '2h05m')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def _numbers(row: dict) -> list[str]:
+    parts = []
+    for name, label, form in _NUMBERS:
+        if name in row.get(NON_FINITE, {}):
+            parts.append(f"{label} {row[NON_FINITE][name]}")
+        elif row.get(name) is not None:
+            parts.append(f"{label} {row[name]:{form}}".replace("e-0", "e-").replace("e+0", "e+"))
+    return parts
