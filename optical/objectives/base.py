@@ -1,0 +1,37 @@
+"""The interface every objective shares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from optical.data.batches import PairBatch
+
+Embed = Callable[[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]], Float[Tensor, "batch tokens dim"]]
+"""The encoder being trained, bare or wrapped for data-parallel training."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The loss of a batch and what was observed on the way.
+
+    ``loss`` is the sum over this rank's pairs divided by ``global_pairs``, so that summing over ranks gives the
+    mean over the global batch. ``observed`` are detached scalars, averaged likewise.
+    """
+
+    loss: Float[Tensor, ""]
+    observed: dict[str, Float[Tensor, ""]]
+
+
+class Objective(Protocol):
+    """Measures an encoder on a batch."""
+
+    def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
+        """The loss of ``encoder`` on ``batch``."""
+        ...
+
+    def to(self, device: object) -> "Objective":
+        """Move any frozen model the objective holds."""
+        ...

@@ -1,0 +1,47 @@
+"""OPTICAL: optimal-transport distillation (Huang, Yu and Allan 2023, arXiv:2301.12566)."""
+
+import torch
+
+from optical.config import ObjectiveConfig
+from optical.data.batches import PairBatch
+from optical.model.encoder import Encoder, inner_mask
+from optical.objectives.base import Embed, Outcome
+from optical.ot.loss import transport_loss
+
+
+class TransportDistillation:
+    """Pull the student's source tokens towards the frozen teacher's target tokens along the transport plan."""
+
+    def __init__(self, teacher: Encoder, config: ObjectiveConfig) -> None:
+        self.teacher = teacher.eval().requires_grad_(False)
+        self.config = config
+
+    def to(self, device: object) -> "TransportDistillation":
+        """Move the teacher."""
+        self.teacher.to(device)
+        return self
+
+    def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
+        """Mean <P, C> over the batch, with the plan's marginal error, entropy and sweeps observed."""
+        with torch.no_grad():
+            target = self.teacher(batch.target_ids, batch.target_mask)
+        source = encoder(batch.source_ids, batch.source_mask)
+        chosen = inner_mask if self.config.special_tokens == "drop" else torch.clone
+        result = transport_loss(
+            source,
+            target,
+            chosen(batch.source_mask),
+            chosen(batch.target_mask),
+            epsilon=self.config.epsilon,
+            tolerance=self.config.tolerance,
+            max_iterations=self.config.max_iterations,
+        )
+        weight = batch.weight / batch.global_pairs
+        plan = result.plan
+        observed = {
+            "marginal_error": (plan.marginal_error * weight).sum(),
+            "plan_entropy": (plan.entropy() * weight).sum(),
+            "iterations": (plan.iterations * weight).sum(),
+            "unconverged": ((~plan.converged) * weight).sum(),
+        }
+        return Outcome((result.value * weight).sum(), observed)
