@@ -1,0 +1,115 @@
+"""``python -m pipelines <verb> <recipe> [--field value ...]``"""
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+
+from optical.errors import OpticalError
+from optical.evaluation.report import measures_table
+from pipelines.command_line import Command, parse
+from pipelines.session import Session
+from pipelines.workspace import Workspace
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; the return value is the exit code (see ``optical.errors``)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    logging.basicConfig(
+        level=logging.INFO if "--verbose" in arguments else logging.WARNING, format="%(levelname)s %(name)s %(message)s"
+    )
+    return guarded(lambda: _dispatch(*parse(arguments)), "--verbose" in arguments)
+
+
+def guarded(work: Callable[[], None], verbose: bool) -> int:
+    """Turn what ``work`` raises into one line on standard error and an exit code."""
+    try:
+        work()
+    except OpticalError as error:
+        if verbose:
+            traceback.print_exc()
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the same command continues from the last checkpoint\n")
+        return 130
+    return 0
+
+
+def _dispatch(verb: str, command: Command) -> None:
+    workspace = Workspace(command.recipe, command.settings)
+    if verb == "doctor":
+        _tell_doctor(workspace, command.json)
+        return
+    with Session(workspace) as session:
+        sys.stderr.write(
+            f"{verb} {command.recipe.name}  fingerprint {workspace.fingerprint[:12]}  in {session.run_dir}\n"
+        )
+        if verb == "run":
+            _tell_run(session, command.json)
+        elif verb == "evaluate":
+            _tell_measures(session, command.json)
+        else:
+            _tell_facts(verb, _facts(verb)(session), command.json)
+
+
+def _facts(verb: str) -> Callable[[Session], dict]:
+    # A verb is imported when it is asked for, so that none waits for another's libraries.
+    from importlib import import_module
+
+    return getattr(import_module(f"pipelines.verbs.{verb}"), verb)
+
+
+def _tell_run(session: Session, as_json: bool) -> None:
+    from pipelines.verbs.run import run
+
+    summary = run(session)
+    if as_json:
+        _say(json.dumps(summary.as_dict()))
+        return
+    _say(measures_table(summary.systems, summary.p))
+    rejected = sum(summary.rejected.values())
+    _say(
+        f"\n{summary.pairs:,} pairs, {rejected:,} rejected; {sum(summary.seconds.values()):.0f} s of work; {summary.report}"
+    )
+
+
+def _tell_measures(session: Session, as_json: bool) -> None:
+    from pipelines.verbs.evaluate import evaluate
+
+    verdict = evaluate(session)
+    measures = {name: dict(measured.mean) for name, measured in verdict.systems.items()}
+    if as_json:
+        _say(json.dumps({"fingerprint": session.workspace.fingerprint, "measures": measures, "p": verdict.p}))
+    else:
+        _say(measures_table(verdict.systems, verdict.p))
+
+
+def _tell_facts(verb: str, facts: dict, as_json: bool) -> None:
+    if as_json:
+        _say(json.dumps({"verb": verb, **facts}))
+        return
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        _say(f"{name:<{width}}  {value}")
+
+
+def _tell_doctor(workspace: Workspace, as_json: bool) -> None:
+    from pipelines.verbs.doctor import doctor
+
+    findings = doctor(workspace)
+    if as_json:
+        _say(json.dumps({finding.what: {"fine": finding.fine, "seen": finding.seen} for finding in findings}))
+        return
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        _say(f"{'ok ' if finding.fine else 'BAD'}  {finding.what:<{width}}  {finding.seen}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

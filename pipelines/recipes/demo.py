@@ -1,0 +1,36 @@
+"""The embedded default: no network, no data, two cores, a few minutes."""
+
+from optical.config import (
+    BitextConfig,
+    EvaluationConfig,
+    IndexConfig,
+    ObjectiveConfig,
+    Recipe,
+    ScratchConfig,
+    TeacherConfig,
+    TrainConfig,
+)
+
+
+def demo() -> Recipe:
+    """``python -m pipelines run demo``: every arrow of the pipeline on generated Swahili and English."""
+    return Recipe(
+        name="demo",
+        bitext=BitextConfig(datasets=("demo",), source="swa", target="eng", dev_pairs=200),
+        teacher=TeacherConfig(
+            weights="scratch",
+            query_length=32,
+            document_length=128,
+            scratch=ScratchConfig(
+                pairs=("demo-questions",),
+                vocabulary=3000,
+                train=TrainConfig(
+                    epochs=6, batch_pairs=32, source_length=32, target_length=128, learning_rate=1e-3, dev_steps=100
+                ),
+            ),
+        ),
+        objective=ObjectiveConfig(epsilon=0.1),
+        train=TrainConfig(epochs=6, batch_pairs=32, learning_rate=1e-3, dev_steps=100),
+        index=IndexConfig(factory="IVF64,SQ8", num_probes=8, depth=400),
+        evaluation=EvaluationConfig(collection="demo-topics"),
+    )

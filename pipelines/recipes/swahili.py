@@ -1,0 +1,26 @@
+"""Real Swahili: news bitext, a pretrained English teacher, AfriQA questions."""
+
+from optical.config import (
+    BitextConfig,
+    EvaluationConfig,
+    IndexConfig,
+    ObjectiveConfig,
+    Recipe,
+    StudentConfig,
+    TeacherConfig,
+    TrainConfig,
+)
+
+
+def swahili() -> Recipe:
+    """``python -m pipelines run swahili``: 30k Global Voices pairs, all-MiniLM-L6-v2, AfriQA Swahili test questions."""
+    return Recipe(
+        name="swahili",
+        bitext=BitextConfig(datasets=("globalvoices-swa",), source="swa", target="eng", dev_pairs=256),
+        teacher=TeacherConfig(weights="all-minilm-l6-v2", query_length=64, document_length=128),
+        student=StudentConfig(vocabulary=8000),
+        objective=ObjectiveConfig(epsilon=0.1),
+        train=TrainConfig(epochs=1, source_length=40, target_length=40, checkpoint_steps=100),
+        index=IndexConfig(factory="IVF256,SQ8"),
+        evaluation=EvaluationConfig(collection="afriqa-swa"),
+    )

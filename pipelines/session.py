@@ -1,0 +1,123 @@
+"""A session: one command at work on one run folder. It owns the folder, keeps time, and mirrors to MLflow."""
+
+import fcntl
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import optical
+from optical.artefacts import write_json
+from optical.cluster import connect, surfacing
+from optical.config import differences
+from optical.errors import UserError
+from optical.tracking.follower import Follower
+from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
+from optical.tracking.progress import ProgressLine
+from pipelines.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """Claims the run folder on entry and lets go of it on exit.
+
+    Raises:
+        UserError: the folder belongs to another recipe, or another process is at work in it.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.run_dir = workspace.run_dir
+        self._mirroring = False
+
+    def __enter__(self) -> Self:
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.run_dir / "owner.lock").open("a+")
+        self._claim()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        if self._mirroring:
+            self.mirror.finish("FINISHED" if error is None else "KILLED" if kind is KeyboardInterrupt else "FAILED")
+        self._lock.close()
+
+    @cached_property
+    def mirror(self) -> MlflowMirror:
+        """The MLflow run of this run; made when first asked for."""
+        self._mirroring = True
+        runs_dir = self.workspace.settings.runs_dir
+        recipe = self.workspace.recipe
+        mirror = MlflowMirror(
+            default_uri(runs_dir), recipe.name, self.run_dir.name, run_id_file=self.run_dir / "mlflow_run_id"
+        )
+        mirror.log_params(recipe.as_dict())
+        mirror.set_tags(
+            {
+                "fingerprint": self.workspace.fingerprint,
+                "bitext": self.workspace.bitext_fingerprint,
+                "collection": self.workspace.collection_fingerprint,
+                "teacher": self.workspace.teacher_fingerprint,
+                "version": optical.__version__,
+            }
+        )
+        return mirror
+
+    def connect(self) -> None:
+        """Join or start Ray."""
+        connect(self.workspace.settings.resources)
+
+    @contextmanager
+    def work(self, verb: str) -> Iterator[None]:
+        """Do a verb's real work: on Ray, timed, with Ray's failures turned back into ours."""
+        self.connect()
+        started = time.perf_counter()
+        with surfacing():
+            yield
+        self._keep_time(verb, time.perf_counter() - started)
+
+    def follow(self, journal: Path) -> Follower:
+        """Show a training journal as progress and mirror it, while it is written."""
+        return Follower(journal, [ProgressLine(), self.mirror])
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds of real work by verb, over all sessions of this run."""
+        path = self.run_dir / "seconds.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def _keep_time(self, verb: str, seconds: float) -> None:
+        total = self.seconds
+        total[verb] = round(total.get(verb, 0.0) + seconds, 2)
+        write_json(self.run_dir / "seconds.json", total)
+
+    def _claim(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.seek(0)
+            owner = self._lock.read().strip() or "another process"
+            raise UserError(self.run_dir, f"{owner} is at work in this run", "wait for it, or stop it") from None
+        self._lock.truncate(0)
+        self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        self._lock.flush()
+        self._check_recipe()
+
+    def _check_recipe(self) -> None:
+        path = self.run_dir / "run.json"
+        recipe, fingerprint = self.workspace.recipe.as_dict(), self.workspace.fingerprint
+        if not path.exists():
+            write_json(path, {"recipe": recipe, "fingerprint": fingerprint, "version": optical.__version__})
+            return
+        known = json.loads(path.read_text())
+        if known["fingerprint"] != fingerprint:
+            changed = differences(known["recipe"], recipe) or ["the data or the teacher's weights changed"]
+            advice = "give this one another --run-name, or undo the change"
+            raise UserError(self.run_dir, f"the name belongs to another recipe ({'; '.join(changed)})", advice)
+        log.info("resuming run=%s fingerprint=%s", self.run_dir, fingerprint[:12])

@@ -1,0 +1,103 @@
+"""run: every verb in order, skipping what is done, and a report of what came out."""
+
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+
+from optical import artefacts
+from optical.data.shards import BITEXT
+from optical.evaluation.measures import Measured
+from optical.evaluation.report import DataFacts, DatasetFact, ReportContent, TopicText, write_report
+from optical.model.encoder import Encoder
+from optical.tracking.journal import rows
+from pipelines.pictures import plan_pictures
+from pipelines.session import Session
+from pipelines.verbs.evaluate import Verdict, evaluate
+from pipelines.verbs.export import export
+from pipelines.verbs.prepare import rejects
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What ``run`` tells: measures by system, p-values, and how the pairs and the time were spent."""
+
+    recipe: str
+    fingerprint: str
+    systems: dict[str, Measured]
+    p: dict[str, float]
+    pairs: int
+    rejected: dict[str, int]
+    seconds: dict[str, float]
+    report: str
+
+    def as_dict(self) -> dict:
+        """The ``--json`` line."""
+        return {
+            "recipe": self.recipe,
+            "fingerprint": self.fingerprint,
+            "measures": {name: dict(measured.mean) for name, measured in self.systems.items()},
+            "p": self.p,
+            "pairs": self.pairs,
+            "rejected": self.rejected,
+            "seconds": self.seconds,
+            "report": self.report,
+        }
+
+
+def run(session: Session) -> Summary:
+    """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
+    verdict = evaluate(session)
+    export(session)
+    content = _content(session, verdict)
+    page = write_report(session.run_dir / "report", content)
+    for name, measured in verdict.systems.items():
+        named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
+        session.mirror.log_metrics(named, step=0)
+    session.mirror.log_artifacts(page.parent)
+    summary = Summary(
+        recipe=session.workspace.recipe.name,
+        fingerprint=session.workspace.fingerprint,
+        systems=verdict.systems,
+        p=verdict.p,
+        pairs=content.data.accepted,
+        rejected=dict(content.data.rejects),
+        seconds=session.seconds,
+        report=str(page),
+    )
+    artefacts.write_json(session.run_dir / "summary.json", summary.as_dict())
+    return summary
+
+
+def _content(session: Session, verdict: Verdict) -> ReportContent:
+    workspace = session.workspace
+    topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
+    return ReportContent(
+        recipe=workspace.recipe.as_dict(),
+        fingerprint=workspace.fingerprint,
+        systems=verdict.systems,
+        intervals=verdict.intervals,
+        p_values=verdict.p,
+        training=rows(workspace.student_training / "metrics.jsonl"),
+        plans=plan_pictures(
+            Encoder.load(workspace.student).eval(),
+            Encoder.load(workspace.teacher).eval(),
+            workspace.bitext,
+            workspace.recipe,
+        ),
+        data=_data_facts(session, len(topics)),
+        seconds=session.seconds,
+        topics={topic["qid"]: TopicText(topic["query"], topic["english"]) for topic in topics},
+    )
+
+
+def _data_facts(session: Session, num_topics: int) -> DataFacts:
+    workspace = session.workspace
+    bitext = artefacts.read(workspace.bitext, BITEXT).info
+    collection = artefacts.read(workspace.collection, "collection").info
+    facts = [
+        DatasetFact(name, bitext["licences"][name], "bitext", f"{bitext['accepted'].get(name, 0):,} pairs")
+        for name in workspace.recipe.bitext.datasets
+    ]
+    size = f"{num_topics:,} topics over {collection['passages']:,} passages"
+    facts.append(DatasetFact(workspace.recipe.evaluation.collection, collection["licence"], "evaluation", size))
+    return DataFacts(sum(bitext["accepted"].values()), rejects(bitext), facts)

@@ -1,0 +1,69 @@
+"""search: one TREC run per system. zero_shot, student and english_ceiling share the teacher's index."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import torch
+
+from optical.evaluation.trec import Run, read_run, write_run
+from optical.index.search import search as search_index
+from optical.index.store import open_index
+from optical.model.encoder import Encoder
+from optical.tracking.progress import Progress
+from pipelines.session import Session
+from pipelines.verbs.index import index
+from pipelines.verbs.train import train
+
+
+@dataclass(frozen=True)
+class System:
+    """Who encodes which text of a topic."""
+
+    name: str
+    encoder: Path
+    field: str
+
+
+def systems(session: Session) -> list[System]:
+    """The systems every run compares: the teacher on the query, the student on it, the teacher on its translation."""
+    workspace = session.workspace
+    return [
+        System("zero_shot", workspace.teacher, "query"),
+        System("student", workspace.student, "query"),
+        System("english_ceiling", workspace.teacher, "english"),
+    ]
+
+
+def search(session: Session) -> dict:
+    """Search for every system that has no run yet; returns the number of queries and the runs' paths."""
+    train(session)
+    index(session)
+    topics = pq.read_table(session.workspace.collection / "topics.parquet")
+    for system in systems(session):
+        path = run_path(session, system.name)
+        if not path.exists():
+            with session.work("search"):
+                write_run(path, _run(session, system, topics), f"optical-{system.name}")
+    return {"queries": len(topics), "runs": [str(run_path(session, system.name)) for system in systems(session)]}
+
+
+def run_path(session: Session, system: str) -> Path:
+    """Where a system's TREC run is."""
+    return session.run_dir / "runs" / f"{system}.trec"
+
+
+def read_runs(session: Session) -> dict[str, Run]:
+    """The runs of all systems by name."""
+    return {system.name: read_run(run_path(session, system.name)) for system in systems(session)}
+
+
+def _run(session: Session, system: System, topics: object) -> Run:
+    workspace = session.workspace
+    torch.set_num_threads(workspace.settings.resources.threads or torch.get_num_threads())
+    encoder = Encoder.load(system.encoder).eval()
+    length = workspace.recipe.teacher.query_length
+    queries = [encoder.encode([text], length)[0] for text in topics[system.field].to_pylist()]
+    opened = open_index(workspace.index, workspace.index_fingerprint)
+    with Progress(f"search {system.name}", len(queries), "queries") as progress:
+        return search_index(opened, topics["qid"].to_pylist(), queries, workspace.recipe.index, progress.advance)

@@ -1,0 +1,109 @@
+"""train: the teacher when it has to be, the student's start, its tokens, and the distillation."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from optical import artefacts
+from optical.data.shards import BITEXT, TOKENS, pair_shards, write_tokens
+from optical.data.stream import tokenised_pairs
+from optical.data.tokenizer import learn_wordpiece
+from optical.model.encoder import Encoder
+from optical.model.vocabulary import extended_student
+from optical.tracking.journal import rows
+from optical.train.fit import fit
+from optical.train.job import TrainJob
+from optical.train.worker import write_encoder
+from pipelines.session import Session
+from pipelines.verbs.prepare import prepare
+
+ENCODER = "encoder"
+
+
+def train(session: Session) -> dict:
+    """Train what is not trained yet; returns the last loss, the best dev measure and the number of steps."""
+    prepare(session)
+    ensure_teacher(session)
+    _ensure_start(session)
+    workspace = session.workspace
+    tokenizers = (workspace.start, workspace.teacher)
+    _ensure_tokens(session, workspace.bitext, tokenizers, workspace.tokens, workspace.tokens_fingerprint)
+    job = TrainJob(
+        stage="student",
+        fingerprint=workspace.student_fingerprint,
+        tokens=workspace.tokens.absolute(),
+        start=workspace.start.absolute(),
+        teacher=workspace.teacher.absolute(),
+        folder=workspace.student_training.absolute(),
+        train=workspace.recipe.train,
+        objective=workspace.recipe.objective,
+    )
+    _ensure_trained(session, job, "train")
+    return training_facts(job.journal)
+
+
+def training_facts(journal: Path) -> dict:
+    """Steps, last loss and dev measure of a training journal."""
+    written = rows(journal)
+    steps = [row for row in written if row["event"] == "step"]
+    dev = [row["dev_mrr"] for row in written if row["event"] == "dev"]
+    return {"steps": len(steps), "loss": steps[-1]["loss"], "dev_mrr": dev[-1]}
+
+
+def ensure_teacher(session: Session) -> None:
+    """Train a scratch teacher unless it is there; a pretrained one needs nothing."""
+    workspace = session.workspace
+    if not workspace.scratch_teacher:
+        return
+    prepare(session)
+    scratch = workspace.recipe.teacher.scratch
+    if not artefacts.exists(workspace.teacher_start, ENCODER, workspace.teacher_start_fingerprint):
+        texts = _texts(workspace.bitext, "source", "target") + _texts(workspace.questions, "source", "target")
+        tokenizer = learn_wordpiece(texts, scratch.vocabulary)
+        encoder = Encoder.scratch(scratch, tokenizer, scratch.train.seed)
+        write_encoder(encoder, workspace.teacher_start, workspace.teacher_start_fingerprint)
+    tokenizers, made_from = (workspace.teacher_start, workspace.teacher_start), workspace.question_tokens_fingerprint
+    _ensure_tokens(session, workspace.questions, tokenizers, workspace.question_tokens, made_from)
+    job = TrainJob(
+        stage="teacher",
+        fingerprint=workspace.teacher_fingerprint,
+        tokens=workspace.question_tokens.absolute(),
+        start=workspace.teacher_start.absolute(),
+        folder=workspace.teacher_training.absolute(),
+        train=scratch.train,
+        scratch=scratch,
+    )
+    _ensure_trained(session, job, "teacher")
+
+
+def _ensure_start(session: Session) -> None:
+    workspace = session.workspace
+    vocabulary = workspace.recipe.student.vocabulary
+    if not vocabulary or artefacts.exists(workspace.start, ENCODER, workspace.start_fingerprint):
+        return
+    with session.work("vocabulary"):
+        sources, targets = _texts(workspace.bitext, "source"), _texts(workspace.bitext, "target")
+        student = extended_student(Encoder.load(workspace.teacher), sources, targets, vocabulary)
+        write_encoder(student, workspace.start, workspace.start_fingerprint)
+
+
+def _ensure_tokens(session: Session, bitext: Path, tokenizers: tuple[Path, Path], path: Path, made_from: str) -> None:
+    if artefacts.exists(path, TOKENS, made_from):
+        return
+    num_pairs = sum(artefacts.read(bitext, BITEXT).info["accepted"].values())
+    with session.work("tokenise"):
+        tokenised = tokenised_pairs(pair_shards(bitext), *(folder.absolute() for folder in tokenizers))
+        write_tokens(path, made_from, tokenised, num_pairs, session.workspace.recipe.bitext.dev_pairs)
+
+
+def _ensure_trained(session: Session, job: TrainJob, verb: str) -> None:
+    if artefacts.exists(job.result, ENCODER, job.fingerprint):
+        return
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with session.work(verb), session.follow(job.journal):
+        fit(job, session.workspace.settings.resources)
+
+
+def _texts(bitext: Path, *sides: str) -> list[str]:
+    tables = [pq.read_table(shard, columns=list(sides)) for shard in pair_shards(bitext)]
+    return [text for table in tables for side in sides for text in table[side].to_pylist()]
