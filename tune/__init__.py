@@ -1,0 +1,1 @@
+"""Hyperparameter campaigns over recipes: the space, the objective, the search and its report."""
