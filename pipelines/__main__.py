@@ -69,10 +69,8 @@ def _tell_run(session: Session, as_json: bool) -> None:
         _say(json.dumps(summary.as_dict()))
         return
     _say(measures_table(summary.systems, summary.p))
-    rejected = sum(summary.rejected.values())
-    _say(
-        f"\n{summary.pairs:,} pairs, {rejected:,} rejected; {sum(summary.seconds.values()):.0f} s of work; {summary.report}"
-    )
+    pairs = f"{summary.pairs:,} pairs, {sum(summary.rejected.values()):,} rejected"
+    _say(f"\n{pairs}; {sum(summary.seconds.values()):.0f} s of work; {summary.report}")
 
 
 def _tell_measures(session: Session, as_json: bool) -> None:

@@ -40,17 +40,21 @@ class LineWriter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
-        self._interval = TERMINAL_INTERVAL if self._terminal else interval
+        self.terminal = self._stream.isatty()
+        self._interval = TERMINAL_INTERVAL if self.terminal else interval
         self.clock = clock
         self._written_at: float | None = None
         self._shown = ""
 
-    def show(self, line: str, final: bool = False) -> None:
-        """Write ``line`` if it is time for one; a final line is always written, but never twice."""
+    def show(self, line: str, final: bool = False) -> bool:
+        """Write ``line`` if it is time for one; a final line is always written, but never twice.
+
+        Returns:
+            Whether the line is now on the stream.
+        """
         now = self.clock()
         due = self._written_at is None or now - self._written_at >= self._interval
-        if self._terminal:
+        if self.terminal:
             if due or final:
                 line = line[: shutil.get_terminal_size().columns - 1]
                 self._stream.write(f"\r{line}\x1b[K" + ("\n" if final else ""))
@@ -59,6 +63,7 @@ class LineWriter:
         if due or final:
             self._stream.flush()
             self._written_at, self._shown = now, line
+        return self._shown == line
 
 
 class Progress:
@@ -76,15 +81,18 @@ class Progress:
         self._writer = writer or LineWriter()
         self._start = self._writer.clock()
         self._done = 0
+        self._told: int | None = None
 
     def advance(self, count: int = 1) -> None:
         """Count ``count`` more units as done."""
         self._done += count
-        self._writer.show(self._line())
+        if self._writer.show(self._line()):
+            self._told = self._done
 
     def close(self) -> None:
-        """Write the last line."""
-        self._writer.show(self._line(), final=True)
+        """Write the last line, unless a plain one with the same count stands there already."""
+        if self._writer.terminal or self._told != self._done:
+            self._writer.show(self._line(), final=True)
 
     def __enter__(self) -> Self:
         return self

@@ -16,30 +16,41 @@ from optical.train.job import TrainJob
 from optical.train.worker import write_encoder
 from pipelines.session import Session
 from pipelines.verbs.prepare import prepare
+from pipelines.workspace import Workspace
 
 ENCODER = "encoder"
 
 
 def train(session: Session) -> dict:
     """Train what is not trained yet; returns the last loss, the best dev measure and the number of steps."""
+    make_ready(session)
+    job = student_job(session.workspace, session.workspace.student_training)
+    _ensure_trained(session, job, "train")
+    return training_facts(job.journal)
+
+
+def make_ready(session: Session) -> None:
+    """Make everything a distillation starts from: bitext, teacher, the student's start, tokens."""
     prepare(session)
     ensure_teacher(session)
     _ensure_start(session)
     workspace = session.workspace
     tokenizers = (workspace.start, workspace.teacher)
     _ensure_tokens(session, workspace.bitext, tokenizers, workspace.tokens, workspace.tokens_fingerprint)
-    job = TrainJob(
+
+
+def student_job(workspace: Workspace, folder: Path) -> TrainJob:
+    """The distillation of a workspace's student, at work in ``folder``."""
+    return TrainJob(
         stage="student",
         fingerprint=workspace.student_fingerprint,
         tokens=workspace.tokens.absolute(),
         start=workspace.start.absolute(),
         teacher=workspace.teacher.absolute(),
-        folder=workspace.student_training.absolute(),
+        folder=folder.absolute(),
         train=workspace.recipe.train,
         objective=workspace.recipe.objective,
     )
-    _ensure_trained(session, job, "train")
-    return training_facts(job.journal)
 
 
 def training_facts(journal: Path) -> dict:

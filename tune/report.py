@@ -1,0 +1,73 @@
+"""What a campaign found: the table of trials, a picture of the searched plane, the best recipe as a command."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from optical.artefacts import write_json
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One tried recipe: its point, how far it got, its last dev measure, and whether it ended, stopped or failed."""
+
+    trial: str
+    epsilon: float
+    learning_rate: float
+    steps: int
+    dev_mrr: float
+    status: str
+
+
+def table(trials: list[Trial]) -> str:
+    """The trials as aligned text, best first."""
+    lines = [f"{'trial':<13}{'epsilon':>9}{'learning rate':>15}{'steps':>7}{'dev MRR':>9}  status"]
+    for trial in trials:
+        lines.append(
+            f"{trial.trial:<13}{trial.epsilon:>9.4f}{trial.learning_rate:>15.2e}{trial.steps:>7}"
+            f"{trial.dev_mrr:>9.4f}  {trial.status}"
+        )
+    return "\n".join(lines)
+
+
+def best_command(recipe: str, best: Trial) -> str:
+    """The command line that runs the best recipe."""
+    return (
+        f"python -m pipelines run {recipe} --objective.epsilon {best.epsilon:.6g}"
+        f" --train.learning-rate {best.learning_rate:.6g}"
+    )
+
+
+def write_campaign(folder: Path, recipe: str, trials: list[Trial]) -> None:
+    """Write ``trials.json``, ``report.md`` and ``trials.png`` into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "trials.json", [asdict(trial) for trial in trials])
+    _plot(folder / "trials.png", trials)
+    page = (
+        f"# Campaign: {recipe}\n\nScored by dev MRR: held-out source sentences against held-out English sentences.\n\n"
+        f"```\n{table(trials)}\n```\n\n![Trials in the searched plane](trials.png)\n\n"
+        f"Best recipe:\n\n```\n{best_command(recipe, trials[0])}\n```\n"
+    )
+    (folder / "report.md").write_text(page)
+
+
+def _plot(path: Path, trials: list[Trial]) -> None:
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained", dpi=130)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    points = axes.scatter(
+        [trial.epsilon for trial in trials],
+        [trial.learning_rate for trial in trials],
+        c=[trial.dev_mrr for trial in trials],
+        s=[40 + 160 * trial.steps / max(1, max(other.steps for other in trials)) for trial in trials],
+        cmap="viridis",
+        edgecolors="white",
+    )
+    axes.scatter([trials[0].epsilon], [trials[0].learning_rate], s=320, facecolors="none", edgecolors="black")
+    axes.set(xscale="log", yscale="log", xlabel="epsilon", ylabel="learning rate")
+    axes.set_title("Trials (size: steps; ring: best)", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.colorbar(points, label="dev MRR")
+    figure.savefig(path)

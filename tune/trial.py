@@ -1,0 +1,49 @@
+"""One trial: a real distillation of one sampled recipe, scored by the dev measure."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from ray import tune
+from ray.tune.integration.ray_train import TuneReportCallback
+
+from optical import artefacts
+from optical.config import Recipe, Resources
+from optical.tracking.journal import rows
+from optical.train.fit import fit
+from optical.train.job import TrainJob
+from pipelines.settings import Settings
+from pipelines.verbs.train import student_job
+from pipelines.workspace import Workspace
+from tune.space import applied
+
+
+@dataclass(frozen=True)
+class TrialMaker:
+    """Everything a trial needs besides its point; picklable, because Ray runs the trial elsewhere."""
+
+    recipe: Recipe
+    settings: Settings
+    folder: Path
+
+    def job(self, point: dict[str, float]) -> TrainJob:
+        """The training job of a point; its folder is named by the student's fingerprint, so a rerun finds it."""
+        workspace = Workspace(applied(self.recipe, point), self.settings)
+        return student_job(workspace, self.folder / workspace.student_fingerprint[:12])
+
+    def __call__(self, point: dict[str, float]) -> None:
+        """Train, reporting the dev measure to Tune; a trial that finished earlier reports what it found then."""
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        job = self.job(point)
+        if artefacts.exists(job.result, "encoder", job.fingerprint):
+            for row in rows(job.journal):
+                if row["event"] == "dev":
+                    tune.report({"step": row["step"], "dev_mrr": row["dev_mrr"]})
+            return
+        job.folder.mkdir(parents=True, exist_ok=True)
+        fit(job, self.settings.resources, [TuneReportCallback()])
+
+
+def trial_cpus(resources: Resources, max_concurrent: int) -> int:
+    """Logical CPUs a campaign needs at once: every trial's driver and its workers."""
+    return max_concurrent * (1 + resources.num_workers)
