@@ -40,7 +40,11 @@ class Session:
     def __enter__(self) -> Self:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self._lock = (self.run_dir / "owner.lock").open("a+")
-        self._claim()
+        try:
+            self._claim()
+        except BaseException:
+            self._lock.close()
+            raise
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:

@@ -3,6 +3,9 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from optical.config import Resources
 
@@ -27,5 +30,5 @@ class Settings:
     """Folder of fetched data (``OPTICAL_CACHE``)."""
     mirror: str | None = field(default_factory=_default_mirror)
     """Folder or URL that is tried before a data set's origin (``OPTICAL_MIRROR``)."""
-    resources: Resources = field(default_factory=Resources)
+    resources: Annotated[Resources, tyro.conf.arg(name="")] = field(default_factory=Resources)
     """Workers and GPUs."""

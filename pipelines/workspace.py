@@ -33,9 +33,10 @@ class Workspace:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Identity of the run: the recipe and the hashes of everything it starts from."""
-        made_from = [self.recipe.as_dict(), self.student_fingerprint, self.index_fingerprint]
-        return fingerprint([FORMAT_VERSION, *made_from])
+        """Identity of the run: everything that decides a number in its report, data and weights by their hashes."""
+        recipe = self.recipe
+        made_from = [recipe.name, recipe.teacher.query_length, asdict(recipe.index), asdict(recipe.evaluation)]
+        return fingerprint([FORMAT_VERSION, self.student_fingerprint, self.index_fingerprint, *made_from])
 
     @property
     def scratch_teacher(self) -> bool:
@@ -49,7 +50,8 @@ class Workspace:
         """Identity of the clean bitext shards."""
         config = asdict(self.recipe.bitext)
         config.pop("dev_pairs")
-        return fingerprint(["bitext", config, [_identity(spec) for spec in self.recipe.bitext.datasets]])
+        content = [_identity(spec) for spec in config.pop("datasets")]
+        return fingerprint(["bitext", config, content])
 
     @cached_property
     def questions_fingerprint(self) -> str:

@@ -1,0 +1,63 @@
+"""The command line: what is understood, and how what is not is refused."""
+
+import pytest
+
+from optical.errors import UserError
+from pipelines.__main__ import main
+from pipelines.command_line import parse
+
+
+def test_a_verb_and_a_recipe_give_the_recipe_unchanged():
+    verb, command = parse(["run", "demo"])
+    assert verb == "run"
+    assert command.recipe.name == "demo"
+    assert not command.json
+
+
+def test_fields_are_typed_from_the_dataclasses():
+    _, command = parse(
+        ["train", "swahili", "--objective.epsilon", "0.05", "--train.epochs", "2", "--num-workers", "2", "--json"]
+    )
+    assert command.recipe.objective.epsilon == 0.05
+    assert command.recipe.train.epochs == 2
+    assert command.settings.resources.num_workers == 2
+    assert command.json
+
+
+def test_a_nested_scratch_teacher_can_be_changed():
+    _, command = parse(["run", "demo", "--teacher.scratch.train.epochs", "3"])
+    assert command.recipe.teacher.scratch.train.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "advice"),
+    [
+        ([], "a verb and a recipe are needed", "run"),
+        (["walk", "demo"], "no verb 'walk'", "prepare"),
+        (["run", "dmeo"], "no recipe 'dmeo'", "did you mean demo?"),
+        (["run", "demo", "--objective.epsilom", "1"], "--objective.epsilom", "--objective.epsilon"),
+        (["run", "demo", "--train.epochs", "many"], "train.epochs", "--help"),
+        (["run", "demo", "--objective.epsilon", "0"], "needs epsilon > 0", "try 0.1"),
+        (["run", "demo", "--objective.epsilon", "-1"], "needs epsilon > 0", "try 0.1"),
+        (["run", "demo", "--bitext.max-length-ratio", "0.5"], "bitext.max_length_ratio", "1 or more"),
+    ],
+)
+def test_what_is_not_understood_is_refused_in_one_line(arguments, named, advice, capsys):
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert named in said
+    assert advice in said
+
+
+def test_help_is_not_an_error(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(["run", "demo", "--help"])
+    assert stop.value.code == 0
+    assert "--objective.epsilon" in capsys.readouterr().out
+
+
+def test_error_type_carries_the_place():
+    with pytest.raises(UserError) as caught:
+        parse(["run", "demo", "--objective.epsilon", "0"])
+    assert caught.value.where == "objective.epsilon"

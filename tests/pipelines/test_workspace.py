@@ -1,0 +1,91 @@
+"""Fingerprints: what changes them, what does not, and who owns a run folder."""
+
+from dataclasses import replace
+
+import pytest
+
+from optical.errors import DataError, UserError
+from pipelines.__main__ import main
+from pipelines.recipes import recipe
+from pipelines.session import Session
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(runs_dir=tmp_path / "runs", cache=tmp_path / "cache", mirror=None)
+
+
+def _with(section, **changes):
+    base = recipe("demo")
+    return replace(base, **{section: replace(getattr(base, section), **changes)})
+
+
+def test_equal_recipes_share_everything(settings):
+    assert Workspace(recipe("demo"), settings).fingerprint == Workspace(recipe("demo"), settings).fingerprint
+
+
+def test_epsilon_changes_the_student_and_nothing_before_it(settings):
+    base = Workspace(recipe("demo"), settings)
+    other = Workspace(_with("objective", epsilon=0.2), settings)
+    assert other.student_fingerprint != base.student_fingerprint
+    assert other.fingerprint != base.fingerprint
+    for shared in ("bitext", "collection", "teacher", "tokens", "index"):
+        assert getattr(other, f"{shared}_fingerprint") == getattr(base, f"{shared}_fingerprint")
+
+
+@pytest.mark.parametrize("cadence", ["checkpoint_steps", "dev_steps"])
+def test_how_often_training_is_looked_at_does_not_change_the_student(settings, cadence):
+    base = Workspace(recipe("demo"), settings)
+    assert Workspace(_with("train", **{cadence: 7}), settings).student_fingerprint == base.student_fingerprint
+
+
+def test_a_local_file_is_known_by_its_bytes(settings, tmp_path):
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("maji\twater\n")
+    before = Workspace(_with("bitext", datasets=(str(pairs),)), settings).bitext_fingerprint
+    moved = tmp_path / "moved.tsv"
+    moved.write_text("maji\twater\n")
+    assert Workspace(_with("bitext", datasets=(str(moved),)), settings).bitext_fingerprint == before
+    moved.write_text("maji\tfire\n")
+    assert Workspace(_with("bitext", datasets=(str(moved),)), settings).bitext_fingerprint != before
+
+
+def test_a_missing_file_is_a_data_error(settings, capsys):
+    with pytest.raises(DataError, match=r"nowhere\.tsv"):
+        _ = Workspace(_with("bitext", datasets=("nowhere.tsv",)), settings).bitext_fingerprint
+    assert main(["prepare", "demo", "--bitext.datasets", "nowhere.tsv"]) == 3
+
+
+def test_a_name_that_belongs_to_another_recipe_is_refused_with_the_differences(settings):
+    named = replace(settings, run_name="mine")
+    with Session(Workspace(recipe("demo"), named)):
+        pass
+    with (
+        pytest.raises(UserError, match=r"objective\.epsilon: 0\.1 -> 0\.2"),
+        Session(Workspace(_with("objective", epsilon=0.2), named)),
+    ):
+        pass
+
+
+def test_the_same_recipe_comes_back_to_its_run(settings):
+    for _ in range(2):
+        with Session(Workspace(recipe("demo"), settings)) as session:
+            assert (session.run_dir / "run.json").is_file()
+
+
+def test_two_owners_are_one_too_many(settings):
+    with (
+        Session(Workspace(recipe("demo"), settings)),
+        pytest.raises(UserError, match="is at work in this run"),
+        Session(Workspace(recipe("demo"), settings)),
+    ):
+        pass
+
+
+def test_a_teacher_folder_without_weights_is_refused(settings, tmp_path, capsys):
+    (tmp_path / "teacher").mkdir()
+    arguments = ["run", "swahili", "--teacher.weights", str(tmp_path / "teacher"), "--runs-dir", str(settings.runs_dir)]
+    assert main(arguments) == 3
+    assert "config.json" in capsys.readouterr().err
