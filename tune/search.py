@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from pipelines.verbs.train import make_ready
 from pipelines.workspace import Workspace
 from tune.report import Trial, best_command, table, write_campaign
 from tune.space import CampaignConfig
-from tune.trial import TrialMaker, trial_cpus
+from tune.trial import TRIAL_CPUS, TrialMaker
 from tune.watch import CampaignWatch, child_mirror
 
 
@@ -68,8 +69,8 @@ def search(command: Command) -> list[Trial]:
     settings = replace(command.settings, run_name=name)
     with Session(Workspace(command.recipe, settings)) as session:
         # The first connection decides the size of a local Ray: room for every trial at once.
-        cpus = trial_cpus(settings.resources, command.campaign.max_concurrent)
-        connect(replace(settings.resources, num_workers=cpus, use_gpu=False))
+        workers = settings.resources.num_workers * command.campaign.max_concurrent
+        connect(replace(settings.resources, num_workers=workers))
         make_ready(session)
         trials = _tuned(session, command, settings)
         write_campaign(session.run_dir / "report", command.recipe.name, trials)
@@ -79,6 +80,8 @@ def search(command: Command) -> list[Trial]:
 
 
 def _tuned(session: Session, command: Command, settings: Settings) -> list[Trial]:
+    # Tune's own tables would stand between ours and a program that reads them.
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     campaign, workspace = command.campaign, session.workspace
     maker = TrialMaker(command.recipe, _absolute(settings), (session.run_dir / "trials").absolute())
     runs_dir = settings.runs_dir
@@ -86,7 +89,7 @@ def _tuned(session: Session, command: Command, settings: Settings) -> list[Trial
     num_steps = Schedule(read_tokens(workspace.tokens), command.recipe.train).num_steps
     grace = min(num_steps, campaign.grace_looks * command.recipe.train.dev_steps)
     tuner = tune.Tuner(
-        tune.with_resources(maker.__call__, {"cpu": 1}),
+        tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
         param_space=campaign.space(),
         tune_config=tune.TuneConfig(
             metric="dev_mrr",

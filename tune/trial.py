@@ -8,7 +8,7 @@ from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from optical import artefacts
-from optical.config import Recipe, Resources
+from optical.config import Recipe
 from optical.tracking.journal import rows
 from optical.train.fit import fit
 from optical.train.job import TrainJob
@@ -16,6 +16,9 @@ from pipelines.settings import Settings
 from pipelines.verbs.train import student_job
 from pipelines.workspace import Workspace
 from tune.space import applied
+
+TRIAL_CPUS = 0.25
+"""Logical CPUs of a trial's driver, which only waits; its workers ask for their own."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,3 @@ class TrialMaker:
             return
         job.folder.mkdir(parents=True, exist_ok=True)
         fit(job, self.settings.resources, [TuneReportCallback()])
-
-
-def trial_cpus(resources: Resources, max_concurrent: int) -> int:
-    """Logical CPUs a campaign needs at once: every trial's driver and its workers."""
-    return max_concurrent * (1 + resources.num_workers)

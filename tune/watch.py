@@ -19,6 +19,10 @@ class CampaignWatch(tune.Callback):
         self._mirrors: dict[str, MlflowMirror] = {}
         self._line = LineWriter()
 
+    def __getstate__(self) -> dict:
+        # Tune pickles its callbacks for a restore that this project never does; threads and streams stay here.
+        return {}
+
     def on_trial_start(self, iteration: int, trials: list, trial: object, **info: object) -> None:
         """Open the trial's MLflow run."""
         if trial.trial_id not in self._mirrors:

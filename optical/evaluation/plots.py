@@ -26,12 +26,12 @@ from optical.evaluation.measures import MEASURES
 
 LOGGER = logging.getLogger(__name__)
 
-SYSTEMS = ("zero_shot", "student", "english_ceiling")
+SYSTEMS = ("zero_shot", "student_start", "student", "english_ceiling")
 """The systems every comparison shows, in the order it shows them."""
 
 # Okabe and Ito's palette, distinguishable with every common colour blindness.
 _GREY, _BLUE, _ORANGE, _GREEN, _PURPLE = "#9aa3ad", "#0072b2", "#d98200", "#009e73", "#b5588f"
-_SYSTEM_COLOURS = {"zero_shot": _GREY, "student": _BLUE, "english_ceiling": _ORANGE}
+_SYSTEM_COLOURS = {"zero_shot": _GREY, "student_start": _GREEN, "student": _BLUE, "english_ceiling": _ORANGE}
 _INK, _FAINT = "#24292f", "#d8dee4"
 _MAX_PLANS = 3
 _MAX_TOKENS = 40

@@ -26,10 +26,15 @@ class System:
 
 
 def systems(session: Session) -> list[System]:
-    """The systems every run compares: the teacher on the query, the student on it, the teacher on its translation."""
+    """The systems a run compares: the teacher on the query, the student on it, the teacher on its translation.
+
+    A student with an extended vocabulary is also measured before its first step, as ``student_start``.
+    """
     workspace = session.workspace
+    start = [System("student_start", workspace.start, "query")] if workspace.recipe.student.vocabulary else []
     return [
         System("zero_shot", workspace.teacher, "query"),
+        *start,
         System("student", workspace.student, "query"),
         System("english_ceiling", workspace.teacher, "english"),
     ]

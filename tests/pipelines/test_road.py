@@ -1,0 +1,122 @@
+"""The whole road on Ray, small: prepare to report, resuming, two workers, campaigns."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from transformers import AutoModel, AutoTokenizer
+
+from optical.artefacts import sha256_file
+from pipelines.__main__ import main
+from tune.search import main as search
+
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    *("--bitext.max-pairs", "500", "--bitext.dev-pairs", "50", "--train.epochs", "2", "--train.dev-steps", "10"),
+    *("--train.checkpoint-steps", "5", "--teacher.scratch.train.epochs", "1", "--teacher.scratch.hidden", "32"),
+    *("--teacher.scratch.dim", "16", "--index.factory", "IVF8,SQ8", "--evaluation.resamples", "200"),
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("road")
+    os.environ["OPTICAL_CACHE"] = str(folder / "cache")
+    return folder / "runs"
+
+
+def _run(runs, *flags, verb="run"):
+    return main([verb, "demo", *SMALL, "--runs-dir", str(runs), *flags])
+
+
+def _student(runs, name):
+    return sha256_file(runs / name / "student" / "encoder" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def first(runs):
+    assert _run(runs, "--run-name", "first") == 0
+    return runs / "first"
+
+
+def test_run_leaves_everything_it_promises(first):
+    summary = json.loads((first / "summary.json").read_text())
+    assert set(summary["measures"]) == {"zero_shot", "student", "english_ceiling"}
+    assert set(summary["measures"]["student"]) == {"AP", "RR@10", "nDCG@10", "R@100"}
+    assert summary["pairs"] == 500
+    for name in ("report/report.html", "report/plans.png", "runs/student.trec", "student/metrics.jsonl"):
+        assert (first / name).is_file()
+    assert (first.parent / "mlflow.db").is_file()
+
+
+def test_a_second_run_prints_the_same_line_and_trains_nothing(first, runs, capsys):
+    before = (first / "student" / "metrics.jsonl").read_bytes()
+    assert _run(runs, "--run-name", "first", "--json") == 0
+    said = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert said["measures"] == json.loads((first / "summary.json").read_text())["measures"]
+    assert (first / "student" / "metrics.jsonl").read_bytes() == before
+
+
+def test_one_worker_is_bit_reproducible(first, runs):
+    assert _run(runs, "--run-name", "again", verb="train") == 0
+    assert _student(runs, "again") == _student(runs, "first")
+
+
+def test_two_workers_train_on_the_same_batches_to_the_same_loss(first, runs):
+    assert _run(runs, "--run-name", "pair", "--num-workers", "2", verb="train") == 0
+    rows = [_steps(runs / name / "student" / "metrics.jsonl") for name in ("first", "pair")]
+    assert [row["pairs"] for row in rows[0]] == [row["pairs"] for row in rows[1]]
+    for one, two in zip(*rows, strict=True):
+        assert two["loss"] == pytest.approx(one["loss"], rel=1e-2)
+
+
+def test_the_exported_student_loads_with_transformers(first):
+    model = AutoModel.from_pretrained(first / "export")
+    tokens = AutoTokenizer.from_pretrained(first / "export")("Nani alijenga daraja?", return_tensors="pt")
+    assert model(**tokens).last_hidden_state.shape[-1] == 32
+
+
+def test_a_campaign_names_its_best_trial(first, runs, capsys):
+    flags = ["--trials", "2", "--grace-looks", "1", "--runs-dir", str(runs), "--json"]
+    assert search(["demo", *SMALL, *flags]) == 0
+    trials = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert len(trials) == 2
+    assert trials[0]["dev_mrr"] >= trials[1]["dev_mrr"] > 0
+
+
+@pytest.mark.chaos
+def test_a_killed_driver_resumes_to_the_same_student(first, runs):
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines",
+        "train",
+        "demo",
+        *SMALL,
+        "--runs-dir",
+        str(runs),
+        "--run-name",
+        "killed",
+    ]
+    driver = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    checkpoints = runs / "killed" / "student" / "checkpoints"
+    deadline = time.monotonic() + 200
+    while not list(checkpoints.glob("step-*")):
+        assert driver.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    assert not (runs / "killed" / "student" / "encoder").exists()
+    assert subprocess.run(command, cwd=ROOT, timeout=280).returncode == 0
+    assert _student(runs, "killed") == _student(runs, "first")
+
+
+def _steps(journal):
+    return [row for line in journal.read_text().splitlines() if (row := json.loads(line))["event"] == "step"]
