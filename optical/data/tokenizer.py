@@ -1,7 +1,7 @@
 """Tokenizers: loading, saving, learning a WordPiece vocabulary, and extending one to another language."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -46,13 +46,16 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
     ).save_pretrained(folder)
 
 
-def learn_wordpiece(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer with BERT's special tokens, learned from ``texts``."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+def learn_wordpiece(texts: Sequence[str], vocabulary: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer with BERT's special tokens, learned from ``texts``; deterministic."""
+    blank = Tokenizer(models.WordPiece(unk_token=UNK))
+    blank.normalizer = normalizers.BertNormalizer(lowercase=True)
+    blank.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pieces = _learn(blank, texts, vocabulary, SPECIAL_TOKENS)
+    tokenizer = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token=UNK))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = blank.normalizer, blank.pre_tokenizer
     tokenizer.decoder = decoders.WordPiece()
-    _learn(tokenizer, texts, vocabulary, SPECIAL_TOKENS)
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{CLS} $A {SEP}",
         special_tokens=[(CLS, tokenizer.token_to_id(CLS)), (SEP, tokenizer.token_to_id(SEP))],
@@ -60,7 +63,7 @@ def learn_wordpiece(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def extend_wordpiece(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int) -> Tokenizer:
+def extend_wordpiece(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Tokenizer:
     """The tokenizer with the word pieces of another language appended; every old id keeps its meaning.
 
     A WordPiece vocabulary of size ``vocabulary`` is learned from ``texts`` with the tokenizer's own normaliser and
@@ -76,11 +79,10 @@ def extend_wordpiece(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int
             f"only a WordPiece vocabulary can be extended, and the teacher's is {content['model']['type']}",
             "set student.vocabulary to 0",
         )
-    learner = Tokenizer(models.WordPiece(unk_token=UNK))
-    learner.normalizer, learner.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
-    _learn(learner, texts, vocabulary, (UNK,))
+    blank = Tokenizer(models.WordPiece(unk_token=UNK))
+    blank.normalizer, blank.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
     pieces = content["model"]["vocab"]
-    for piece in sorted(learner.get_vocab(), key=learner.token_to_id):
+    for piece in _learn(blank, texts, vocabulary, (UNK,)):
         pieces.setdefault(piece, len(pieces))
     extended = Tokenizer.from_str(json.dumps(content))
     extended.no_truncation()
@@ -88,6 +90,16 @@ def extend_wordpiece(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int
     return extended
 
 
-def _learn(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int, special: tuple[str, ...]) -> None:
-    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=list(special), show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
+def _learn(blank: Tokenizer, texts: Sequence[str], vocabulary: int, special: tuple[str, ...]) -> list[str]:
+    """The pieces of a WordPiece vocabulary in order of their ids, the special tokens first.
+
+    The trainer numbers continuation characters (``##a``) in the order of a randomly seeded hash map and breaks ties
+    between merges by those numbers, so two runs differ. Naming them all beforehand fixes their numbers.
+    """
+    characters = sorted({character for text in texts for character in blank.normalizer.normalize_str(text)})
+    continuations = [f"##{character}" for character in characters if not character.isspace()]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary, special_tokens=[*special, *continuations], show_progress=False
+    )
+    blank.train_from_iterator(texts, trainer)
+    return sorted(blank.get_vocab(), key=blank.token_to_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -13,9 +14,9 @@ from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig, Pr
 from transformers.utils import logging as transformers_logging
 
 from optical.config import ScratchConfig
+from optical.data.tokenizer import PAD, load_tokenizer, save_tokenizer
 from optical.data.tokens import cut, pad
 from optical.errors import DataError
-from optical.data.tokenizer import PAD, load_tokenizer, save_tokenizer
 
 WEIGHTS = "model.safetensors"
 DENSE = "1_Dense"
@@ -97,7 +98,7 @@ class Encoder(nn.Module):
             shape = _without_dropout(AutoConfig.from_pretrained(folder, local_files_only=True))
             backbone = AutoModel.from_pretrained(folder, config=shape, local_files_only=True, use_safetensors=True)
             projection = _load_projection(folder / DENSE)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             raise DataError(
                 folder, f"weights do not load ({error})".replace("\n", " "), "replace the folder"
             ) from error
