@@ -10,7 +10,7 @@ TORCH := $(shell sed -n 's/^TORCH = "\(.*\)"/\1/p' scripts/bootstrap.py)
 CPU_INDEX := $(shell sed -n 's/^CPU_INDEX = "\(.*\)"/\1/p' scripts/bootstrap.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test swahili lint lock clean
+.PHONY: help demo test quick swahili lint lock clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -21,7 +21,10 @@ demo: .venv/.ready ## Run the whole pipeline on the built-in data: minutes on tw
 swahili: .venv/.ready ## Run the whole pipeline on real Swahili-English data.
 	$(VENV_PYTHON) -m pipelines run swahili $(ARGS)
 
-test: .venv/.ready ## Run the default tests; ARGS="-m ray" and the like choose others.
+test: quick ## Run the default tests, then the whole road on Ray.
+	$(VENV_PYTHON) -m pytest -q -m "ray or chaos" $(ARGS)
+
+quick: .venv/.ready ## Run the default tests only: seconds, no Ray.
 	$(VENV_PYTHON) -m pytest -q $(ARGS)
 
 lint: .venv/.ready ## Check style with ruff.

@@ -47,20 +47,19 @@ def surfacing() -> Iterator[None]:
     """Raise the ``OpticalError`` that caused a Ray failure instead of Ray's wrapping of it."""
     try:
         yield
-    except OpticalError:
-        raise
     except Exception as error:
         cause = _find(error)
-        if cause is None:
+        if cause is None or cause is error:
             raise
         raise cause from None
 
 
 def _find(error: BaseException | None) -> OpticalError | None:
+    # Ray's wrapper is made a subclass of what it wraps, so the type's own module tells them apart.
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, OpticalError):
-            return type(error)(*error.args[:3]) if len(error.args) >= 3 else error
+        if isinstance(error, OpticalError) and type(error).__module__ == OpticalError.__module__:
+            return error
         seen.add(id(error))
         error = getattr(error, "cause", None) or error.__cause__ or error.__context__
     return None

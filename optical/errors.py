@@ -17,15 +17,20 @@ class OpticalError(Exception):
 
     def __init__(self, where: object, what: str, advice: str) -> None:
         super().__init__(str(where), what, advice)
+        # Ray appends its own words to ``args`` on the way back from a worker; these stay as they were said.
+        self.parts = (str(where), what, advice)
 
     @property
     def where(self) -> str:
         """The path, field or object the failure is about."""
-        return self.args[0]
+        return self.parts[0]
 
     def __str__(self) -> str:
-        where, what, advice = self.args
+        where, what, advice = self.parts
         return f"{where}: {what}; {advice}"
+
+    def __reduce__(self) -> tuple[type["OpticalError"], tuple[str, str, str]]:
+        return type(self), self.parts
 
 
 class UserError(OpticalError):

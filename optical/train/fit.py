@@ -74,7 +74,7 @@ def _worker_main(config: dict) -> None:
         )
     except OpticalError as error:
         # Deterministic: a retry would fail alike, so the group ends here and the driver raises it.
-        report = {"kind": type(error).__name__, "args": [str(part) for part in error.args]}
+        report = {"kind": type(error).__name__, "args": list(error.parts)}
         artefacts.write_json(job.folder / "failure.json", report)
 
 

@@ -1,0 +1,82 @@
+"""Shared by every room: one torch thread, and a world of a few words in which tests take milliseconds."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+from optical.config import ScratchConfig
+from optical.data.shards import write_tokens
+from optical.data.tokenizer import learn_wordpiece
+from optical.data.tokens import SCHEMA
+from optical.model.encoder import Encoder
+
+torch.set_num_threads(1)
+
+WORDS = {
+    "mtoto": "child",
+    "maji": "water",
+    "shule": "school",
+    "nyumba": "house",
+    "kitabu": "book",
+    "mto": "river",
+    "chakula": "food",
+    "mwalimu": "teacher",
+    "barabara": "road",
+    "jua": "sun",
+    "mvua": "rain",
+    "mti": "tree",
+}
+
+
+@pytest.fixture(scope="session")
+def bitext() -> list[tuple[str, str]]:
+    """96 sentence pairs of three to five words, translated word by word."""
+    draw = random.Random(7)
+    sentences = [draw.sample(sorted(WORDS), draw.randint(3, 5)) for _ in range(96)]
+    return [(" ".join(words), " ".join(WORDS[word] for word in words)) for words in sentences]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(bitext: list[tuple[str, str]]) -> Tokenizer:
+    """A WordPiece tokenizer in which every word of the bitext is one token."""
+    return learn_wordpiece([sentence for pair in bitext for sentence in pair], 300)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ScratchConfig:
+    """The shape of the smallest encoder worth training."""
+    return ScratchConfig(pairs=("toy",), hidden=32, layers=1, heads=2, dim=16)
+
+
+@pytest.fixture
+def encoder(tiny: ScratchConfig, tokenizer: Tokenizer) -> Encoder:
+    """A tiny encoder with random weights."""
+    return Encoder.scratch(tiny, tokenizer, seed=0).eval()
+
+
+@pytest.fixture
+def encoder_folder(encoder: Encoder, tmp_path: Path) -> Path:
+    """The tiny encoder on disk."""
+    folder = tmp_path / "tiny-encoder"
+    folder.mkdir()
+    encoder.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def id_table() -> Callable[[list[tuple[list[int], list[int]]]], pa.Table]:
+    """Builds the table of token ids that token shards are made of."""
+    return lambda pairs: pa.table([[source for source, _ in pairs], [target for _, target in pairs]], schema=SCHEMA)
+
+
+@pytest.fixture
+def tokens(bitext: list[tuple[str, str]], tokenizer: Tokenizer, id_table: Callable, tmp_path: Path) -> Path:
+    """The bitext as a tokens artefact: 80 pairs to train on, 16 held out."""
+    ids = [tuple(tokenizer.encode(side).ids for side in pair) for pair in bitext]
+    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], len(ids), 16)
+    return tmp_path / "tokens"

@@ -1,0 +1,122 @@
+"""Recipes: frozen, complete, and every impossible value is refused by name."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from optical.config import (
+    BitextConfig,
+    EvaluationConfig,
+    IndexConfig,
+    ObjectiveConfig,
+    Recipe,
+    Resources,
+    ScratchConfig,
+    StudentConfig,
+    TeacherConfig,
+    TrainConfig,
+    differences,
+)
+from optical.errors import UserError
+
+BITEXT = {"datasets": ("toy",)}
+BAD = [
+    (BitextConfig, {"datasets": ()}, "bitext.datasets"),
+    (BitextConfig, BITEXT | {"dev_pairs": 1}, "bitext.dev_pairs"),
+    (BitextConfig, BITEXT | {"max_characters": 0}, "bitext.max_characters"),
+    (BitextConfig, BITEXT | {"max_length_ratio": 0.5}, "bitext.max_length_ratio"),
+    (BitextConfig, BITEXT | {"max_reject_share": -0.1}, "bitext.max_reject_share"),
+    (BitextConfig, BITEXT | {"max_reject_share": 1.1}, "bitext.max_reject_share"),
+    *((TrainConfig, {name: 0}, f"train.{name}") for name in ("epochs", "batch_pairs", "batch_tokens")),
+    *((TrainConfig, {name: 0}, f"train.{name}") for name in ("checkpoint_steps", "dev_steps")),
+    *((TrainConfig, {name: -0.1}, f"train.{name}") for name in ("learning_rate", "max_grad_norm")),
+    (TrainConfig, {"learning_rate": math.nan}, "train.learning_rate"),
+    (TrainConfig, {"source_length": 3}, "train.source_length"),
+    (TrainConfig, {"target_length": 3}, "train.target_length"),
+    (TrainConfig, {"warmup_share": 1.0}, "train.warmup_share"),
+    (TrainConfig, {"warmup_share": -0.1}, "train.warmup_share"),
+    (TeacherConfig, {"weights": "scratch"}, "teacher.weights"),
+    (TeacherConfig, {"scratch": ScratchConfig(pairs=("toy",))}, "teacher.weights"),
+    (StudentConfig, {"vocabulary": -1}, "student.vocabulary"),
+    (ObjectiveConfig, {"epsilon": 0.0}, "objective.epsilon"),
+    (ObjectiveConfig, {"epsilon": -1.0}, "objective.epsilon"),
+    (ObjectiveConfig, {"epsilon": math.nan}, "objective.epsilon"),
+    (ObjectiveConfig, {"tolerance": 0.0}, "objective.tolerance"),
+    (ObjectiveConfig, {"max_iterations": 0}, "objective.max_iterations"),
+    (IndexConfig, {"num_probes": 0}, "index.num_probes"),
+    (IndexConfig, {"tokens_per_probe": 0}, "index.tokens_per_probe"),
+    (IndexConfig, {"depth": 0}, "index.depth"),
+    (Resources, {"num_workers": 0}, "num_workers"),
+    (Resources, {"threads": -1}, "threads"),
+]
+
+
+@pytest.fixture
+def recipe():
+    return Recipe(
+        name="toy",
+        bitext=BitextConfig(datasets=("a", "b")),
+        teacher=TeacherConfig(weights="scratch", scratch=ScratchConfig(pairs=("questions",))),
+        evaluation=EvaluationConfig(collection="toy"),
+    )
+
+
+@pytest.mark.parametrize(("section", "values", "name"), BAD, ids=lambda value: str(value))
+def test_an_impossible_value_is_refused_by_name(section, values, name):
+    with pytest.raises(UserError) as caught:
+        section(**values)
+    where, what, advice = caught.value.args
+    assert where == name
+    assert what
+    assert advice
+
+
+def test_the_message_shows_the_value():
+    with pytest.raises(UserError, match="^objective.epsilon: is -0.5, and Sinkhorn needs epsilon > 0; try 0.1$"):
+        ObjectiveConfig(epsilon=-0.5)
+
+
+def test_a_changed_copy_is_checked_too():
+    with pytest.raises(UserError, match="train.epochs"):
+        dataclasses.replace(TrainConfig(), epochs=0)
+
+
+def test_every_section_is_frozen(recipe):
+    for section in (recipe, *(getattr(recipe, field.name) for field in dataclasses.fields(recipe))):
+        if dataclasses.is_dataclass(section):
+            name = dataclasses.fields(section)[0].name
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(section, name, None)
+
+
+def test_as_dict_survives_json(recipe):
+    plain = recipe.as_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["bitext"]["datasets"] == ["a", "b"]
+    assert plain["teacher"]["scratch"]["train"]["epochs"] == 1
+    assert set(plain) == {field.name for field in dataclasses.fields(Recipe)}
+
+
+def test_no_resource_is_part_of_a_recipe(recipe):
+    resources = {field.name for field in dataclasses.fields(Resources)}
+    assert not resources & set(recipe.as_dict())
+
+
+def test_differences_name_the_fields(recipe):
+    train = dataclasses.replace(recipe.train, seed=3, epochs=2)
+    other = dataclasses.replace(recipe, train=train, bitext=dataclasses.replace(recipe.bitext, datasets=("a",)))
+    assert differences(recipe.as_dict(), other.as_dict()) == [
+        "bitext.datasets: ['a', 'b'] -> ['a']",
+        "train.epochs: 1 -> 2",
+        "train.seed: 0 -> 3",
+    ]
+    assert differences(recipe.as_dict(), recipe.as_dict()) == []
+
+
+def test_differences_see_a_section_that_appears(recipe):
+    pretrained = dataclasses.replace(recipe, teacher=TeacherConfig())
+    lines = differences(pretrained.as_dict(), recipe.as_dict())
+    assert "teacher.weights: 'all-minilm-l6-v2' -> 'scratch'" in lines
+    assert [line for line in lines if line.startswith("teacher.scratch: None -> {")]

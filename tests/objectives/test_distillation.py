@@ -1,0 +1,69 @@
+"""Optimal-transport distillation as an objective: what is aligned, how pairs are weighted, who learns."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from optical.config import ObjectiveConfig
+from optical.data.batches import PairBatch
+from optical.data.tokens import pad
+from optical.model.encoder import Encoder, inner_mask
+from optical.objectives.ot import TransportDistillation
+from optical.ot.loss import transport_loss
+
+
+@pytest.fixture
+def student(tiny, tokenizer) -> Encoder:
+    return Encoder.scratch(tiny, tokenizer, seed=1)
+
+
+@pytest.fixture
+def batch(bitext, tokenizer) -> PairBatch:
+    sides = [pad([tokenizer.encode(pair[side]).ids for pair in bitext[:6]]) for side in (0, 1)]
+    return PairBatch(0, 6, *sides[0], *sides[1], torch.ones(6))
+
+
+def test_the_loss_is_the_mean_transport_loss_of_the_inner_tokens(encoder, student, batch):
+    outcome = TransportDistillation(encoder, ObjectiveConfig())(student, batch)
+    with torch.no_grad():
+        source = student(batch.source_ids, batch.source_mask)
+        target = encoder(batch.target_ids, batch.target_mask)
+        inner = transport_loss(source, target, inner_mask(batch.source_mask), inner_mask(batch.target_mask))
+        whole = transport_loss(source, target, batch.source_mask, batch.target_mask)
+    torch.testing.assert_close(outcome.loss.detach(), inner.value.mean())
+    assert outcome.observed["marginal_error"].item() == pytest.approx(inner.plan.marginal_error.mean().item())
+    assert outcome.observed["plan_entropy"].item() == pytest.approx(inner.plan.entropy().mean().item(), rel=1e-5)
+    assert outcome.observed["unconverged"].item() == 0
+    kept = TransportDistillation(encoder, ObjectiveConfig(special_tokens="keep"))(student, batch)
+    torch.testing.assert_close(kept.loss.detach(), whole.value.mean())
+
+
+def test_only_the_student_learns(encoder, student, batch):
+    TransportDistillation(encoder, ObjectiveConfig())(student, batch).loss.backward()
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in encoder.parameters())
+    assert student.projection.weight.grad.abs().sum() > 0
+
+
+def test_a_pair_of_no_weight_gives_no_loss_and_no_gradient(encoder, student, batch):
+    objective = TransportDistillation(encoder, ObjectiveConfig())
+    outcome = objective(student, dataclasses.replace(batch, weight=torch.zeros(6)))
+    outcome.loss.backward()
+    assert outcome.loss.item() == 0
+    assert {value.item() for value in outcome.observed.values()} == {0}
+    assert all((p.grad == 0).all() for p in student.parameters() if p.grad is not None)
+
+
+def test_shares_sum_to_the_global_mean(encoder, student, batch):
+    objective = TransportDistillation(encoder, ObjectiveConfig(tolerance=1e-6, max_iterations=1000))
+    whole = objective(student, batch)
+    shares = []
+    for rank in range(2):
+        fields = {name: value[rank::2] for name, value in vars(batch).items() if isinstance(value, torch.Tensor)}
+        shares.append(objective(student, dataclasses.replace(batch, **fields)))
+    torch.testing.assert_close(shares[0].loss + shares[1].loss, whole.loss)
+
+
+def test_a_plan_that_did_not_converge_is_counted(encoder, student, batch):
+    config = ObjectiveConfig(epsilon=0.01, tolerance=1e-7, max_iterations=1)
+    assert TransportDistillation(encoder, config)(student, batch).observed["unconverged"].item() > 0.5
