@@ -19,6 +19,7 @@ from optical.errors import DataError
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+_KEYS = {"format", "kind", "fingerprint", "info", "files"}
 _BLOCK = 1 << 20
 
 
@@ -115,9 +116,12 @@ def write_json(path: Path, content: object) -> None:
     """Write JSON so that a reader sees the old file or the new one, never a torn one."""
     path = Path(path)
     scratch = path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex[:8]}")
-    scratch.write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
-    _sync(scratch)
-    os.replace(scratch, path)
+    try:
+        scratch.write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+        _sync(scratch)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
     _sync(path.parent)
 
 
@@ -132,16 +136,22 @@ def _commit(scratch: Path, path: Path, kind: str, made_from: str, info: dict) ->
     if path.exists():
         old = path.parent / f".old-{path.name}-{uuid.uuid4().hex[:8]}"
         os.rename(path, old)
-        os.rename(scratch, path)
+        try:
+            os.rename(scratch, path)
+        except OSError:
+            os.rename(old, path)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     else:
         os.rename(scratch, path)
     _sync(path.parent)
 
 
-def _check(manifest: dict, path: Path, kind: str, made_from: str | None) -> None:
-    if manifest.get("format") != FORMAT_VERSION:
-        raise DataError(path, f"format {manifest.get('format')}, this version reads {FORMAT_VERSION}", "rebuild it")
+def _check(manifest: object, path: Path, kind: str, made_from: str | None) -> None:
+    if not isinstance(manifest, dict) or not manifest.keys() >= _KEYS:
+        raise DataError(path / MANIFEST, f"lacks one of {', '.join(sorted(_KEYS))}", "delete the directory and rerun")
+    if manifest["format"] != FORMAT_VERSION:
+        raise DataError(path, f"format {manifest['format']}, this version reads {FORMAT_VERSION}", "rebuild it")
     if manifest["kind"] != kind:
         raise DataError(path, f"holds a {manifest['kind']}, not a {kind}", "give the right directory")
     if made_from is not None and manifest["fingerprint"] != made_from:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
 
@@ -25,10 +26,13 @@ def connect(resources: Resources) -> None:
     """
     if not ray.is_initialized():
         remote = "RAY_ADDRESS" in os.environ
+        # Ray writes its token readable to all; a private folder keeps it from the other users of this machine.
+        (Path.home() / ".ray").mkdir(mode=0o700, exist_ok=True)
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         # Ray draws its own progress bars and prints its own tracebacks; ours replace both.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
         local = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if remote else local))

@@ -34,6 +34,9 @@ class BitextConfig:
 
     def __post_init__(self) -> None:
         _require(len(self.datasets) > 0, "bitext.datasets", "names no data set", "give at least one")
+        _require(
+            self.max_pairs is None or self.max_pairs > 0, "bitext.max_pairs", f"is {self.max_pairs}", "set 1 or more"
+        )
         _require(self.dev_pairs >= 2, "bitext.dev_pairs", f"is {self.dev_pairs}", "set at least 2")
         _require(self.max_characters > 0, "bitext.max_characters", f"is {self.max_characters}", "set a positive number")
         _require(self.max_length_ratio >= 1, "bitext.max_length_ratio", f"is {self.max_length_ratio}", "set 1 or more")
@@ -82,9 +85,13 @@ class TrainConfig:
             "max_grad_norm",
         ):
             value = getattr(self, name)
-            _require(value > 0, f"train.{name}", f"is {value}", "set a positive number")
+            _require(0 < value < float("inf"), f"train.{name}", f"is {value}", "set a positive number")
         for name in ("source_length", "target_length"):
             _require(getattr(self, name) >= 4, f"train.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
+        _require(self.weight_decay >= 0, "train.weight_decay", f"is {self.weight_decay}", "set 0 or more")
+        longest = self.source_length + self.target_length
+        what = f"is {self.batch_tokens}, and one pair may have {longest} tokens"
+        _require(self.batch_tokens >= longest, "train.batch_tokens", what, f"set at least {longest}")
         _require(0 <= self.warmup_share < 1, "train.warmup_share", f"is {self.warmup_share}", "set 0 to below 1")
 
 
@@ -109,6 +116,15 @@ class ScratchConfig:
     temperature: float = 0.05
     """Softmax temperature of the contrastive loss, applied to the mean MaxSim per query token."""
 
+    def __post_init__(self) -> None:
+        where = "teacher.scratch"
+        _require(len(self.pairs) > 0, f"{where}.pairs", "names no data set", "give at least one")
+        for name in ("hidden", "layers", "heads", "dim", "temperature"):
+            value = getattr(self, name)
+            _require(value > 0, f"{where}.{name}", f"is {value}", "set a positive number")
+        what = f"is {self.hidden}, which {self.heads} heads do not divide"
+        _require(self.hidden % self.heads == 0, f"{where}.hidden", what, "set a multiple of the heads")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherConfig:
@@ -126,6 +142,8 @@ class TeacherConfig:
     """The small teacher to train when ``weights`` is ``scratch``."""
 
     def __post_init__(self) -> None:
+        for name in ("query_length", "document_length"):
+            _require(getattr(self, name) >= 4, f"teacher.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
         _require(
             (self.weights == "scratch") == (self.scratch is not None),
             "teacher.weights",
@@ -192,11 +210,14 @@ class EvaluationConfig:
     """The test collection: passages, topics in the query language with English translations, qrels."""
 
     collection: str
-    """Registry name of the collection."""
+    """Registry name of the collection, or a folder with passages, topics and qrels."""
     seed: int = 0
     """Seed of the bootstrap and the randomisation test."""
     resamples: int = 10_000
     """Bootstrap resamples and sign flips."""
+
+    def __post_init__(self) -> None:
+        _require(self.resamples > 0, "evaluation.resamples", f"is {self.resamples}", "set at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +253,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         _require(self.num_workers > 0, "num_workers", f"is {self.num_workers}", "set at least 1")
+        _require(self.max_failures >= 0, "max_failures", f"is {self.max_failures}", "set 0 or more")
         _require(self.threads >= 0, "threads", f"is {self.threads}", "set 0 or more")
 
 

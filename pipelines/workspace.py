@@ -10,7 +10,8 @@ from pathlib import Path
 
 from optical.artefacts import FORMAT_VERSION, fingerprint, sha256_file
 from optical.config import Recipe, TrainConfig
-from optical.data.registry import DataSet, dataset, datasets
+from optical.data.entry import DataSet
+from optical.data.registry import dataset, datasets
 from optical.data.sources import parse_source
 from optical.model.weights import find_weights, weights_fingerprint
 from pipelines.settings import Settings

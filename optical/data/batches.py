@@ -36,8 +36,9 @@ class PairBatch:
 
     @property
     def num_tokens(self) -> int:
-        """Real tokens on both sides."""
-        return int(self.source_mask.sum() + self.target_mask.sum())
+        """Real tokens on both sides, of pairs that count."""
+        per_pair = self.source_mask.sum(1) + self.target_mask.sum(1)
+        return int((per_pair * self.weight).sum())
 
     def to(self, device: object) -> "PairBatch":
         """The same batch on another device."""

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from optical.data.registry import GENERATOR, DataFile, DataSet
+from optical.data.entry import GENERATOR, DataFile, DataSet
 
-# File names of the generated demo and the sha256 each must have with seed 0 (None: not pinned).
+# File names of the generated demo and the sha256 each must have with seed 0.
 _DEMO = {
-    "bitext.swa": None,
-    "bitext.eng": None,
-    "questions.tsv": None,
-    "passages.tsv": None,
-    "topics.tsv": None,
-    "qrels.txt": None,
+    "bitext.swa": "d43b59d84bcafc610ca238a5fa3add45a8a1bc8faddc06d0137e1c6858e4dcf4",
+    "bitext.eng": "59c0a98e5ab92171fc388033375d48a9137066e09c2d5dc00f344444d0d26263",
+    "questions.tsv": "906a86f81fc8bd2b540d87f418189cc53dbbb64316aa7a3af863dfa70b31176a",
+    "passages.tsv": "c4319ba0275a3ff97a00afb4873406ee04e07c32613b45fce59fd389928e380d",
+    "topics.tsv": "d1f552fec76a1de875cd0df447b8e96ba6af4b46c8ef68c14ab2858f6a6319c4",
+    "qrels.txt": "310623395b592df2e37195690e0fb5c9d221f3cfe124831020402447ffef42ac",
 }
 
 _GLOBALVOICES = {

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from optical.data.entry import DataSet
 from optical.data.filters import normalise
 from optical.data.openers import TooLong, lines, open_bytes
-from optical.data.registry import DataSet, dataset, datasets
+from optical.data.registry import dataset, datasets
 from optical.data.resolve import resolve
 from optical.errors import DataError
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optical.artefacts import sha256_file
+from optical.data.entry import GENERATOR, DataFile, DataSet
 from optical.data.fetch import Unreachable, check, fetch, place_of
-from optical.data.registry import GENERATOR, DataFile, DataSet
 from optical.errors import InfrastructureError
 
 

@@ -7,6 +7,7 @@ here holds more than one shard in memory.
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +56,13 @@ class ShardWriter:
             self._open()
         self._writer.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
     def _open(self) -> None:
         if self._writer is not None:
             self._writer.close()
@@ -75,14 +83,15 @@ def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config
     info = dict(facts)
     accepted: Counter[str] = Counter()
     rejected: dict[str, Counter[str]] = {}
-    with artefacts.writing(path, BITEXT, made_from, info) as scratch:
-        pairs = ShardWriter(scratch, "pairs", _ACCEPTED)
-        rejects = ShardWriter(scratch, "rejects", _REJECTED)
+    with (
+        artefacts.writing(path, BITEXT, made_from, info) as scratch,
+        ShardWriter(scratch, "pairs", _ACCEPTED) as pairs,
+        ShardWriter(scratch, "rejects", _REJECTED) as rejects,
+    ):
         for table in checked:
+            table = _cut(table, config.max_pairs, pairs.rows)
             good = table.filter(pc.is_null(table["reason"])).select(pairs.schema.names)
             bad = table.filter(pc.is_valid(table["reason"])).select(rejects.schema.names)
-            if config.max_pairs is not None:
-                good = good.slice(0, config.max_pairs - pairs.rows)
             pairs.write(good)
             rejects.write(bad)
             accepted.update(good["dataset"].to_pylist())
@@ -109,8 +118,11 @@ def write_tokens(path: Path, made_from: str, tokenised: Iterable[pa.Table], num_
         raise DataError(path, f"{num_pairs} pairs, of which {dev_pairs} would be held out", advice)
     held_out = set(np.linspace(0, num_pairs - 1, dev_pairs).astype(int).tolist())
     info = {"pairs": num_pairs}
-    with artefacts.writing(path, TOKENS, made_from, info) as scratch:
-        train, dev = ShardWriter(scratch, "train", SCHEMA), ShardWriter(scratch, "dev", SCHEMA)
+    with (
+        artefacts.writing(path, TOKENS, made_from, info) as scratch,
+        ShardWriter(scratch, "train", SCHEMA) as train,
+        ShardWriter(scratch, "dev", SCHEMA) as dev,
+    ):
         seen = 0
         for table in tokenised:
             has_words = pc.and_(*(pc.greater(pc.list_value_length(table[name]), 2) for name in SCHEMA.names))
@@ -126,6 +138,14 @@ def write_tokens(path: Path, made_from: str, tokenised: Iterable[pa.Table], num_
 def pair_shards(bitext: Path) -> list[str]:
     """Paths of a bitext artefact's accepted pairs, in order."""
     return [str(shard) for shard in sorted(Path(bitext).glob("pairs-*.parquet"))]
+
+
+def _cut(table: pa.Table, max_pairs: int | None, have: int) -> pa.Table:
+    """The table up to and including the last accepted row that ``max_pairs`` leaves room for."""
+    good = np.flatnonzero(pc.is_null(table["reason"]).to_numpy(zero_copy_only=False))
+    if max_pairs is None or have + len(good) <= max_pairs:
+        return table
+    return table.slice(0, int(good[max_pairs - have - 1]) + 1)
 
 
 def _check_rejects(accepted: Counter[str], rejected: dict[str, Counter[str]], config: BitextConfig) -> None:

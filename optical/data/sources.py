@@ -4,8 +4,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
+from optical.data.entry import DataSet
 from optical.data.openers import member_name, split_member
-from optical.data.registry import DataSet, dataset, datasets
+from optical.data.registry import dataset, datasets
 from optical.data.resolve import Resolved, resolve
 from optical.errors import DataError, UserError
 

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from optical.errors import DataError
+
 SCHEMA = pa.schema([("source_ids", pa.list_(pa.int32())), ("target_ids", pa.list_(pa.int32()))])
 
 
@@ -64,5 +66,7 @@ class TokenPairs:
 def read_tokens(folder: Path, split: str = "train") -> TokenPairs:
     """The token shards ``<split>-*.parquet`` of a tokens artefact, in order; cached per process."""
     shards = sorted(Path(folder).glob(f"{split}-*.parquet"))
+    if not shards:
+        raise DataError(folder, f"no {split}-*.parquet here", "run the verb train, which makes it")
     table = pa.concat_tables([pq.read_table(shard, schema=SCHEMA) for shard in shards]).combine_chunks()
     return TokenPairs(table["source_ids"].combine_chunks(), table["target_ids"].combine_chunks())

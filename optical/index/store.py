@@ -18,6 +18,7 @@ KIND = "index"
 _EMBEDDINGS, _PASSAGES, _FAISS = "embeddings.f16", "passages.parquet", "tokens.faiss"
 _TRAINING_TOKENS = 100_000
 _ADDED_AT_ONCE = 65_536
+_FACTORY_ADVICE = "try IVF256,SQ8, or Flat for a tiny collection"
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,16 @@ def write_index(path: Path, made_from: str, dim: int, passages: Iterable[pa.Tabl
         UserError: faiss does not know the factory string.
         DataError: there is no passage.
     """
+    # Before the passages are encoded, which takes minutes: a factory faiss does not know fails here.
+    tokens = _empty_faiss(dim, config)
     with artefacts.writing(path, KIND, made_from, {"dim": dim}) as scratch:
         docids, lengths = _store_embeddings(scratch / _EMBEDDINGS, passages)
         if not docids:
             raise DataError(path, "the collection holds no passage", "check the collection's passages file")
         pq.write_table(pa.table({"docid": docids, "length": pa.array(lengths, pa.int32())}), scratch / _PASSAGES)
         embeddings = np.memmap(scratch / _EMBEDDINGS, dtype=np.float16, mode="r").reshape(-1, dim)
-        faiss.write_index(_build_faiss(embeddings, config), str(scratch / _FAISS))
+        _fill_faiss(tokens, embeddings, config)
+        faiss.write_index(tokens, str(scratch / _FAISS))
     return len(docids)
 
 
@@ -86,15 +90,19 @@ def _store_embeddings(file: Path, passages: Iterable[pa.Table]) -> tuple[list[st
     return docids, lengths
 
 
-def _build_faiss(embeddings: np.ndarray, config: IndexConfig) -> faiss.Index:
+def _empty_faiss(dim: int, config: IndexConfig) -> faiss.Index:
     try:
-        index = faiss.index_factory(embeddings.shape[1], config.factory, faiss.METRIC_INNER_PRODUCT)
+        return faiss.index_factory(dim, config.factory, faiss.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
-        raise UserError(
-            "index.factory", f"faiss does not know {config.factory!r}", "try IVF256,SQ8, or Flat for a tiny collection"
-        ) from error
+        raise UserError("index.factory", f"faiss does not know {config.factory!r}", _FACTORY_ADVICE) from error
+
+
+def _fill_faiss(index: faiss.Index, embeddings: np.ndarray, config: IndexConfig) -> None:
     sample = np.linspace(0, len(embeddings) - 1, min(len(embeddings), _TRAINING_TOKENS)).astype(np.int64)
-    index.train(embeddings[sample].astype(np.float32))
+    try:
+        index.train(embeddings[sample].astype(np.float32))
+    except RuntimeError as error:
+        what = f"faiss cannot train {config.factory!r} on {len(embeddings)} tokens"
+        raise UserError("index.factory", what, _FACTORY_ADVICE) from error
     for start in range(0, len(embeddings), _ADDED_AT_ONCE):
         index.add(embeddings[start : start + _ADDED_AT_ONCE].astype(np.float32))
-    return index

@@ -55,7 +55,13 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str], length: int) -> list[Float[Tensor, "tokens dim"]]:
-        """Token embeddings of each text, cut to ``length`` tokens, special tokens included, padding dropped."""
+        """Token embeddings of each text, special tokens included, padding dropped.
+
+        A text is cut to ``length`` tokens, or to as many as the backbone has positions for.
+        """
+        if not texts:
+            return []
+        length = min(length, self.backbone.config.max_position_embeddings)
         encodings = [cut(encoding.ids, length) for encoding in self.tokenizer.encode_batch(list(texts))]
         ids, mask = pad(encodings)
         device = next(self.parameters()).device

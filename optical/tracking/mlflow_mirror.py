@@ -80,8 +80,8 @@ class MlflowMirror:
         return self._off.is_set()
 
     def __call__(self, row: dict) -> None:
-        """Mirror one row of a journal; only ``step`` rows have metrics."""
-        if row.get("event") != "step":
+        """Mirror one row of a journal; only ``step`` and ``dev`` rows have metrics."""
+        if row.get("event") not in ("step", "dev"):
             return
         stage = row.get("stage")
         values = {k: v for k, v in row.items() if k not in _NOT_METRICS}

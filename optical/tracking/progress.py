@@ -126,17 +126,21 @@ class ProgressLine:
     def __init__(self, writer: LineWriter | None = None) -> None:
         self._writer = writer or LineWriter()
         self._recent: deque[dict] = deque(maxlen=_WINDOW)
+        self._dev: dict[str, float] = {}
         self._line = ""
 
     def __call__(self, row: dict) -> None:
-        """Take one row; rows of other events are ignored."""
+        """Take one row; a ``dev`` row shows from the next step on, rows of other events are ignored."""
+        if row.get("event") == "dev":
+            self._dev = {"dev_mrr": row["dev_mrr"]}
         if row.get("event") != "step":
             return
         if self._recent and self._recent[-1].get("stage") != row.get("stage"):
             self.close()
             self._recent.clear()
+            self._dev = {}
         self._recent.append(row)
-        self._line = self._render(row)
+        self._line = self._render(self._dev | row)
         self._writer.show(self._line)
 
     def close(self) -> None:

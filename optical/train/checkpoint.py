@@ -18,12 +18,17 @@ log = logging.getLogger(__name__)
 
 
 def save(folder: Path, step: int, encoder: nn.Module, optimiser: torch.optim.Optimizer, fingerprint: str) -> None:
-    """Commit the state after ``step`` updates to ``folder/step-<step>`` and drop all but the newest two."""
+    """Commit the state after ``step`` updates to ``folder/step-<step>``; keep it and the one before it.
+
+    Steps beyond this one are of a run that is no longer there, and are dropped too.
+    """
     with artefacts.writing(folder / f"step-{step:08d}", KIND, fingerprint, {"step": step}) as scratch:
         save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, scratch / _WEIGHTS)
         save_file(_flatten(optimiser), scratch / _OPTIMISER)
-    for stale in sorted(folder.glob("step-*"))[:-_KEEP]:
-        shutil.rmtree(stale, ignore_errors=True)
+    earlier = [path for path in sorted(folder.glob("step-*")) if _step(path) <= step]
+    for path in folder.glob("step-*"):
+        if path not in earlier[-_KEEP:]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def restore(folder: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, fingerprint: str) -> int:
@@ -43,10 +48,8 @@ def restore(folder: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, 
     return 0
 
 
-def newest_step(folder: Path) -> int:
-    """The step of the newest committed checkpoint by name, 0 if there is none (hashes are not checked)."""
-    found = sorted(folder.glob("step-*"))
-    return int(found[-1].name.removeprefix("step-")) if found else 0
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> list[nn.Parameter]:

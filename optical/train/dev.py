@@ -25,7 +25,8 @@ def dev_mrr(student: Encoder, targets: Encoder, dev: PairBatch) -> float:
         rows = slice(start, start + _CHUNK)
         scores = maxsim(sources[rows], dev.source_mask[rows], passages, dev.target_mask)
         own = scores[torch.arange(len(scores)), torch.arange(start, start + len(scores))]
-        ranks.append((scores > own.unsqueeze(1)).sum(1) + 1)
+        # Everything not strictly below counts, itself included: ties and NaN are never to a student's advantage.
+        ranks.append((~(scores < own.unsqueeze(1))).sum(1))
     student.train()
     return float((1 / torch.cat(ranks).double()).mean())
 

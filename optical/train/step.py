@@ -14,10 +14,11 @@ from optical.objectives.base import Objective
 
 @dataclass(frozen=True)
 class Update:
-    """What one step did, over all ranks: the loss, the gradient norm before clipping, and the observations."""
+    """What one step did, over all ranks: loss, gradient norm before clipping, tokens read, and what was observed."""
 
     loss: float
     grad_norm: float
+    tokens: int
     observed: dict[str, float]
 
 
@@ -42,7 +43,8 @@ def update(
     optimiser.zero_grad(set_to_none=True)
     (outcome.loss * ranks).backward()
     norm = nn.utils.clip_grad_norm_(encoder.parameters(), max_grad_norm)
-    summed = _sum_over_ranks({"loss": outcome.loss.detach(), **outcome.observed})
+    tokens = torch.tensor(float(batch.num_tokens), device=outcome.loss.device)
+    summed = _sum_over_ranks({"loss": outcome.loss, "tokens": tokens, **outcome.observed})
     if not (math.isfinite(summed["loss"]) and math.isfinite(float(norm))):
         raise NumericalError(
             f"step {batch.step}",
@@ -52,8 +54,7 @@ def update(
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.step()
-    loss = summed.pop("loss")
-    return Update(loss, float(norm), summed)
+    return Update(summed.pop("loss"), float(norm), int(summed.pop("tokens")), summed)
 
 
 def _sum_over_ranks(values: dict[str, Tensor]) -> dict[str, float]:

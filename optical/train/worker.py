@@ -51,6 +51,13 @@ class Worker:
 
     def run(self, batches: BatchSource, report: Report = lambda metrics: None) -> None:
         """Train to the end and write the result; starts at the newest verified checkpoint."""
+        try:
+            self._run(batches, report)
+        finally:
+            if self.journal:
+                self.journal.close()
+
+    def _run(self, batches: BatchSource, report: Report) -> None:
         done = checkpoint.restore(self.job.checkpoints, self.encoder, self.optimiser, self.job.fingerprint)
         self._note("start", stage=self.job.stage, step=done, steps=self.schedule.num_steps)
         fetched = time.perf_counter()
@@ -94,7 +101,7 @@ class Worker:
             learning_rate=self.optimiser.param_groups[0]["lr"],
             grad_norm=outcome.grad_norm,
             pairs=batch.global_pairs,
-            tokens=batch.num_tokens,
+            tokens=outcome.tokens,
             seconds=seconds,
             wait_seconds=waited,
             **outcome.observed,

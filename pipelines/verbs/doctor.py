@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from optical.data.registry import DataSet
+from optical.data.entry import DataSet
 from optical.data.sources import parse_source
 from optical.model.weights import PACKAGED
 from pipelines.workspace import Workspace

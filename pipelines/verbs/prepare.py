@@ -35,7 +35,15 @@ def prepare(session: Session) -> dict:
     _collection(session)
     bitext = artefacts.read(workspace.bitext, BITEXT)
     collection = artefacts.read(workspace.collection, COLLECTION)
-    return {"pairs": sum(bitext.info["accepted"].values()), "rejected": rejects(bitext.info), **collection.info}
+    licences = bitext.info["licences"] | {workspace.recipe.evaluation.collection: collection.info["licence"]}
+    return {
+        "pairs": sum(bitext.info["accepted"].values()),
+        "rejected": rejects(bitext.info),
+        "passages": collection.info["passages"],
+        "topics": collection.info["topics"],
+        "licences": licences,
+        "shards": str(workspace.bitext),
+    }
 
 
 def rejects(info: dict) -> dict[str, int]:

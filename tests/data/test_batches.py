@@ -9,6 +9,7 @@ import pytest
 from optical.config import TrainConfig
 from optical.data.batches import _WINDOW_BATCHES, Schedule
 from optical.data.tokens import TokenPairs
+from optical.errors import UserError
 
 CONFIG = TrainConfig(epochs=3, batch_pairs=4, batch_tokens=60, source_length=12, target_length=10, seed=5)
 NUM_PAIRS = 3 * _WINDOW_BATCHES * CONFIG.batch_pairs // 2  # one window and a half
@@ -71,9 +72,9 @@ def test_both_budgets_hold_and_both_are_met(pairs):
     assert CONFIG.batch_tokens * 0.8 < max(areas) <= CONFIG.batch_tokens
 
 
-def test_a_pair_over_the_budget_is_a_batch_of_its_own(pairs):
-    alone = dataclasses.replace(CONFIG, batch_tokens=1)
-    assert {len(batch) for batch in Schedule(pairs, alone).epoch(0)} == {1}
+def test_a_budget_smaller_than_one_pair_is_refused():
+    with pytest.raises(UserError, match=r"train\.batch_tokens"):
+        dataclasses.replace(CONFIG, batch_tokens=CONFIG.source_length + CONFIG.target_length - 1)
 
 
 def test_batches_of_alike_lengths_follow_in_no_order_of_length(pairs):

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from optical.data.entry import GENERATOR, DataFile
 from optical.data.languages import canonical, language, languages
-from optical.data.registry import GENERATOR, DataFile, dataset, datasets
+from optical.data.registry import dataset, datasets
 from optical.errors import UserError
 
 

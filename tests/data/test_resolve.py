@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from optical.data import fetch as fetching
-from optical.data.registry import GENERATOR, DataFile, DataSet
+from optical.data.entry import GENERATOR, DataFile, DataSet
 from optical.data.resolve import resolve
 from optical.data.sources import open_source, parse_source
 from optical.errors import DataError, InfrastructureError, UserError

@@ -150,7 +150,6 @@ def test_a_factory_faiss_does_not_know_leaves_nothing(written, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="faiss's refusal to train on too few tokens is not wrapped")
 def test_more_clusters_than_tokens_is_a_user_error(written):
     with pytest.raises(UserError, match=r"^index\.factory: "):
         written(IndexConfig(factory="IVF256,SQ8"))

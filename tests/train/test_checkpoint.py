@@ -59,7 +59,6 @@ def test_nothing_saved_is_step_zero(tmp_path):
     training = Training()
     before = training.weights()
     assert training.restore(tmp_path / "never") == 0
-    assert checkpoint.newest_step(tmp_path / "never") == 0
     assert torch.equal(training.weights(), before)
 
 
@@ -81,7 +80,6 @@ def test_weights_and_optimiser_come_back_and_go_on_alike(saved):
 def test_the_newest_two_are_kept(saved):
     folder, _ = saved
     assert sorted(path.name for path in folder.iterdir()) == ["step-00000004", "step-00000006"]
-    assert checkpoint.newest_step(folder) == 6
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimiser.safetensors"])
@@ -113,7 +111,6 @@ def test_a_checkpoint_of_another_run_is_ignored(saved):
     assert torch.equal(training.weights(), weights[6])
 
 
-@pytest.mark.xfail(strict=True, reason="save keeps the newest two by name, whoever made them, and drops the new one")
 def test_checkpoints_of_another_run_do_not_push_ours_out(tmp_path):
     other, ours = Training(seed=5), Training()
     for step in (800, 1000):
@@ -126,4 +123,3 @@ def test_an_uncommitted_checkpoint_is_not_seen(saved):
     folder, _ = saved
     (folder / ".tmp-step-00000008-0badcafe").mkdir()
     assert Training(seed=9).restore(folder) == 6
-    assert checkpoint.newest_step(folder) == 6
