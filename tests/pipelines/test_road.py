@@ -64,9 +64,9 @@ def test_a_second_run_prints_the_same_line_and_trains_nothing(first, runs, capsy
     assert (first / "student" / "metrics.jsonl").read_bytes() == before
 
 
-def test_one_worker_is_bit_reproducible(first, runs):
-    assert _run(runs, "--run-name", "again", verb="train") == 0
-    assert _student(runs, "again") == _student(runs, "first")
+def test_one_worker_is_bit_reproducible_from_nothing(first, runs, tmp_path):
+    assert _run(tmp_path, "--run-name", "again", verb="train") == 0
+    assert _student(tmp_path, "again") == _student(runs, "first")
 
 
 def test_two_workers_train_on_the_same_batches_to_the_same_loss(first, runs):
