@@ -21,7 +21,8 @@ def plan_pictures(student: Encoder, teacher: Encoder, bitext: Path, recipe: Reci
     table = pq.read_table(pair_shards(bitext)[0], columns=["source", "target"]).to_pylist()
     low, high = _WORDS
     readable = [pair for pair in table if all(low <= len(pair[side].split()) <= high for side in ("source", "target"))]
-    chosen = (readable or table)[:_PICTURES]
+    distinct = {pair["source"]: pair for pair in readable or table}
+    chosen = list(distinct.values())[:_PICTURES]
     return [_picture(student, teacher, pair["source"], pair["target"], recipe) for pair in chosen]
 
 

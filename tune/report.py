@@ -8,6 +8,24 @@ from matplotlib.figure import Figure
 
 from optical.artefacts import write_json
 
+_PAGE = """# Campaign: {recipe}
+
+Scored by dev agreement: the share of the teacher's ten nearest held-out English sentences, searched with the English
+sentence, that the student also finds when it searches with the source sentence.
+
+```
+{table}
+```
+
+![Trials in the searched plane](trials.png)
+
+Best recipe:
+
+```
+{best}
+```
+"""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -17,17 +35,17 @@ class Trial:
     epsilon: float
     learning_rate: float
     steps: int
-    dev_mrr: float
+    dev_agreement: float
     status: str
 
 
 def table(trials: list[Trial]) -> str:
     """The trials as aligned text, best first."""
-    lines = [f"{'trial':<13}{'epsilon':>9}{'learning rate':>15}{'steps':>7}{'dev MRR':>9}  status"]
+    lines = [f"{'trial':<13}{'epsilon':>9}{'learning rate':>15}{'steps':>7}{'dev agreement':>15}  status"]
     for trial in trials:
         lines.append(
             f"{trial.trial:<13}{trial.epsilon:>9.4f}{trial.learning_rate:>15.2e}{trial.steps:>7}"
-            f"{trial.dev_mrr:>9.4f}  {trial.status}"
+            f"{trial.dev_agreement:>15.4f}  {trial.status}"
         )
     return "\n".join(lines)
 
@@ -45,11 +63,7 @@ def write_campaign(folder: Path, recipe: str, trials: list[Trial]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "trials.json", [asdict(trial) for trial in trials])
     _plot(folder / "trials.png", trials)
-    page = (
-        f"# Campaign: {recipe}\n\nScored by dev MRR: held-out source sentences against held-out English sentences.\n\n"
-        f"```\n{table(trials)}\n```\n\n![Trials in the searched plane](trials.png)\n\n"
-        f"Best recipe:\n\n```\n{best_command(recipe, trials[0])}\n```\n"
-    )
+    page = _PAGE.format(recipe=recipe, table=table(trials), best=best_command(recipe, trials[0]))
     (folder / "report.md").write_text(page)
 
 
@@ -60,7 +74,7 @@ def _plot(path: Path, trials: list[Trial]) -> None:
     points = axes.scatter(
         [trial.epsilon for trial in trials],
         [trial.learning_rate for trial in trials],
-        c=[trial.dev_mrr for trial in trials],
+        c=[trial.dev_agreement for trial in trials],
         s=[40 + 160 * trial.steps / max(1, max(other.steps for other in trials)) for trial in trials],
         cmap="viridis",
         edgecolors="white",
@@ -69,5 +83,5 @@ def _plot(path: Path, trials: list[Trial]) -> None:
     axes.set(xscale="log", yscale="log", xlabel="epsilon", ylabel="learning rate")
     axes.set_title("Trials (size: steps; ring: best)", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.colorbar(points, label="dev MRR")
+    figure.colorbar(points, label="dev agreement")
     figure.savefig(path)

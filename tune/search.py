@@ -74,7 +74,7 @@ def search(command: Command) -> list[Trial]:
         make_ready(session)
         trials = _tuned(session, command, settings)
         write_campaign(session.run_dir / "report", command.recipe.name, trials)
-        session.mirror.log_metrics({"best_dev_mrr": trials[0].dev_mrr}, step=0)
+        session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
         session.mirror.log_artifacts(session.run_dir / "report")
     return trials
 
@@ -92,7 +92,7 @@ def _tuned(session: Session, command: Command, settings: Settings) -> list[Trial
         tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
         param_space=campaign.space(),
         tune_config=tune.TuneConfig(
-            metric="dev_mrr",
+            metric="dev_agreement",
             mode="max",
             num_samples=campaign.trials,
             max_concurrent_trials=campaign.max_concurrent,
@@ -110,7 +110,7 @@ def _tuned(session: Session, command: Command, settings: Settings) -> list[Trial
     trials = [_trial(result, num_steps) for result in tuner.fit()]
     if not any(trial.steps for trial in trials):
         raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
-    return sorted(trials, key=lambda trial: -trial.dev_mrr)
+    return sorted(trials, key=lambda trial: -trial.dev_agreement)
 
 
 def _trial(result: object, num_steps: int) -> Trial:
@@ -122,7 +122,7 @@ def _trial(result: object, num_steps: int) -> Trial:
         epsilon=point["objective.epsilon"],
         learning_rate=point["train.learning_rate"],
         steps=steps,
-        dev_mrr=float(metrics.get("dev_mrr", 0.0)) if not result.error else 0.0,
+        dev_agreement=float(metrics.get("dev_agreement", 0.0)) if not result.error else 0.0,
         status=status,
     )
 

@@ -41,7 +41,7 @@ class TrialMaker:
         if artefacts.exists(job.result, "encoder", job.fingerprint):
             for row in rows(job.journal):
                 if row["event"] == "dev":
-                    tune.report({"step": row["step"], "dev_mrr": row["dev_mrr"]})
+                    tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_agreement")})
             return
         job.folder.mkdir(parents=True, exist_ok=True)
         fit(job, self.settings.resources, [TuneReportCallback()])

@@ -31,12 +31,12 @@ class CampaignWatch(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list, trial: object, result: dict, **info: object) -> None:
         """Show and mirror one look at the dev measure."""
-        self.best = max(self.best, result.get("dev_mrr", 0.0))
-        metrics = {name: result[name] for name in ("dev_mrr", "loss") if name in result}
+        self.best = max(self.best, result.get("dev_agreement", 0.0))
+        metrics = {name: result[name] for name in ("dev_agreement", "loss") if name in result}
         self._mirrors[trial.trial_id].log_metrics(metrics, result["step"])
         self._line.show(
             f"tune  {self.ended}/{self.total} trials done  {trial.trial_id} step {result['step']}"
-            f"  dev MRR {result.get('dev_mrr', 0.0):.3f}  best {self.best:.3f}"
+            f"  dev agreement {result.get('dev_agreement', 0.0):.3f}  best {self.best:.3f}"
         )
 
     def on_trial_complete(self, iteration: int, trials: list, trial: object, **info: object) -> None:
@@ -50,7 +50,7 @@ class CampaignWatch(tune.Callback):
     def _end(self, trial: object, status: str) -> None:
         self.ended += 1
         self._mirrors[trial.trial_id].finish(status)
-        self._line.show(f"tune  {self.ended}/{self.total} trials done  best dev MRR {self.best:.3f}", final=True)
+        self._line.show(f"tune  {self.ended}/{self.total} trials done  best dev agreement {self.best:.3f}", final=True)
 
 
 def child_mirror(uri: str, experiment: str, parent: MlflowMirror) -> Callable[[str], MlflowMirror]:

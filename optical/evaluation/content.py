@@ -54,7 +54,7 @@ class ReportContent:
     p_values: Mapping[str, float] = field(default_factory=dict)
     """P-value of each system's AP against ``zero_shot``."""
     training: Sequence[Mapping[str, float]] = ()
-    """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``."""
+    """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``."""
     plans: Sequence[PlanPicture] = ()
     """Transport plans of up to three sentence pairs."""
     data: DataFacts | None = None

@@ -73,11 +73,11 @@ class PlanPicture:
 
 
 def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str) -> Path:
-    """Draw loss, marginal error and dev MRR over the training steps.
+    """Draw loss, marginal error and the dev measures over the training steps.
 
     Args:
         path: PNG file to write.
-        metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``.
+        metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``.
         title: what stands above the panels.
     """
     figure = _figure(12.0, 3.7)
@@ -91,9 +91,16 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
         _log_scale(error, errors[positive])
     _draw_smoothed(error, steps[positive], errors[positive], _PURPLE)
     _style(error, "Marginal error (L1)")
-    steps, scores = _series(metrics, "dev_mrr")
-    dev.plot(steps, scores, color=_GREEN, linewidth=2, marker="o", markersize=4.5, markeredgecolor="white")
-    _style(dev, f"Dev MRR, last {scores[-1]:.3f}" if len(scores) else "Dev MRR")
+    scores = np.array([])
+    for name, label, colour in (("dev_mrr", "MRR", _GREEN), ("dev_agreement", "agreement", _ORANGE)):
+        steps, values = _series(metrics, name)
+        scores = np.concatenate([scores, values])
+        if len(values):
+            label = f"{label}, last {values[-1]:.3f}"
+            dev.plot(steps, values, color=colour, label=label, linewidth=2, marker="o", markersize=4, mec="white")
+    if len(scores):
+        dev.legend(frameon=False, fontsize=10, labelcolor=_INK)
+    _style(dev, "Dev measures")
     for axes, values in ((loss, losses), (error, errors[positive]), (dev, scores)):
         axes.set_xlabel("step", color=_INK)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -20,7 +20,7 @@ _NUMBERS = (
     ("loss", "loss", ".3g"),
     ("plan_entropy", "plan entropy", ".2g"),
     ("marginal_error", "marginal error", ".0e"),
-    ("dev_mrr", "dev MRR", ".3f"),
+    ("dev_agreement", "dev agreement", ".3f"),
 )
 
 
@@ -132,7 +132,7 @@ class ProgressLine:
     def __call__(self, row: dict) -> None:
         """Take one row; a ``dev`` row shows from the next step on, rows of other events are ignored."""
         if row.get("event") == "dev":
-            self._dev = {"dev_mrr": row["dev_mrr"]}
+            self._dev = {name: row[name] for name in ("dev_mrr", "dev_agreement") if name in row}
         if row.get("event") != "step":
             return
         if self._recent and self._recent[-1].get("stage") != row.get("stage"):

@@ -1,4 +1,7 @@
-"""The dev measure: does a held-out source sentence find its own translation among the held-out targets?"""
+"""The dev measures: how well a student searches held-out English sentences, judged by bitext and teacher alone.
+
+No test query and no relevance judgement is looked at, so both exist for every language with bitext.
+"""
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,30 +11,57 @@ from optical.data.batches import PairBatch
 from optical.model.encoder import Encoder
 from optical.model.maxsim import maxsim
 
+DEPTH = 10
 _CHUNK = 32
 
 
 @torch.no_grad()
-def dev_mrr(student: Encoder, targets: Encoder, dev: PairBatch) -> float:
-    """Mean reciprocal rank of each dev pair's target under MaxSim, sources by ``student``, targets by ``targets``.
+def dev_measures(student: Encoder, teacher: Encoder, dev: PairBatch) -> dict[str, float]:
+    """Search the held-out targets with the held-out sources.
 
-    Needs bitext only: no test query and no relevance judgement is looked at.
+    ``dev_mrr`` is the mean reciprocal rank of each source's own target; easy bitext takes it close to 1.
+    ``dev_agreement`` is the share of the teacher's ten nearest other targets, searched with the target itself, that
+    the student also has among its ten when it searches with the source: what distillation is after, and far from
+    saturated.
+
+    Args:
+        student: encodes the sources.
+        teacher: encodes the targets, as queries and as documents.
+        dev: the held-out pairs as one batch.
     """
     student.eval()
-    sources = _embed(student, dev.source_ids, dev.source_mask)
-    passages = _embed(targets, dev.target_ids, dev.target_mask)
-    ranks = []
-    for start in range(0, len(sources), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        scores = maxsim(sources[rows], dev.source_mask[rows], passages, dev.target_mask)
-        own = scores[torch.arange(len(scores)), torch.arange(start, start + len(scores))]
-        # Everything not strictly below counts, itself included: ties and NaN are never to a student's advantage.
-        ranks.append((~(scores < own.unsqueeze(1))).sum(1))
+    documents = _embed(teacher, dev.target_ids, dev.target_mask)
+    by_student = _scores(_embed(student, dev.source_ids, dev.source_mask), dev.source_mask, documents, dev.target_mask)
+    by_teacher = _scores(documents, dev.target_mask, documents, dev.target_mask)
     student.train()
-    return float((1 / torch.cat(ranks).double()).mean())
+    own = by_student.diagonal().unsqueeze(1)
+    # Everything not strictly below counts, itself included: ties and NaN are never to a student's advantage.
+    ranks = (~(by_student < own)).sum(1)
+    return {"dev_mrr": float((1 / ranks.double()).mean()), "dev_agreement": _agreement(by_student, by_teacher)}
+
+
+def _agreement(one: Float[Tensor, "pairs pairs"], other: Float[Tensor, "pairs pairs"]) -> float:
+    depth = min(DEPTH, len(one) - 1)
+    itself = torch.eye(len(one), dtype=torch.bool, device=one.device)
+    first, second = (
+        torch.zeros_like(scores, dtype=torch.bool).scatter_(
+            1, scores.nan_to_num(nan=-torch.inf).masked_fill(itself, -torch.inf).topk(depth).indices, True
+        )
+        for scores in (one, other)
+    )
+    return float((first & second).sum(1).double().mean() / depth)
+
+
+def _scores(
+    queries: Float[Tensor, "pairs query_tokens dim"],
+    query_mask: Bool[Tensor, "pairs query_tokens"],
+    documents: Float[Tensor, "pairs document_tokens dim"],
+    document_mask: Bool[Tensor, "pairs document_tokens"],
+) -> Float[Tensor, "pairs pairs"]:
+    parts = zip(queries.split(_CHUNK), query_mask.split(_CHUNK), strict=True)
+    return torch.cat([maxsim(some, mask, documents, document_mask) for some, mask in parts])
 
 
 def _embed(encoder: Encoder, ids: Tensor, mask: Bool[Tensor, "pairs tokens"]) -> Float[Tensor, "pairs tokens dim"]:
-    return torch.cat(
-        [encoder(ids[start : start + _CHUNK], mask[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK)]
-    )
+    parts = zip(ids.split(_CHUNK), mask.split(_CHUNK), strict=True)
+    return torch.cat([encoder(some, some_mask) for some, some_mask in parts])

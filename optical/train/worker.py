@@ -16,7 +16,7 @@ from optical.data.tokens import read_tokens
 from optical.model.encoder import Encoder
 from optical.tracking.journal import Journal
 from optical.train import checkpoint
-from optical.train.dev import dev_mrr
+from optical.train.dev import dev_measures
 from optical.train.job import TrainJob
 from optical.train.optimiser import build_optimiser, learning_rate
 from optical.train.step import Update, update
@@ -80,12 +80,12 @@ class Worker:
         return update(self.replica, self.objective, self.optimiser, moved, rate, self.job.train.max_grad_norm)
 
     def _measure(self, done: int, outcome: Update) -> dict[str, float]:
-        mrr = 0.0
+        measures = {}
         if self.rank == 0:
-            targets = self.objective.teacher if self.job.stage == "student" else self.encoder
-            mrr = dev_mrr(self.encoder, targets, self._dev)
-            self._note("dev", stage=self.job.stage, step=done, dev_mrr=mrr)
-        return {"step": done, "loss": outcome.loss, "dev_mrr": mrr}
+            teacher = self.objective.teacher if self.job.stage == "student" else self.encoder
+            measures = dev_measures(self.encoder, teacher, self._dev)
+            self._note("dev", stage=self.job.stage, step=done, **measures)
+        return {"step": done, "loss": outcome.loss, **measures}
 
     def _dev_batch(self) -> PairBatch:
         dev = read_tokens(self.job.tokens, "dev")

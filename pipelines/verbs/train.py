@@ -54,11 +54,12 @@ def student_job(workspace: Workspace, folder: Path) -> TrainJob:
 
 
 def training_facts(journal: Path) -> dict:
-    """Steps, last loss and dev measure of a training journal."""
+    """Steps, last loss and dev measures of a training journal."""
     written = rows(journal)
     steps = [row for row in written if row["event"] == "step"]
-    dev = [row["dev_mrr"] for row in written if row["event"] == "dev"]
-    return {"steps": len(steps), "loss": steps[-1]["loss"], "dev_mrr": dev[-1]}
+    last = [row for row in written if row["event"] == "dev"][-1]
+    measures = {name: last[name] for name in ("dev_mrr", "dev_agreement")}
+    return {"steps": len(steps), "loss": steps[-1]["loss"], **measures}
 
 
 def ensure_teacher(session: Session) -> None:

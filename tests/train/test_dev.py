@@ -5,7 +5,7 @@ import torch
 
 from optical.data.batches import PairBatch
 from optical.train import dev
-from optical.train.dev import dev_mrr
+from optical.train.dev import dev_measures
 
 
 class Table(torch.nn.Module):
@@ -30,27 +30,40 @@ TARGETS = Table([[0, 0, 0], [1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])
 
 def test_ranks_one_two_and_three(batch):
     student = Table([[0, 0, 0], [0.9, 0.3, 0.1], [0.8, 0.5, 0.1], [0.7, 0.6, 0.2]])
-    assert dev_mrr(student, TARGETS, batch) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+    assert dev_measures(student, TARGETS, batch)["dev_mrr"] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
 
 
 def test_a_perfect_student_has_one(batch):
-    assert dev_mrr(TARGETS, TARGETS, batch) == 1.0
+    assert dev_measures(TARGETS, TARGETS, batch)["dev_mrr"] == 1.0
 
 
 @pytest.mark.parametrize("chunk", [1, 2])
 def test_the_chunk_size_does_not_matter(batch, chunk, monkeypatch):
     student = Table([[0, 0, 0], [0.9, 0.3, 0.1], [0.8, 0.5, 0.1], [0.7, 0.6, 0.2]])
-    whole = dev_mrr(student, TARGETS, batch)
+    whole = dev_measures(student, TARGETS, batch)["dev_mrr"]
     monkeypatch.setattr(dev, "_CHUNK", chunk)
-    assert dev_mrr(student, TARGETS, batch) == pytest.approx(whole)
+    assert dev_measures(student, TARGETS, batch)["dev_mrr"] == pytest.approx(whole)
 
 
 def test_the_student_goes_back_to_training(batch):
     student = Table([[0.5, 0, 0]] * 4)
-    dev_mrr(student.train(), TARGETS, batch)
+    dev_measures(student.train(), TARGETS, batch)
     assert student.training
 
 
 @pytest.mark.parametrize("value", [0.5, float("nan")])
 def test_a_collapsed_student_has_found_nothing(batch, value):
-    assert dev_mrr(Table([[value] * 3] * 4), TARGETS, batch) < 0.5
+    assert dev_measures(Table([[value] * 3] * 4), TARGETS, batch)["dev_mrr"] < 0.5
+
+
+def test_agreement_is_the_share_of_the_teachers_neighbours_kept(batch):
+    assert dev_measures(TARGETS, TARGETS, batch)["dev_agreement"] == 1.0
+
+
+def test_agreement_of_rankings_by_hand():
+    teacher = torch.tensor([[9.0, 3, 2, 1], [3, 9, 2, 1], [3, 2, 9, 1], [3, 2, 1, 9]])
+    student = teacher.clone()
+    student[0] = torch.tensor([9.0, 1, 2, 3])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dev, "DEPTH", 1)
+        assert dev._agreement(student, teacher) == 0.75

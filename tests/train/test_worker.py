@@ -15,7 +15,7 @@ from optical.data.collate import collate, ragged, rank_share
 from optical.data.tokens import read_tokens
 from optical.model.encoder import Encoder
 from optical.tracking.journal import read_journal, rows
-from optical.train.dev import dev_mrr
+from optical.train.dev import dev_measures
 from optical.train.job import TrainJob
 from optical.train.worker import Worker, write_encoder
 
@@ -53,7 +53,7 @@ def untrained(job: TrainJob) -> float:
     """Dev MRR before the first step."""
     pairs = read_tokens(job.tokens, "dev")
     start, teacher = Encoder.load(job.start), Encoder.load(job.teacher)
-    return dev_mrr(start, teacher, collate(ragged(pairs, range(len(pairs)), job.train)))
+    return dev_measures(start, teacher, collate(ragged(pairs, range(len(pairs)), job.train)))["dev_mrr"]
 
 
 @pytest.fixture
