@@ -3,10 +3,8 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
 from optical.artefacts import write_json
+from optical.evaluation.canvas import INK, new_figure, save, style
 
 _PAGE = """# Campaign: {recipe}
 
@@ -68,20 +66,21 @@ def write_campaign(folder: Path, recipe: str, trials: list[Trial]) -> None:
 
 
 def _plot(path: Path, trials: list[Trial]) -> None:
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained", dpi=130)
-    FigureCanvasAgg(figure)
+    figure = new_figure(6.4, 4.2)
     axes = figure.add_subplot()
+    longest = max(1, *(trial.steps for trial in trials))
+    epsilons = [trial.epsilon for trial in trials]
+    rates = [trial.learning_rate for trial in trials]
     points = axes.scatter(
-        [trial.epsilon for trial in trials],
-        [trial.learning_rate for trial in trials],
+        epsilons,
+        rates,
         c=[trial.dev_agreement for trial in trials],
-        s=[40 + 160 * trial.steps / max(1, max(other.steps for other in trials)) for trial in trials],
+        s=[40 + 160 * trial.steps / longest for trial in trials],
         cmap="viridis",
         edgecolors="white",
     )
-    axes.scatter([trials[0].epsilon], [trials[0].learning_rate], s=320, facecolors="none", edgecolors="black")
+    axes.scatter(epsilons[:1], rates[:1], s=320, facecolors="none", edgecolors=INK)
+    style(axes, "Trials (size: steps; ring: best)")
     axes.set(xscale="log", yscale="log", xlabel="epsilon", ylabel="learning rate")
-    axes.set_title("Trials (size: steps; ring: best)", loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
     figure.colorbar(points, label="dev agreement")
-    figure.savefig(path)
+    save(figure, path)

@@ -1,47 +1,44 @@
 """Plots: training curves, transport plans and measures as PNG files.
 
-Figures are built with matplotlib's objects and the Agg canvas: no window, no global state, and nothing
-shown is interpreted as mathematics or markup, because tokens may be any text.
+Nothing shown is interpreted as mathematics or markup, because tokens may be any text.
 """
 
-import io
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from optical.errors import DataError
-from optical.evaluation.files import write_whole
+from optical.evaluation.canvas import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    log_scale,
+    new_figure,
+    save,
+    say_empty,
+    style,
+)
 from optical.evaluation.measures import MEASURES
-
-LOGGER = logging.getLogger(__name__)
 
 SYSTEMS = ("zero_shot", "student_start", "student", "english_ceiling")
 """The systems every comparison shows, in the order it shows them."""
 
-# Okabe and Ito's palette, distinguishable with every common colour blindness.
-_GREY, _BLUE, _ORANGE, _GREEN, _PURPLE = "#9aa3ad", "#0072b2", "#d98200", "#009e73", "#b5588f"
-_SYSTEM_COLOURS = {"zero_shot": _GREY, "student_start": _GREEN, "student": _BLUE, "english_ceiling": _ORANGE}
-_INK, _FAINT = "#24292f", "#d8dee4"
+_SYSTEM_COLOURS = {"zero_shot": GREY, "student_start": GREEN, "student": BLUE, "english_ceiling": ORANGE}
 _MAX_PLANS = 3
 _MAX_TOKENS = 40
 _MIN_COLUMNS = 4
 _BAR = 2.4  # inches
-# Families tried in turn for letters the first one lacks; those not installed are skipped.
-_FAMILIES = (
-    "DejaVu Sans",
-    *(f"Noto Sans{script}" for script in ("", " Devanagari", " Ethiopic", " Arabic", " CJK JP")),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,34 +77,34 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
         metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``.
         title: what stands above the panels.
     """
-    figure = _figure(12.0, 3.7)
+    figure = new_figure(12.0, 3.7)
     loss, error, dev = figure.subplots(1, 3)
     steps, losses = _series(metrics, "loss")
-    _draw_smoothed(loss, steps, losses, _BLUE)
-    _style(loss, "Loss")
+    _draw_smoothed(loss, steps, losses, BLUE)
+    style(loss, "Loss")
     steps, errors = _series(metrics, "marginal_error")
     positive = errors > 0  # a logarithmic axis has no place for an exact zero
     if positive.any():
-        _log_scale(error, errors[positive])
-    _draw_smoothed(error, steps[positive], errors[positive], _PURPLE)
-    _style(error, "Marginal error (L1)")
+        log_scale(error, errors[positive])
+    _draw_smoothed(error, steps[positive], errors[positive], PURPLE)
+    style(error, "Marginal error (L1)")
     scores = np.array([])
-    for name, label, colour in (("dev_mrr", "MRR", _GREEN), ("dev_agreement", "agreement", _ORANGE)):
+    for name, label, colour in (("dev_mrr", "MRR", GREEN), ("dev_agreement", "agreement", ORANGE)):
         steps, values = _series(metrics, name)
         scores = np.concatenate([scores, values])
         if len(values):
             label = f"{label}, last {values[-1]:.3f}"
             dev.plot(steps, values, color=colour, label=label, linewidth=2, marker="o", markersize=4, mec="white")
     if len(scores):
-        dev.legend(frameon=False, fontsize=10, labelcolor=_INK)
-    _style(dev, "Dev measures")
+        dev.legend(frameon=False, fontsize=10, labelcolor=INK)
+    style(dev, "Dev measures")
     for axes, values in ((loss, losses), (error, errors[positive]), (dev, scores)):
-        axes.set_xlabel("step", color=_INK)
+        axes.set_xlabel("step", color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if not len(values):
-            _say_empty(axes)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK, parse_math=False)
-    return _save(figure, path)
+            say_empty(axes)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK, parse_math=False)
+    return save(figure, path)
 
 
 def plot_plans(path: Path, plans: Sequence[PlanPicture]) -> Path:
@@ -139,9 +136,9 @@ def plot_plans(path: Path, plans: Sequence[PlanPicture]) -> Path:
         left += label + room + 0.4
     bar = figure.colorbar(image, cax=figure.add_axes((left / width, 1 - _BAR / height, 0.14 / width, _BAR / height)))
     bar.outline.set_visible(False)
-    bar.set_label("share of the source token's mass", color=_INK)
-    bar.ax.tick_params(which="both", length=0, labelcolor=_INK)
-    return _save(figure, path, crop="tight")
+    bar.set_label("share of the source token's mass", color=INK)
+    bar.ax.tick_params(which="both", length=0, labelcolor=INK)
+    return save(figure, path, crop="tight")
 
 
 def plot_measures(path: Path, systems: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Path:
@@ -159,21 +156,21 @@ def plot_measures(path: Path, systems: Mapping[str, Mapping[str, tuple[float, fl
         raise DataError(path, "no measures to draw", "measure at least one system")
     measures = list(dict.fromkeys(measure for name in names for measure in systems[name]))
     measures.sort(key=lambda measure: list(MEASURES).index(measure) if measure in MEASURES else len(MEASURES))
-    figure = _figure(max(6.5, 2.4 * len(measures)), 4.1)
+    figure = new_figure(max(6.5, 2.4 * len(measures)), 4.1)
     axes = figure.subplots()
     width = 0.82 / len(names)
-    extra = iter(3 * (_GREEN, _PURPLE, "#56b4e9", "#f0c419"))
+    extra = iter(3 * (GREEN, PURPLE, "#56b4e9", "#f0c419"))
     for place, name in enumerate(names):
-        colour = _SYSTEM_COLOURS.get(name) or next(extra, _INK)
+        colour = _SYSTEM_COLOURS.get(name) or next(extra, INK)
         offset = (place - (len(names) - 1) / 2) * width
         _draw_bars(axes, offset, width, [systems[name].get(measure) for measure in measures], colour, name)
     axes.set_xticks(range(len(measures)), [MEASURES.get(measure, measure) for measure in measures], fontsize=11.5)
     highest = max(high for bars in systems.values() for _, _, high in bars.values())
     axes.set_ylim(0, 1.08 * max(highest, 0.01))
-    _style(axes, "")
+    style(axes, "")
     axes.tick_params(axis="x", length=0)
-    figure.legend(loc="outside upper center", ncols=len(names), frameon=False, fontsize=11, labelcolor=_INK)
-    return _save(figure, path)
+    figure.legend(loc="outside upper center", ncols=len(names), frameon=False, fontsize=11, labelcolor=INK)
+    return save(figure, path)
 
 
 def system_order(systems: Mapping[str, object]) -> list[str]:
@@ -181,38 +178,9 @@ def system_order(systems: Mapping[str, object]) -> list[str]:
     return [name for name in SYSTEMS if name in systems] + [name for name in systems if name not in SYSTEMS]
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
-    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
-    return figure
-
-
-def _style(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_FAINT)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", length=0, labelcolor=_INK)
-
-
 def _label(axes: Axes, x: float, y: float, text: str, above: float) -> None:
     """Text ``above`` points over a place in the data."""
-    axes.annotate(text, (x, y), (0, above), textcoords="offset points", ha="center", fontsize=9.5, color=_INK)
-
-
-def _log_scale(axes: Axes, values: np.ndarray) -> None:
-    decades = np.log10(values.max() / values.min())
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 3 else (1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _say_empty(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=_GREY, fontsize=11)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.annotate(text, (x, y), (0, above), textcoords="offset points", ha="center", fontsize=9.5, color=INK)
 
 
 def _series(metrics: Sequence[Mapping[str, float]], name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -258,10 +226,10 @@ def _draw_plan(axes: Axes, picture: PlanPicture, colours: PowerNorm, size: float
     axes.set_yticks(range(len(source)), source, **letters)
     axes.set_xticks(np.arange(0.5, len(target) - 1), minor=True)
     axes.set_yticks(np.arange(0.5, len(source) - 1), minor=True)
-    axes.grid(which="minor", color=_FAINT, linewidth=0.5)
-    axes.tick_params(which="both", length=0, labelcolor=_INK)
-    axes.spines[:].set_color(_FAINT)
-    axes.set_title(picture.title, fontsize=11, loc="left", color=_INK, parse_math=False)
+    axes.grid(which="minor", color=FAINT, linewidth=0.5)
+    axes.tick_params(which="both", length=0, labelcolor=INK)
+    axes.spines[:].set_color(FAINT)
+    axes.set_title(picture.title, fontsize=11, loc="left", color=INK, parse_math=False)
     return image
 
 
@@ -271,34 +239,6 @@ def _draw_bars(
     drawn = [(place + offset, *bar) for place, bar in enumerate(bars) if bar is not None]
     axes.bar([bar[0] for bar in drawn], [bar[1] for bar in drawn], 0.92 * width, color=colour, label=label)
     for centre, mean, low, high in drawn:
-        axes.vlines(centre, low, high, color=_INK, linewidth=1.3)
-        axes.hlines([low, high], centre - 0.1 * width, centre + 0.1 * width, color=_INK, linewidth=1.3)
+        axes.vlines(centre, low, high, color=INK, linewidth=1.3)
+        axes.hlines([low, high], centre - 0.1 * width, centre + 0.1 * width, color=INK, linewidth=1.3)
         _label(axes, centre, max(mean, high), f"{mean:.3f}", 3)
-
-
-def _save(figure: Figure, path: Path, crop: str | None = None) -> Path:
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    families = [family for family in _FAMILIES if family in installed]
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily(families)
-    picture = io.BytesIO()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        # Drawn on Agg's canvas whatever backend the caller's process has chosen.
-        FigureCanvasAgg(figure).print_figure(
-            picture, format="png", bbox_inches=crop, pad_inches=0.12, metadata={"Software": None}
-        )
-    _report_glyphs(path, caught)
-    return write_whole(path, picture.getvalue())
-
-
-def _report_glyphs(path: Path, caught: Sequence[warnings.WarningMessage]) -> None:
-    """One line for all letters drawn as boxes instead of a warning each; other warnings pass through."""
-    glyphs = {str(warning.message) for warning in caught if str(warning.message).startswith("Glyph ")}
-    if glyphs:
-        LOGGER.warning(
-            "letters drawn as boxes path=%s count=%d advice=install the script's Noto font", path, len(glyphs)
-        )
-    for warning in caught:
-        if str(warning.message) not in glyphs:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
