@@ -22,7 +22,7 @@ swahili: .venv/.ready ## Run the whole pipeline on real Swahili-English data.
 	$(VENV_PYTHON) -m pipelines run swahili $(ARGS)
 
 test: quick ## Run the default tests, then the whole road on Ray.
-	$(VENV_PYTHON) -m pytest -q -m "ray or chaos" $(ARGS)
+	$(VENV_PYTHON) -m pytest -q -m "(ray or chaos) and not slow" $(ARGS)
 
 quick: .venv/.ready ## Run the default tests only: seconds, no Ray.
 	$(VENV_PYTHON) -m pytest -q $(ARGS)

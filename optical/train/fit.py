@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ray.train
@@ -48,7 +52,8 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None) -> P
         ),
     )
     try:
-        trainer.fit()
+        with _interruptible():
+            trainer.fit()
     except ray.train.TrainingFailedError as error:
         cause = str(error).strip().splitlines()[-1]
         raise InfrastructureError(
@@ -59,6 +64,19 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None) -> P
         raise _ERRORS[report["kind"]](*report["args"])
     artefacts.read(job.result, "encoder", job.fingerprint)
     return job.result
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C as KeyboardInterrupt: Ray's own handler stops the workers and then exits the process without a word."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        raise KeyboardInterrupt from stop
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 def _worker_main(config: dict) -> None:

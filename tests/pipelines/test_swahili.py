@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.__main__ import main
 
-pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.mark.timeout(1800)
