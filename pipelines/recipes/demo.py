@@ -13,7 +13,12 @@ from optical.config import (
 
 
 def demo() -> Recipe:
-    """``python -m pipelines run demo``: every arrow of the pipeline on generated Swahili and English."""
+    """Every arrow of the pipeline on generated Swahili and English.
+
+    Command: ``make demo``, or ``python -m pipelines run demo``. Two cores, 3 to 5 minutes.
+    Seen: MAP 0.03 zero-shot, 0.88 to 0.90 student, 0.81 to 0.84 ceiling (three runs, before and after a change of the
+    learned vocabulary). The student may pass the ceiling: this teacher is small and briefly trained.
+    """
     return Recipe(
         name="demo",
         bitext=BitextConfig(datasets=("demo",), source="swa", target="eng", dev_pairs=200),

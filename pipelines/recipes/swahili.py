@@ -13,7 +13,12 @@ from optical.config import (
 
 
 def swahili() -> Recipe:
-    """``python -m pipelines run swahili``: 30k Global Voices pairs, all-MiniLM-L6-v2, AfriQA Swahili test questions."""
+    """Global Voices news pairs, all-MiniLM-L6-v2, AfriQA Swahili test questions over all English gold passages of AfriQA.
+
+    Command: ``make swahili``, or ``python -m pipelines run swahili``. Two cores, 18 minutes (14 of them distillation).
+    Seen, one run: MRR@10 0.160 zero-shot, 0.591 before the first step, 0.665 student, 0.850 ceiling; 95 % bootstrap
+    interval of the student 0.62 to 0.71.
+    """
     return Recipe(
         name="swahili",
         bitext=BitextConfig(datasets=("globalvoices-swa",), source="swa", target="eng", dev_pairs=256),
