@@ -27,9 +27,10 @@ th, td { padding: .38rem .9rem .38rem 0; border-bottom: 1px solid #eaeef2; text-
   overflow-wrap: anywhere; }
 th { border-bottom: 1.5px solid #afb8c1; font-weight: 600; white-space: nowrap; }
 .number { padding-left: .9rem; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td:first-child { white-space: nowrap; }
 figure { margin: .8rem 0; overflow-x: auto; }
 img { display: block; max-width: 100%; height: auto; }
-img.wide { max-width: none; }
+img.wide { max-width: max(100%, 900px); }
 figcaption { margin-top: .3rem; color: #57606a; font-size: .88rem; }
 @media (max-width: 700px) { main { margin: 0; padding: 1.2rem; border: 0; border-radius: 0; } }
 @media print { body { background: #fff; } main { margin: 0; border: 0; } }
