@@ -9,7 +9,7 @@ from pathlib import Path
 import ray
 
 from optical.config import Resources
-from optical.errors import OpticalError, UserError
+from optical.errors import InfrastructureError, OpticalError, UserError
 
 _DRIVER_AND_DATA_CPUS = 2
 _OBJECT_STORE_BYTES = 512 << 20
@@ -35,7 +35,15 @@ def connect(resources: Resources) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
         local = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
-        ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if remote else local))
+        try:
+            ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if remote else local))
+        except (ValueError, ConnectionError) as error:
+            address = os.environ.get("RAY_ADDRESS", "a local Ray")
+            raise InfrastructureError(
+                address,
+                f"Ray cannot be reached ({error})".replace("\n", " "),
+                "unset RAY_ADDRESS to run on this machine",
+            ) from error
     if resources.use_gpu and "RAY_ADDRESS" not in os.environ:
         have = int(ray.cluster_resources().get("GPU", 0))
         if have < resources.num_workers:

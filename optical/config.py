@@ -24,7 +24,7 @@ class BitextConfig:
     max_pairs: int | None = None
     """Keep only the first so many accepted pairs; ``None`` keeps all."""
     dev_pairs: int = 256
-    """Accepted pairs held out, evenly spaced, for the dev measure; never trained on."""
+    """Accepted pairs held out, evenly spaced, for the dev measures; no step trains on them (vocabularies see them)."""
     max_characters: int = 1000
     """Longest sentence kept, in characters."""
     max_length_ratio: float = 4.0
@@ -72,7 +72,7 @@ class TrainConfig:
     dev_steps: int = 100
     """Steps between two looks at the dev measure."""
     seed: int = 0
-    """Seed of batch order and dropout."""
+    """Seed of the order of batches, and of a scratch teacher's weights."""
 
     def __post_init__(self) -> None:
         for name in (

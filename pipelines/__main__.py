@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from optical.errors import OpticalError
+from optical.errors import OpticalError, UserError
 from optical.evaluation.report import measures_table
 from pipelines.command_line import Command, parse
 from pipelines.session import Session
@@ -43,9 +43,9 @@ def _dispatch(verb: str, command: Command) -> None:
         _tell_doctor(workspace, command.json)
         return
     with Session(workspace) as session:
-        sys.stderr.write(
-            f"{verb} {command.recipe.name}  fingerprint {workspace.fingerprint[:12]}  in {session.run_dir}\n"
-        )
+        word = "resuming" if session.resumed else "in"
+        told = f"{verb} {command.recipe.name}  fingerprint {workspace.fingerprint[:12]}  {word} {session.run_dir}"
+        sys.stderr.write(told + "\n")
         if verb == "run":
             _tell_run(session, command.json)
         elif verb == "evaluate":
@@ -97,12 +97,15 @@ def _tell_doctor(workspace: Workspace, as_json: bool) -> None:
     from pipelines.verbs.doctor import doctor
 
     findings = doctor(workspace)
+    bad = [finding.what for finding in findings if not finding.fine]
     if as_json:
         _say(json.dumps({finding.what: {"fine": finding.fine, "seen": finding.seen} for finding in findings}))
-        return
-    width = max(len(finding.what) for finding in findings)
-    for finding in findings:
-        _say(f"{'ok ' if finding.fine else 'BAD'}  {finding.what:<{width}}  {finding.seen}")
+    else:
+        width = max(len(finding.what) for finding in findings)
+        for finding in findings:
+            _say(f"{'ok ' if finding.fine else 'BAD'}  {finding.what:<{width}}  {finding.seen}")
+    if bad:
+        raise UserError("doctor", f"found fault with {', '.join(bad)}", "mend what is marked BAD, then look again")
 
 
 def _say(line: str) -> None:

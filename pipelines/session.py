@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import optical
+from optical import artefacts
 from optical.artefacts import write_json
 from optical.cluster import connect, surfacing
 from optical.config import differences
@@ -36,6 +37,8 @@ class Session:
         self.workspace = workspace
         self.run_dir = workspace.run_dir
         self._mirroring = False
+        self._verified: set[Path] = set()
+        self.resumed = (self.run_dir / "run.json").exists()
 
     def __enter__(self) -> Self:
         self.run_dir.mkdir(parents=True, exist_ok=True)
@@ -82,9 +85,27 @@ class Session:
         """Do a verb's real work: on Ray, timed, with Ray's failures turned back into ours."""
         self.connect()
         started = time.perf_counter()
-        with surfacing():
-            yield
-        self._keep_time(verb, time.perf_counter() - started)
+        try:
+            with surfacing():
+                yield
+        finally:
+            self._keep_time(verb, time.perf_counter() - started)
+
+    @contextmanager
+    def making(self, path: Path, kind: str, made_from: str) -> Iterator[bool]:
+        """Whether an artefact still has to be made, with its making locked against other processes.
+
+        Runs share artefacts, so two may come to need the same one at once: the second waits, and finds it there.
+        An artefact is verified once a session.
+        """
+        if path in self._verified:
+            yield False
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (path.parent / f".lock-{path.name}").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield not artefacts.exists(path, kind, made_from)
+        self._verified.add(path)
 
     def follow(self, journal: Path) -> Follower:
         """Show a training journal as progress and mirror it, while it is written."""
@@ -124,4 +145,7 @@ class Session:
             changed = differences(known["recipe"], recipe) or ["the data or the teacher's weights changed"]
             advice = "give this one another --run-name, or undo the change"
             raise UserError(self.run_dir, f"the name belongs to another recipe ({'; '.join(changed)})", advice)
-        log.info("resuming run=%s fingerprint=%s", self.run_dir, fingerprint[:12])
+        if known["version"] != optical.__version__:
+            log.warning(
+                "run %s was begun by version %s, this is %s", self.run_dir, known["version"], optical.__version__
+            )

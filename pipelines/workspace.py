@@ -11,6 +11,7 @@ from pathlib import Path
 from optical.artefacts import FORMAT_VERSION, fingerprint, sha256_file
 from optical.config import Recipe, TrainConfig
 from optical.data.entry import DataSet
+from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
 from optical.data.sources import parse_source
 from optical.model.weights import find_weights, weights_fingerprint
@@ -200,7 +201,8 @@ def _identity(spec: str) -> dict:
     found = parse_source(spec)
     if isinstance(found, DataSet):
         return {"name": found.name, "files": {file.path: file.sha256 for file in found.files}}
-    return {"reader": found.reader, "files": list(found.sha256s)}
+    members = [split_member(path)[1] for path in found.paths]
+    return {"reader": found.reader, "files": list(found.sha256s), "members": members}
 
 
 def _collection_identity(spec: str) -> dict:

@@ -69,8 +69,8 @@ def search(command: Command) -> list[Trial]:
     settings = replace(command.settings, run_name=name)
     with Session(Workspace(command.recipe, settings)) as session:
         # The first connection decides the size of a local Ray: room for every trial at once.
-        workers = settings.resources.num_workers * command.campaign.max_concurrent
-        connect(replace(settings.resources, num_workers=workers))
+        workers = (settings.resources.num_workers + 1) * command.campaign.max_concurrent
+        connect(replace(settings.resources, num_workers=workers, use_gpu=False))
         make_ready(session)
         trials = _tuned(session, command, settings)
         write_campaign(session.run_dir / "report", command.recipe.name, trials)
@@ -104,11 +104,11 @@ def _tuned(session: Session, command: Command, settings: Settings) -> list[Trial
         run_config=tune.RunConfig(
             storage_path=str((session.run_dir / "ray").absolute()),
             verbose=0,
-            callbacks=[CampaignWatch(campaign.trials, children)],
+            callbacks=[CampaignWatch(campaign.trials, maker, children)],
         ),
     )
     trials = [_trial(result, num_steps) for result in tuner.fit()]
-    if not any(trial.steps for trial in trials):
+    if all(trial.status == "failed" or not trial.steps for trial in trials):
         raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
     return sorted(trials, key=lambda trial: -trial.dev_agreement)
 

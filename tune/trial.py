@@ -29,9 +29,13 @@ class TrialMaker:
     settings: Settings
     folder: Path
 
+    def workspace(self, point: dict[str, float]) -> Workspace:
+        """The workspace of a point's recipe."""
+        return Workspace(applied(self.recipe, point), self.settings)
+
     def job(self, point: dict[str, float]) -> TrainJob:
         """The training job of a point; its folder is named by the student's fingerprint, so a rerun finds it."""
-        workspace = Workspace(applied(self.recipe, point), self.settings)
+        workspace = self.workspace(point)
         return student_job(workspace, self.folder / workspace.student_fingerprint[:12])
 
     def __call__(self, point: dict[str, float]) -> None:

@@ -1,22 +1,30 @@
 """Watching a campaign: progress on standard error, and every trial as a nested MLflow run."""
 
+import threading
 from collections.abc import Callable
+from functools import cache
 
 from ray import tune
 
+from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror
 from optical.tracking.progress import LineWriter
+from tune.trial import TrialMaker
 
 
 class CampaignWatch(tune.Callback):
-    """Told by Tune of every result; nothing it does can stop a trial."""
+    """Told by Tune of every result; nothing it does can stop a trial, and nothing in it waits.
 
-    def __init__(self, total: int, mirror: Callable[[str], MlflowMirror]) -> None:
+    A trial's MLflow run follows the trial's own journal, so it has every step.
+    """
+
+    def __init__(self, total: int, maker: TrialMaker, mirror: Callable[[str], MlflowMirror]) -> None:
         self.total = total
         self.best = 0.0
         self.ended = 0
+        self._maker = maker
         self._mirror_of = mirror
-        self._mirrors: dict[str, MlflowMirror] = {}
+        self._open: dict[str, tuple[MlflowMirror, Follower]] = {}
         self._line = LineWriter()
 
     def __getstate__(self) -> dict:
@@ -25,15 +33,20 @@ class CampaignWatch(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list, trial: object, **info: object) -> None:
         """Open the trial's MLflow run."""
-        if trial.trial_id not in self._mirrors:
-            self._mirrors[trial.trial_id] = mirror = self._mirror_of(trial.trial_id)
-            mirror.log_params(trial.config)
+        if trial.trial_id in self._open:
+            return
+        workspace = self._maker.workspace(trial.config)
+        mirror = self._mirror_of(trial.trial_id)
+        mirror.log_params(workspace.recipe.as_dict())
+        tags = {name: getattr(workspace, f"{name}_fingerprint") for name in ("student", "bitext", "teacher")}
+        mirror.set_tags(tags)
+        follower = Follower(self._maker.job(trial.config).journal, [mirror])
+        follower.__enter__()
+        self._open[trial.trial_id] = (mirror, follower)
 
     def on_trial_result(self, iteration: int, trials: list, trial: object, result: dict, **info: object) -> None:
-        """Show and mirror one look at the dev measure."""
+        """Show one look at the dev measure."""
         self.best = max(self.best, result.get("dev_agreement", 0.0))
-        metrics = {name: result[name] for name in ("dev_agreement", "loss") if name in result}
-        self._mirrors[trial.trial_id].log_metrics(metrics, result["step"])
         self._line.show(
             f"tune  {self.ended}/{self.total} trials done  {trial.trial_id} step {result['step']}"
             f"  dev agreement {result.get('dev_agreement', 0.0):.3f}  best {self.best:.3f}"
@@ -49,14 +62,16 @@ class CampaignWatch(tune.Callback):
 
     def _end(self, trial: object, status: str) -> None:
         self.ended += 1
-        self._mirrors[trial.trial_id].finish(status)
+        threading.Thread(target=_close, args=(*self._open.pop(trial.trial_id), status)).start()
         self._line.show(f"tune  {self.ended}/{self.total} trials done  best dev agreement {self.best:.3f}", final=True)
 
 
 def child_mirror(uri: str, experiment: str, parent: MlflowMirror) -> Callable[[str], MlflowMirror]:
     """Makes one MLflow run per trial, nested under the campaign's."""
+    parent_id = cache(parent.wait_for_run)
+    return lambda trial_id: MlflowMirror(uri, experiment, f"trial-{trial_id}", parent_id())
 
-    def make(trial_id: str) -> MlflowMirror:
-        return MlflowMirror(uri, experiment, f"trial-{trial_id}", parent.wait_for_run())
 
-    return make
+def _close(mirror: MlflowMirror, follower: Follower, status: str) -> None:
+    follower.stop()
+    mirror.finish(status)

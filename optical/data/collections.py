@@ -66,9 +66,14 @@ def open_collection(spec: str, cache: Path, mirror: str | None = None) -> Collec
     folder = Path(spec)
     if spec not in datasets() and folder.is_dir():
         name = next((name for name in ("passages.jsonl", "passages.tsv") if (folder / name).is_file()), "passages.tsv")
-        return _checked(spec, _tables([folder / name, folder / "topics.tsv", folder / "qrels.txt"], ""))
-    entry = dataset(spec)
-    return read_collection(entry, resolve(entry, cache, mirror).paths)
+        found = _checked(spec, _tables([folder / name, folder / "topics.tsv", folder / "qrels.txt"], ""))
+    else:
+        entry = dataset(spec)
+        found = read_collection(entry, resolve(entry, cache, mirror).paths)
+    for part in ("passages", "topics", "qrels"):
+        if not getattr(found, part):
+            raise DataError(spec, f"it has no {part}", "give a collection with passages, topics and qrels")
+    return found
 
 
 def read_collection(entry: DataSet, paths: Sequence[Path]) -> Collection:
@@ -86,7 +91,8 @@ def _tables(paths: Sequence[Path], _source: str) -> Collection:
     """Passages (docid, text), topics (qid, query, English) and TREC qrels, each one a table."""
     passage_path, topic_path, qrel_path = paths
     if passage_path.suffix == ".jsonl":
-        passages = [Passage(row["docid"], normalise(row["text"])) for row in _rows(passage_path, ("docid", "text"))]
+        rows = _rows(passage_path, ("docid", "text"))
+        passages = [Passage(str(row["docid"]), normalise(str(row["text"]))) for row in rows]
     else:
         passages = [Passage(docid, text) for docid, text in _columns(passage_path, 2, 2)]
     topics = [Topic(row[0], row[1], row[2] if len(row) > 2 else "") for row in _columns(topic_path, 2, 3)]

@@ -28,6 +28,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         ) from None
     except Exception as error:
         raise DataError(path, f"is not a tokenizer ({error})", "replace the file") from error
+    if missing := [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]:
+        what = f"has no {', '.join(missing)}, and only vocabularies of the BERT kind are read"
+        raise DataError(path, what, "give a teacher with BERT's special tokens")
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

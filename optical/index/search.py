@@ -52,12 +52,11 @@ def exact_scores(index: Index, queries: Sequence[QueryEmbeddings], config: Index
 
 def candidate_scores(index: Index, queries: Sequence[QueryEmbeddings], config: IndexConfig) -> list[np.ndarray]:
     """MaxSim with the passages that own one of a query token's nearest tokens; -inf elsewhere."""
-    parameters = None
-    if isinstance(index.tokens, faiss.IndexIVF):
-        parameters = faiss.SearchParametersIVF(nprobe=config.num_probes)
+    if inverted := faiss.try_extract_index_ivf(index.tokens):
+        inverted.nprobe = config.num_probes
     found = []
     for query in queries:
-        _, tokens = index.tokens.search(query.numpy(), config.tokens_per_probe, params=parameters)
+        _, tokens = index.tokens.search(query.numpy(), config.tokens_per_probe)
         candidates = np.unique(index.passage_of_token[tokens[tokens >= 0]])
         scores = np.full(len(index.docids), -np.inf, dtype=np.float32)
         scores[candidates] = _maxsim(index, [query], candidates)[0]

@@ -55,15 +55,20 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None) -> P
         with _interruptible():
             trainer.fit()
     except ray.train.TrainingFailedError as error:
+        _raise_reported(failure)
         cause = str(error).strip().splitlines()[-1]
         raise InfrastructureError(
             job.folder, f"training failed more than {resources.max_failures} times ({cause})", "rerun to resume"
         ) from error
+    _raise_reported(failure)
+    artefacts.read(job.result, "encoder", job.fingerprint)
+    return job.result
+
+
+def _raise_reported(failure: Path) -> None:
     if failure.exists():
         report = json.loads(failure.read_text())
         raise _ERRORS[report["kind"]](*report["args"])
-    artefacts.read(job.result, "encoder", job.fingerprint)
-    return job.result
 
 
 @contextmanager
@@ -83,6 +88,9 @@ def _worker_main(config: dict) -> None:
     job, resources = config["job"], config["resources"]
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()
+    failure = job.folder / "failure.json"
+    if failure.exists():
+        return
     torch.set_num_threads(resources.threads or max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
     try:
         worker = Worker(job, rank, get_device(), prepare_model if world_size > 1 else _bare)
@@ -91,9 +99,12 @@ def _worker_main(config: dict) -> None:
             ray.train.report,
         )
     except OpticalError as error:
-        # Deterministic: a retry would fail alike, so the group ends here and the driver raises it.
+        # Deterministic: a retry would fail alike, so the group ends here and the driver raises it. Other ranks wait in
+        # a collective for this one; only its death frees them, and the group's next attempt finds the report.
         report = {"kind": type(error).__name__, "args": list(error.parts)}
-        artefacts.write_json(job.folder / "failure.json", report)
+        artefacts.write_json(failure, report)
+        if world_size > 1:
+            raise
 
 
 def _bare(encoder: Encoder) -> Encoder:

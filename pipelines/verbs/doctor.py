@@ -1,18 +1,20 @@
 """doctor: what this machine has, and what a recipe would miss on it."""
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from optical.data.entry import DataSet
+from optical.config import TeacherConfig
+from optical.data.entry import GENERATOR, DataSet
 from optical.data.sources import parse_source
-from optical.model.weights import PACKAGED
+from optical.errors import OpticalError
+from optical.model.weights import find_weights
 from pipelines.workspace import Workspace
 
 _LIBRARIES = ("torch", "ray", "transformers", "faiss-cpu", "mlflow", "pot", "pyarrow", "ir-measures")
@@ -34,14 +36,17 @@ def doctor(workspace: Workspace) -> list[Finding]:
     findings += [_library(name) for name in _LIBRARIES]
     findings.append(Finding("cores", True, str(os.cpu_count())))
     gpus = torch.cuda.device_count()
-    findings.append(
-        Finding("gpus", True, f"{gpus} ({torch.cuda.get_device_name(0)})" if gpus else "none; CPUs train too")
-    )
+    resources = workspace.settings.resources
+    enough = not resources.use_gpu or gpus >= resources.num_workers
+    seen = f"{gpus} ({torch.cuda.get_device_name(0)})" if gpus else "none; CPUs train too"
+    findings.append(Finding("gpus", enough, seen))
     free = shutil.disk_usage(".").free / 1e9
     findings.append(Finding("free disk", free > _LEAST_FREE_GB, f"{free:.0f} GB"))
     findings.append(Finding("mirror", True, workspace.settings.mirror or "none (OPTICAL_MIRROR is not set)"))
-    findings += [_data(spec) for spec in workspace.recipe.bitext.datasets]
-    findings.append(_teacher(workspace.recipe.teacher.weights))
+    recipe = workspace.recipe
+    pairs = recipe.teacher.scratch.pairs if recipe.teacher.scratch else ()
+    findings += [_data(spec, workspace) for spec in (*recipe.bitext.datasets, *pairs, recipe.evaluation.collection)]
+    findings.append(_teacher(recipe.teacher))
     return findings
 
 
@@ -49,18 +54,34 @@ def _library(name: str) -> Finding:
     try:
         return Finding(name, True, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, False, "not installed; run make setup")
+        return Finding(name, False, "not installed; run make, which installs the lock")
 
 
-def _data(spec: str) -> Finding:
-    found = parse_source(spec)
-    if isinstance(found, DataSet):
-        return Finding(f"bitext {spec}", True, f"{found.origin}, {found.licence}")
-    return Finding(f"bitext {spec}", True, f"{len(found.paths)} local file(s)")
+def _data(spec: str, workspace: Workspace) -> Finding:
+    what = f"data {spec}"
+    if Path(spec).is_dir():
+        return Finding(what, True, "local folder")
+    try:
+        found = parse_source(spec)
+    except OpticalError as error:
+        return Finding(what, False, str(error))
+    if not isinstance(found, DataSet):
+        return Finding(what, True, f"{len(found.paths)} local file(s)")
+    if found.origin == GENERATOR:
+        return Finding(what, True, "generated here")
+    cached = all(
+        (workspace.settings.cache / found.origin / found.commit[:12] / file.path).exists() for file in found.files
+    )
+    mirror = Path(workspace.settings.mirror or "/nonexistent")
+    mirrored = all((mirror / file.mirror).exists() for file in found.files)
+    where = "in the cache" if cached else "in the mirror" if mirrored else f"to be fetched from {found.origin}"
+    return Finding(what, True, f"{where}, {found.licence}")
 
 
-def _teacher(weights: str) -> Finding:
-    if weights in PACKAGED:
-        there = importlib.util.find_spec(PACKAGED[weights].package) is not None
-        return Finding("teacher", there, weights if there else f"not installed; {PACKAGED[weights].install}")
-    return Finding("teacher", True, weights)
+def _teacher(config: TeacherConfig) -> Finding:
+    if config.weights == "scratch" or (config.revision and not Path(config.weights).is_dir()):
+        return Finding("teacher", True, f"{config.weights} {config.revision or ''}".strip())
+    try:
+        return Finding("teacher", True, str(find_weights(config.weights)))
+    except OpticalError as error:
+        return Finding("teacher", False, str(error))

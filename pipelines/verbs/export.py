@@ -32,7 +32,9 @@ def export(session: Session) -> dict:
     train(session)
     workspace = session.workspace
     path = session.run_dir / "export"
-    if not artefacts.exists(path, KIND, workspace.student_fingerprint):
+    with session.making(path, KIND, workspace.student_fingerprint) as needed:
+        if not needed:
+            return {"student": str(path)}
         encoder = artefacts.read(workspace.student, ENCODER, workspace.student_fingerprint)
         with artefacts.writing(path, KIND, workspace.student_fingerprint) as scratch:
             shutil.copytree(

@@ -2,9 +2,9 @@
 
 import os
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from optical import artefacts
 from optical.index.embed import embed_passages
 from optical.index.store import KIND, write_index
 from optical.model.encoder import Encoder
@@ -19,8 +19,9 @@ def index(session: Session) -> dict:
     prepare(session)
     ensure_teacher(session)
     workspace = session.workspace
-    if not artefacts.exists(workspace.index, KIND, workspace.index_fingerprint):
-        _build(session)
+    with session.making(workspace.index, KIND, workspace.index_fingerprint) as needed:
+        if needed:
+            _build(session)
     passages = pq.read_metadata(workspace.index / "passages.parquet").num_rows
     size = sum(file.stat().st_size for file in workspace.index.iterdir())
     return {"passages": passages, "megabytes": round(size / 1e6, 1)}
@@ -38,6 +39,6 @@ def _build(session: Session) -> None:
         write_index(workspace.index, workspace.index_fingerprint, dim, counted, workspace.recipe.index)
 
 
-def _advance(table: object, progress: Progress) -> object:
+def _advance(table: pa.Table, progress: Progress) -> pa.Table:
     progress.advance(len(table))
     return table

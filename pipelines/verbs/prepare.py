@@ -1,5 +1,6 @@
 """prepare: bitext, question-passage pairs and the test collection, checked and in parquet shards."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 from optical import artefacts
 from optical.config import BitextConfig
 from optical.data.collections import Collection, open_collection
-from optical.data.filters import Limits
+from optical.data.filters import QUESTION_LIMITS, Limits
 from optical.data.registry import datasets
 from optical.data.shards import BITEXT, write_bitext
 from optical.data.sources import open_source
@@ -17,6 +18,7 @@ from optical.data.stream import BitextSource, checked_pairs
 from optical.evaluation.trec import Qrel, write_qrels
 from optical.tracking.progress import Progress
 from pipelines.session import Session
+from pipelines.workspace import Workspace
 
 COLLECTION = "collection"
 
@@ -24,26 +26,13 @@ COLLECTION = "collection"
 def prepare(session: Session) -> dict:
     """Make the clean shards and the collection; returns counts of pairs, rejects, passages and topics."""
     workspace = session.workspace
-    _bitext(session, workspace.bitext, workspace.bitext_fingerprint, workspace.recipe.bitext)
+    config = workspace.recipe.bitext
+    _bitext(session, workspace.bitext, workspace.bitext_fingerprint, config, Limits.of(config))
     if workspace.scratch_teacher:
-        questions = replace(
-            workspace.recipe.bitext, datasets=workspace.recipe.teacher.scratch.pairs, source="eng", max_pairs=None
-        )
-        # A question is much shorter than its passage, so the ratio says nothing about a good pair.
-        questions = replace(questions, max_length_ratio=1e9, max_characters=4000)
-        _bitext(session, workspace.questions, workspace.questions_fingerprint, questions)
+        questions = replace(config, datasets=workspace.recipe.teacher.scratch.pairs, source="eng", max_pairs=None)
+        _bitext(session, workspace.questions, workspace.questions_fingerprint, questions, QUESTION_LIMITS)
     _collection(session)
-    bitext = artefacts.read(workspace.bitext, BITEXT)
-    collection = artefacts.read(workspace.collection, COLLECTION)
-    licences = bitext.info["licences"] | {workspace.recipe.evaluation.collection: collection.info["licence"]}
-    return {
-        "pairs": sum(bitext.info["accepted"].values()),
-        "rejected": rejects(bitext.info),
-        "passages": collection.info["passages"],
-        "topics": collection.info["topics"],
-        "licences": licences,
-        "shards": str(workspace.bitext),
-    }
+    return _facts(workspace)
 
 
 def rejects(info: dict) -> dict[str, int]:
@@ -55,20 +44,36 @@ def rejects(info: dict) -> dict[str, int]:
     return total
 
 
-def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig) -> None:
-    if artefacts.exists(path, BITEXT, made_from):
-        return
+def _facts(workspace: Workspace) -> dict:
+    bitext = artefacts.read(workspace.bitext, BITEXT, verify=False).info
+    collection = artefacts.read(workspace.collection, COLLECTION, verify=False).info
+    facts = {
+        "pairs": sum(bitext["accepted"].values()),
+        "rejected": rejects(bitext),
+        "passages": collection["passages"],
+        "topics": collection["topics"],
+        "licences": bitext["licences"] | {workspace.recipe.evaluation.collection: collection["licence"]},
+        "shards": str(workspace.bitext),
+    }
+    if workspace.scratch_teacher:
+        questions = artefacts.read(workspace.questions, BITEXT, verify=False).info
+        facts |= {"questions": sum(questions["accepted"].values()), "questions_rejected": rejects(questions)}
+    return facts
+
+
+def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig, limits: Limits) -> None:
     settings = session.workspace.settings
-    sources = []
-    for spec in config.datasets:
-        files = open_source(spec, settings.cache, settings.mirror)
-        sources.append(BitextSource(files, config.source, config.target))
-    with session.work("prepare"), Progress("prepare", config.max_pairs, "pairs") as progress:
-        checked = _counted(checked_pairs(sources, Limits.of(config)), progress)
-        write_bitext(path, made_from, checked, config, {"licences": _licences(config.datasets)})
+    with session.making(path, BITEXT, made_from) as needed:
+        if not needed:
+            return
+        files = [open_source(spec, settings.cache, settings.mirror) for spec in config.datasets]
+        sources = [BitextSource(file, config.source, config.target) for file in files]
+        with session.work("prepare"), Progress("prepare", config.max_pairs, "pairs") as progress:
+            checked = _counted(checked_pairs(sources, limits), progress)
+            write_bitext(path, made_from, checked, config, {"licences": _licences(config.datasets)})
 
 
-def _counted(tables: object, progress: Progress) -> object:
+def _counted(tables: Iterable[pa.Table], progress: Progress) -> Iterator[pa.Table]:
     for table in tables:
         progress.advance(len(table))
         yield table
@@ -81,8 +86,12 @@ def _licences(specs: tuple[str, ...]) -> dict[str, str]:
 
 def _collection(session: Session) -> None:
     workspace = session.workspace
-    if artefacts.exists(workspace.collection, COLLECTION, workspace.collection_fingerprint):
-        return
+    with session.making(workspace.collection, COLLECTION, workspace.collection_fingerprint) as needed:
+        if needed:
+            _make_collection(workspace)
+
+
+def _make_collection(workspace: Workspace) -> None:
     settings = workspace.settings
     collection = open_collection(workspace.recipe.evaluation.collection, settings.cache, settings.mirror)
     info = {

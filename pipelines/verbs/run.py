@@ -95,8 +95,8 @@ def _data_facts(session: Session, num_topics: int) -> DataFacts:
     bitext = artefacts.read(workspace.bitext, BITEXT).info
     collection = artefacts.read(workspace.collection, "collection").info
     facts = [
-        DatasetFact(name, bitext["licences"][name], "bitext", f"{bitext['accepted'].get(name, 0):,} pairs")
-        for name in workspace.recipe.bitext.datasets
+        DatasetFact(name, licence, "bitext", f"{bitext['accepted'].get(name, 0):,} pairs")
+        for name, licence in bitext["licences"].items()
     ]
     size = f"{num_topics:,} topics over {collection['passages']:,} passages"
     facts.append(DatasetFact(workspace.recipe.evaluation.collection, collection["licence"], "evaluation", size))

@@ -28,15 +28,17 @@ class System:
 def systems(session: Session) -> list[System]:
     """The systems a run compares: the teacher on the query, the student on it, the teacher on its translation.
 
-    A student with an extended vocabulary is also measured before its first step, as ``student_start``.
+    A student with an extended vocabulary is also measured before its first step, as ``student_start``. There is no
+    ceiling where a topic lacks its English translation.
     """
     workspace = session.workspace
+    english = pq.read_table(workspace.collection / "topics.parquet", columns=["english"])["english"].to_pylist()
     start = [System("student_start", workspace.start, "query")] if workspace.recipe.student.vocabulary else []
     return [
         System("zero_shot", workspace.teacher, "query"),
         *start,
         System("student", workspace.student, "query"),
-        System("english_ceiling", workspace.teacher, "english"),
+        *([System("english_ceiling", workspace.teacher, "english")] if all(english) else []),
     ]
 
 

@@ -1,10 +1,12 @@
 """train: the teacher when it has to be, the student's start, its tokens, and the distillation."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from optical import artefacts
+from optical.config import Resources
 from optical.data.shards import BITEXT, TOKENS, pair_shards, write_tokens
 from optical.data.stream import tokenised_pairs
 from optical.data.tokenizer import learn_wordpiece
@@ -25,7 +27,7 @@ def train(session: Session) -> dict:
     """Train what is not trained yet; returns the last loss, the best dev measure and the number of steps."""
     make_ready(session)
     job = student_job(session.workspace, session.workspace.student_training)
-    _ensure_trained(session, job, "train")
+    _ensure_trained(session, job, "train", session.workspace.settings.resources)
     return training_facts(job.journal)
 
 
@@ -69,11 +71,10 @@ def ensure_teacher(session: Session) -> None:
         return
     prepare(session)
     scratch = workspace.recipe.teacher.scratch
-    if not artefacts.exists(workspace.teacher_start, ENCODER, workspace.teacher_start_fingerprint):
-        texts = _texts(workspace.bitext, "source", "target") + _texts(workspace.questions, "source", "target")
-        tokenizer = learn_wordpiece(texts, scratch.vocabulary)
-        encoder = Encoder.scratch(scratch, tokenizer, scratch.train.seed)
-        write_encoder(encoder, workspace.teacher_start, workspace.teacher_start_fingerprint)
+    made_from = workspace.teacher_start_fingerprint
+    with session.making(workspace.teacher_start, ENCODER, made_from) as needed:
+        if needed:
+            _make_teacher_start(workspace)
     tokenizers, made_from = (workspace.teacher_start, workspace.teacher_start), workspace.question_tokens_fingerprint
     _ensure_tokens(session, workspace.questions, tokenizers, workspace.question_tokens, made_from)
     job = TrainJob(
@@ -85,35 +86,47 @@ def ensure_teacher(session: Session) -> None:
         train=scratch.train,
         scratch=scratch,
     )
-    _ensure_trained(session, job, "teacher")
+    # A question's negatives are its rank's other passages: more workers would make another teacher of the same name.
+    _ensure_trained(session, job, "teacher", replace(workspace.settings.resources, num_workers=1))
+
+
+def _make_teacher_start(workspace: Workspace) -> None:
+    scratch = workspace.recipe.teacher.scratch
+    texts = _texts(workspace.bitext, "source", "target") + _texts(workspace.questions, "source", "target")
+    encoder = Encoder.scratch(scratch, learn_wordpiece(texts, scratch.vocabulary), scratch.train.seed)
+    write_encoder(encoder, workspace.teacher_start, workspace.teacher_start_fingerprint)
 
 
 def _ensure_start(session: Session) -> None:
     workspace = session.workspace
     vocabulary = workspace.recipe.student.vocabulary
-    if not vocabulary or artefacts.exists(workspace.start, ENCODER, workspace.start_fingerprint):
+    if not vocabulary:
         return
-    with session.work("vocabulary"):
-        sources, targets = _texts(workspace.bitext, "source"), _texts(workspace.bitext, "target")
-        student = extended_student(Encoder.load(workspace.teacher), sources, targets, vocabulary)
-        write_encoder(student, workspace.start, workspace.start_fingerprint)
+    with session.making(workspace.start, ENCODER, workspace.start_fingerprint) as needed:
+        if not needed:
+            return
+        with session.work("vocabulary"):
+            sources, targets = _texts(workspace.bitext, "source"), _texts(workspace.bitext, "target")
+            student = extended_student(Encoder.load(workspace.teacher), sources, targets, vocabulary)
+            write_encoder(student, workspace.start, workspace.start_fingerprint)
 
 
 def _ensure_tokens(session: Session, bitext: Path, tokenizers: tuple[Path, Path], path: Path, made_from: str) -> None:
-    if artefacts.exists(path, TOKENS, made_from):
-        return
-    num_pairs = sum(artefacts.read(bitext, BITEXT).info["accepted"].values())
-    with session.work("tokenise"):
-        tokenised = tokenised_pairs(pair_shards(bitext), *(folder.absolute() for folder in tokenizers))
-        write_tokens(path, made_from, tokenised, num_pairs, session.workspace.recipe.bitext.dev_pairs)
+    with session.making(path, TOKENS, made_from) as needed:
+        if not needed:
+            return
+        num_pairs = sum(artefacts.read(bitext, BITEXT, verify=False).info["accepted"].values())
+        with session.work("tokenise"):
+            tokenised = tokenised_pairs(pair_shards(bitext), *(folder.absolute() for folder in tokenizers))
+            write_tokens(path, made_from, tokenised, num_pairs, session.workspace.recipe.bitext.dev_pairs)
 
 
-def _ensure_trained(session: Session, job: TrainJob, verb: str) -> None:
-    if artefacts.exists(job.result, ENCODER, job.fingerprint):
-        return
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with session.work(verb), session.follow(job.journal):
-        fit(job, session.workspace.settings.resources)
+def _ensure_trained(session: Session, job: TrainJob, verb: str, resources: Resources) -> None:
+    with session.making(job.result, ENCODER, job.fingerprint) as needed:
+        if not needed:
+            return
+        with session.work(verb), session.follow(job.journal):
+            fit(job, resources)
 
 
 def _texts(bitext: Path, *sides: str) -> list[str]:

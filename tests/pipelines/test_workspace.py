@@ -1,9 +1,12 @@
 """Fingerprints: what changes them, what does not, and who owns a run folder."""
 
+import fcntl
+import zipfile
 from dataclasses import replace
 
 import pytest
 
+from optical import artefacts
 from optical.errors import DataError, UserError
 from pipelines.__main__ import main
 from pipelines.recipes import recipe
@@ -89,3 +92,48 @@ def test_a_teacher_folder_without_weights_is_refused(settings, tmp_path, capsys)
     arguments = ["run", "swahili", "--teacher.weights", str(tmp_path / "teacher"), "--runs-dir", str(settings.runs_dir)]
     assert main(arguments) == 3
     assert "config.json" in capsys.readouterr().err
+
+
+def test_two_members_of_one_zip_are_two_sources(settings, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a.tsv", "maji\twater\n")
+        archive.writestr("b.tsv", "moto\tfire\n")
+    one, other = (
+        Workspace(_with("bitext", datasets=(f"{tmp_path}/x.zip!{name}.tsv",)), settings).bitext_fingerprint
+        for name in "ab"
+    )
+    assert one != other
+
+
+def test_an_artefact_is_made_once_and_found_afterwards(settings, tmp_path):
+    place = tmp_path / "shared" / "thing"
+    for needed in (True, False):
+        with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", "f") as asked:
+            assert asked is needed
+            if asked:
+                with artefacts.writing(place, "thing", "f") as scratch:
+                    (scratch / "file").write_text("x")
+
+
+def test_the_making_of_an_artefact_is_locked(settings, tmp_path):
+    place = tmp_path / "thing"
+    with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", "f"):
+        lock = (tmp_path / ".lock-thing").open("a")
+        with lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_time_is_kept_of_work_that_was_interrupted(settings, monkeypatch):
+    monkeypatch.setattr(Session, "connect", lambda session: None)
+    with Session(Workspace(recipe("demo"), settings)) as session:
+        with pytest.raises(KeyboardInterrupt), session.work("train"):
+            raise KeyboardInterrupt
+        assert "train" in session.seconds
+
+
+def test_doctor_says_what_is_bad_and_exits_with_it(settings, tmp_path, capsys):
+    flags = ["--teacher.weights", str(tmp_path / "none"), "--cache", str(tmp_path)]
+    assert main(["doctor", "swahili", *flags]) == 2
+    said = capsys.readouterr()
+    assert "BAD  teacher" in said.out
+    assert "teacher" in said.err
