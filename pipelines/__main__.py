@@ -15,17 +15,21 @@ from pipelines.workspace import Workspace
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; the return value is the exit code (see ``optical.errors``)."""
+    return guarded(lambda given: _dispatch(*parse(given)), arguments)
+
+
+def guarded(work: Callable[[list[str]], None], arguments: list[str] | None) -> int:
+    """Do ``work`` on the command line's arguments; what it raises becomes one line on standard error and an exit code.
+
+    Args:
+        work: parses the arguments and does what they say.
+        arguments: those of the process when None; ``--verbose`` among them logs more and shows tracebacks.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
-    logging.basicConfig(
-        level=logging.INFO if "--verbose" in arguments else logging.WARNING, format="%(levelname)s %(name)s %(message)s"
-    )
-    return guarded(lambda: _dispatch(*parse(arguments)), "--verbose" in arguments)
-
-
-def guarded(work: Callable[[], None], verbose: bool) -> int:
-    """Turn what ``work`` raises into one line on standard error and an exit code."""
+    verbose = "--verbose" in arguments
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     try:
-        work()
+        work(arguments)
     except OpticalError as error:
         if verbose:
             traceback.print_exc()

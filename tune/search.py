@@ -1,7 +1,6 @@
 """``python -m tune.search <recipe> [--trials 8] [--field value ...]``: search epsilon and learning rate."""
 
 import json
-import logging
 import os
 import sys
 from dataclasses import asdict, dataclass, field, replace
@@ -48,10 +47,7 @@ class Command:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a campaign; the return value is the exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    verbose = "--verbose" in arguments
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    return guarded(lambda: _run(_parse(arguments)), verbose)
+    return guarded(lambda given: _run(_parse(given)), arguments)
 
 
 def search(command: Command) -> list[Trial]:

@@ -49,8 +49,13 @@ def resolve(dataset: DataSet, cache: Path, mirror: str | None = None) -> Resolve
     return Resolved(dataset.name, dataset.reader, tuple(paths), tuple(hashes))
 
 
+def cached_path(dataset: DataSet, file: DataFile, cache: Path) -> Path:
+    """Where a fetched file is kept: ``cache/owner/repo/commit/path``, shared by every data set that names it."""
+    return Path(cache) / dataset.origin / dataset.commit[:12] / file.path
+
+
 def _fetched(dataset: DataSet, file: DataFile, cache: Path, mirror: str | None) -> Path:
-    path = cache / dataset.origin / dataset.commit[:12] / file.path
+    path = cached_path(dataset, file, cache)
     if path.is_file():
         return path
     inflate = file.mirror.endswith(".gz") and not file.path.endswith(".gz")

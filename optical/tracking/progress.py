@@ -8,10 +8,12 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Self, TextIO
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Self, TextIO, TypeVar
 
 from optical.tracking.journal import NON_FINITE
+
+_Sized = TypeVar("_Sized", bound=Sized)
 
 PLAIN_INTERVAL = 10.0
 TERMINAL_INTERVAL = 0.1
@@ -88,6 +90,12 @@ class Progress:
         self._done += count
         if self._writer.show(self._line()):
             self._told = self._done
+
+    def counting(self, parts: Iterable[_Sized]) -> Iterator[_Sized]:
+        """Pass parts of the work on, each counted by its length as it goes by."""
+        for part in parts:
+            self.advance(len(part))
+            yield part
 
     def close(self) -> None:
         """Write the last line, unless a plain one with the same count stands there already."""

@@ -12,6 +12,7 @@ import torch
 
 from optical.config import TeacherConfig
 from optical.data.entry import GENERATOR, DataSet
+from optical.data.resolve import cached_path
 from optical.data.sources import parse_source
 from optical.errors import OpticalError
 from optical.model.weights import find_weights
@@ -69,11 +70,9 @@ def _data(spec: str, workspace: Workspace) -> Finding:
         return Finding(what, True, f"{len(found.paths)} local file(s)")
     if found.origin == GENERATOR:
         return Finding(what, True, "generated here")
-    cached = all(
-        (workspace.settings.cache / found.origin / found.commit[:12] / file.path).exists() for file in found.files
-    )
-    mirror = Path(workspace.settings.mirror or "/nonexistent")
-    mirrored = all((mirror / file.mirror).exists() for file in found.files)
+    settings = workspace.settings
+    cached = all(cached_path(found, file, settings.cache).exists() for file in found.files)
+    mirrored = settings.mirror and all((Path(settings.mirror) / file.mirror).exists() for file in found.files)
     where = "in the cache" if cached else "in the mirror" if mirrored else f"to be fetched from {found.origin}"
     return Finding(what, True, f"{where}, {found.licence}")
 

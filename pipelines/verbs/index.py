@@ -2,7 +2,6 @@
 
 import os
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from optical.index.embed import embed_passages
@@ -35,10 +34,5 @@ def _build(session: Session) -> None:
     length, resources = workspace.recipe.teacher.document_length, workspace.settings.resources
     with session.work("index"), Progress("index", total, "passages") as progress:
         embedded = embed_passages(passages, workspace.teacher.absolute(), length, resources, os.cpu_count() or 1)
-        counted = (_advance(table, progress) for table in embedded)
+        counted = progress.counting(embedded)
         write_index(workspace.index, workspace.index_fingerprint, dim, counted, workspace.recipe.index)
-
-
-def _advance(table: pa.Table, progress: Progress) -> pa.Table:
-    progress.advance(len(table))
-    return table

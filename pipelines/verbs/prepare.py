@@ -1,6 +1,5 @@
 """prepare: bitext, question-passage pairs and the test collection, checked and in parquet shards."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,14 +68,8 @@ def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig, 
         files = [open_source(spec, settings.cache, settings.mirror) for spec in config.datasets]
         sources = [BitextSource(file, config.source, config.target) for file in files]
         with session.work("prepare"), Progress("prepare", config.max_pairs, "pairs") as progress:
-            checked = _counted(checked_pairs(sources, limits), progress)
+            checked = progress.counting(checked_pairs(sources, limits))
             write_bitext(path, made_from, checked, config, {"licences": _licences(config.datasets)})
-
-
-def _counted(tables: Iterable[pa.Table], progress: Progress) -> Iterator[pa.Table]:
-    for table in tables:
-        progress.advance(len(table))
-        yield table
 
 
 def _licences(specs: tuple[str, ...]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pipelines.pictures import plan_pictures
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
 from pipelines.verbs.export import export
-from pipelines.verbs.prepare import rejects
+from pipelines.verbs.prepare import COLLECTION, rejects
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def _content(session: Session, verdict: Verdict) -> ReportContent:
 
 def _data_facts(session: Session, num_topics: int) -> DataFacts:
     workspace = session.workspace
-    bitext = artefacts.read(workspace.bitext, BITEXT).info
-    collection = artefacts.read(workspace.collection, "collection").info
+    bitext = artefacts.read(workspace.bitext, BITEXT, verify=False).info
+    collection = artefacts.read(workspace.collection, COLLECTION, verify=False).info
     facts = [
         DatasetFact(name, licence, "bitext", f"{bitext['accepted'].get(name, 0):,} pairs")
         for name, licence in bitext["licences"].items()
