@@ -16,7 +16,7 @@ from optical.errors import UserError
 from pipelines.recipes import RECIPES, recipe
 from pipelines.settings import Settings
 
-VERBS = ("prepare", "train", "index", "search", "evaluate", "export", "run", "doctor")
+VERBS = ("prepare", "cache", "train", "index", "search", "evaluate", "export", "run", "doctor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +31,27 @@ class Command:
     """Log what the library decides on the way, and show tracebacks."""
 
 
-def parse(arguments: list[str], verbs: tuple[str, ...] = VERBS) -> tuple[str, Command]:
-    """The verb and the command; ``--help`` after a recipe prints every field.
+@dataclass(frozen=True, kw_only=True)
+class ListCommand:
+    """A parsed ``prepare --list``."""
+
+    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    language: str | None = None
+    """Only the data sets of this language."""
+    json: bool = False
+    """Print the list as one JSON line."""
+    verbose: bool = False
+    """Show tracebacks."""
+
+
+def parse(arguments: list[str], verbs: tuple[str, ...] = VERBS) -> tuple[str, Command | ListCommand]:
+    """The verb and the command; ``--help`` after a recipe prints every field. ``prepare --list`` needs no recipe.
 
     Raises:
         UserError: unknown verb, recipe or field, or a value of the wrong type.
     """
+    if arguments[:2] == ["prepare", "--list"]:
+        return "prepare", parse_fields(ListCommand, ListCommand(), arguments[2:], "prepare --list")
     if len(arguments) < 2 or arguments[0] not in verbs:
         verb = arguments[0] if arguments else ""
         what = f"there is no verb {verb!r}" if verb and verb not in verbs else "a verb and a recipe are needed"

@@ -1,30 +1,25 @@
 """Fetching one file from a folder or an http(s) address: verified by hash, there whole or not at all."""
 
 import os
-import urllib.request
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.client import HTTPException
+from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
-from optical.data.openers import decompressed
+from optical.data.download import Unreachable, alone, download, remove
+from optical.data.inflate import Metered, inflated
 from optical.errors import DataError, InfrastructureError, UserError
 
-MAX_BYTES = 4 << 30
+MAX_BYTES = 64 << 30
 _BLOCK = 1 << 20
-_TIMEOUT_SECONDS = 60
-
-
-class Unreachable(Exception):
-    """A place does not have the file, or cannot be asked; the next place is tried."""
+_ADVICE = "delete or replace that copy, or set another OPTICAL_MIRROR"
 
 
 def fetch(place: str | Path, destination: Path, sha256: str | None, inflate: bool) -> None:
-    """Copy a file to its destination, verified.
+    """Copy a file to its destination, verified. A download that breaks off is continued by the next call.
 
     Args:
         place: a local path or an http(s) address.
@@ -37,21 +32,15 @@ def fetch(place: str | Path, destination: Path, sha256: str | None, inflate: boo
         DataError: the bytes are damaged, too many, or have another hash.
         InfrastructureError: the destination cannot be written.
     """
-    scratch = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with _open_place(place) as raw, open(scratch, "wb") as out:
-            _copy(decompressed(raw, place, ".gz" if inflate else ""), out, place)
-        check(scratch, sha256, place, "delete or replace that copy, or set another OPTICAL_MIRROR")
-        os.replace(scratch, destination)
-    except (ConnectionError, TimeoutError, HTTPException) as error:
-        raise Unreachable(f"broke off: {error!r}") from error
+        if isinstance(place, Path):
+            _copied(place, place, destination, sha256, inflate)
+        else:
+            _downloaded(place, destination, sha256, inflate)
     except OSError as error:
         what = f"cannot be written ({error})"
         raise InfrastructureError(destination, what, "free space, or move the cache") from error
-    finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
 
 
 def check(path: Path, sha256: str | None, where: str | Path, advice: str) -> str:
@@ -82,36 +71,51 @@ def place_of(base: str, name: str) -> str | Path:
     return Path(base) / name
 
 
-@contextmanager
-def _open_place(place: str | Path) -> Iterator[BinaryIO]:
+def _downloaded(address: str, destination: Path, sha256: str | None, inflate: bool) -> None:
+    part = destination.with_name(f".{destination.name}.part")
+    with alone(part):
+        keep = False
+        try:
+            if destination.is_file():
+                return
+            download(address, part, MAX_BYTES)
+            if inflate:
+                _copied(part, address, destination, sha256, inflate)
+            else:
+                check(part, sha256, address, _ADVICE)
+                os.replace(part, destination)
+        except (Unreachable, KeyboardInterrupt):
+            keep = part.stat().st_size > 0
+            raise
+        finally:
+            if not keep:
+                remove(part)
+
+
+def _copied(source: Path, where: str | Path, destination: Path, sha256: str | None, inflate: bool) -> None:
+    scratch = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        opened = place.open("rb") if isinstance(place, Path) else _opener().open(place, timeout=_TIMEOUT_SECONDS)
-    except (OSError, HTTPException, ValueError) as error:
+        with _opened(source) as raw, open(scratch, "wb") as out:
+            meter = Metered(raw)
+            _copy(inflated(BufferedReader(meter), where, ".gz" if inflate else "", meter), out, where)
+        check(scratch, sha256, where, _ADVICE)
+        os.replace(scratch, destination)
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
+def _opened(source: Path) -> BinaryIO:
+    try:
+        return source.open("rb")
+    except OSError as error:
         raise Unreachable(str(error)) from error
-    with opened as stream:
-        yield stream
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """An opener that speaks http and https alone: a redirect to any other scheme is refused."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.UnknownHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-    ):
-        opener.add_handler(handler())
-    return opener
-
-
-def _copy(stream: BinaryIO, out: BinaryIO, place: str | Path) -> None:
+def _copy(stream: BinaryIO, out: BinaryIO, where: str | Path) -> None:
     copied = 0
     while block := stream.read(_BLOCK):
         copied += len(block)
         if copied > MAX_BYTES:
-            raise DataError(place, f"more than {MAX_BYTES} bytes", "check what the mirror serves")
+            raise DataError(where, f"more than {MAX_BYTES} bytes", "check what the mirror serves")
         out.write(block)

@@ -1,22 +1,20 @@
-"""Opening data files: plain, gzip, zstd or a zip member as one bounded, checked byte stream."""
+"""Opening data files: local or remote, compressed or in an archive, as one bounded, checked byte stream."""
 
-import io
-import zipfile
-import zlib
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
+from shutil import copyfileobj
 from typing import BinaryIO
 
-import pyarrow
-
+from optical.data.archives import is_archive, member_names, only_member, open_member, split_member
+from optical.data.inflate import BLOCK, CODECS, Metered, inflated
+from optical.data.remote import is_remote, open_remote
 from optical.errors import DataError
 
 BOM = b"\xef\xbb\xbf"
-_BLOCK = 1 << 18
-_CODECS = {".gz": "gzip", ".zst": "zstd"}
-_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +29,41 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
     """Open a data file as a buffered stream of its decompressed bytes.
 
     Args:
-        path: a plain, ``.gz`` or ``.zst`` file, or ``archive.zip!member``; a zip with one member implies it.
+        path: a local path or an ``s3``, ``gs`` or ``hf`` address; plain, ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; or
+            ``archive!member`` with a zip or tar archive, where a single member is implied.
 
     Raises:
-        DataError: missing, damaged or truncated file (also while the stream is read), or an unsafe zip member.
+        DataError: missing, damaged or truncated file (also while the stream is read), a decompression bomb, or an
+            unsafe member.
+        InfrastructureError: a store that does not answer.
     """
-    archive, member = split_member(path)
-    try:
-        opened = open(archive, "rb")  # noqa: SIM115 - closed by the `with` below, outside this try
-    except OSError as error:
-        raise DataError(path, f"cannot be opened ({error.strerror})", "check the path") from None
-    with opened as raw:
-        if archive.suffix == ".zip":
-            with _open_member(raw, path, member) as inner:
-                yield decompressed(inner, path, PurePosixPath(inner.name).suffix)
+    archive, _ = split_member(path)
+    name = member_name(path)
+    suffix = PurePosixPath(name).suffix
+    with _stored(archive) as (raw, meter):
+        if is_archive(archive):
+            with open_member(raw, path, name, meter) as inner:
+                yield inflated(inner, path, suffix, meter)
         else:
-            yield decompressed(raw, path, archive.suffix)
+            yield inflated(raw, path, suffix, meter)
 
 
-def decompressed(stream: BinaryIO, where: str | Path, suffix: str) -> BinaryIO:
-    """Wrap a stream: inflate it when the suffix says so, and name the file in every error."""
-    if suffix in _CODECS:
-        if not _peek(stream, where):
-            raise DataError(where, f"truncated {suffix} file: 0 bytes", "fetch or rebuild the file")
-        stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(stream, mode="r"), _CODECS[suffix])
-    return io.BufferedReader(_Checked(stream, where), _BLOCK)
+@contextmanager
+def open_seekable(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a data file for reading anywhere; what is compressed or in an archive is unpacked to a temporary file.
+
+    Raises:
+        DataError, InfrastructureError: as ``open_bytes``.
+    """
+    archive, _ = split_member(path)
+    if not is_archive(archive) and PurePosixPath(archive).suffix not in CODECS:
+        with _stored(archive) as (raw, _):
+            yield raw
+        return
+    with open_bytes(path) as stream, tempfile.TemporaryFile() as spooled:
+        copyfileobj(stream, spooled, BLOCK)
+        spooled.seek(0)
+        yield spooled
 
 
 def lines(stream: BinaryIO, max_bytes: int) -> Iterator[bytes | TooLong]:
@@ -77,87 +85,68 @@ def lines(stream: BinaryIO, max_bytes: int) -> Iterator[bytes | TooLong]:
         first = False
 
 
-def split_member(path: str | Path) -> tuple[Path, str | None]:
-    """Split ``archive.zip!member`` into the archive and the member's name (``None`` when no member is named)."""
-    text = str(path)
-    if ".zip!" not in text or Path(text).exists():
-        return Path(text), None
-    archive, _, member = text.partition(".zip!")
-    return Path(f"{archive}.zip"), member
+def text_lines(path: str | Path, max_bytes: int) -> Iterator[tuple[int, str]]:
+    """The lines of a text file with their numbers from 1, for files in which no line may be bad.
+
+    Raises:
+        DataError: a line is too long or not UTF-8, or the file is missing or damaged.
+    """
+    with open_bytes(path) as stream:
+        for number, line in enumerate(lines(stream, max_bytes), start=1):
+            if isinstance(line, TooLong):
+                raise DataError(f"{path}, line {number}", f"{line.bytes} bytes, over {max_bytes}", "split the text")
+            try:
+                yield number, line.decode("utf-8")
+            except UnicodeError as error:
+                raise DataError(f"{path}, line {number}", f"not UTF-8 ({error.reason})", "repair the file") from None
 
 
 def member_name(path: str | Path) -> str:
-    """The name that tells a file's format: the zip member's for an archive, the file's own otherwise.
+    """The name that tells a file's format: the member's for an archive, the file's own otherwise.
 
     Raises:
         DataError: the archive is damaged, or does not say which member is meant.
     """
     archive, member = split_member(path)
-    if archive.suffix != ".zip" or member is not None:
-        return member or archive.name
-    with open(archive, "rb") as raw, _open_member(raw, path, None) as inner:
-        return inner.name
+    if member is not None or not is_archive(archive):
+        return member or PurePosixPath(archive).name
+    return only_member(path, archive_members(archive))
 
 
-def _peek(stream: BinaryIO, where: str | Path) -> bytes:
+def archive_members(archive: str | Path) -> list[str]:
+    """The names of the files in an archive.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    with _stored(str(archive)) as (raw, meter):
+        return member_names(raw, archive, meter)
+
+
+@contextmanager
+def _stored(path: str) -> Iterator[tuple[BinaryIO, Metered]]:
+    """A file as it is stored, and what counts the bytes read of it."""
+    if is_remote(path):
+        with open_remote(path) as stream:
+            yield _metered(stream)
+        return
     try:
-        return stream.peek(1)
-    except _DAMAGE as error:
-        raise DataError(where, f"damaged ({error})", "fetch or rebuild the file") from error
+        opened = open(path, "rb")  # noqa: SIM115 - closed by the `with` below, outside this try
+    except OSError as error:
+        raise DataError(path, f"cannot be opened ({error.strerror})", "check the path") from None
+    with opened as stream:
+        yield _metered(stream)
+
+
+def _metered(stream: BinaryIO) -> tuple[BinaryIO, Metered]:
+    meter = Metered(stream)
+    return BufferedReader(meter, BLOCK), meter
 
 
 def _skip_line(stream: BinaryIO) -> int:
     skipped = 0
-    while chunk := stream.readline(_BLOCK):
+    while chunk := stream.readline(BLOCK):
         skipped += len(chunk)
         if chunk.endswith(b"\n"):
             break
     return skipped
-
-
-@contextmanager
-def _open_member(raw: BinaryIO, path: str | Path, member: str | None) -> Iterator[BinaryIO]:
-    try:
-        archive = zipfile.ZipFile(raw)
-        name = member or _only_member(archive, path)
-        if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-            raise DataError(path, f"unsafe member name {name!r}", "rebuild the archive with relative names")
-        opened = archive.open(name)
-    except KeyError:
-        raise DataError(path, f"has no member {member!r}", f"it holds: {', '.join(archive.namelist()[:8])}") from None
-    except (*_DAMAGE, NotImplementedError, RuntimeError) as error:
-        raise DataError(path, f"unreadable zip ({error})", "fetch it again, or unpack it first") from error
-    with opened as inner:
-        yield inner
-
-
-def _only_member(archive: zipfile.ZipFile, path: str | Path) -> str:
-    names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    if len(names) != 1:
-        listed = ", ".join(names[:8])
-        raise DataError(path, f"holds {len(names)} files ({listed})", f"name one, as in {Path(path).name}!member")
-    return names[0]
-
-
-class _Checked(io.RawIOBase):
-    """Raw stream that turns every way a file can be damaged into a DataError with the file and the place."""
-
-    def __init__(self, inner: BinaryIO, where: str | Path) -> None:
-        self._inner = inner
-        self._where = where
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:
-        try:
-            block = self._inner.read(len(buffer))
-        except (ConnectionError, TimeoutError):
-            raise
-        except _DAMAGE as error:
-            what = f"damaged or truncated after {self._position} decompressed bytes ({error})"
-            raise DataError(self._where, what, "fetch or rebuild the file") from error
-        buffer[: len(block)] = block
-        self._position += len(block)
-        return len(block)

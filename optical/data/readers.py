@@ -1,28 +1,18 @@
 """Readers: one generator per bitext format, each giving a SentencePair or a Reject for every physical pair."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
-from pathlib import Path
+from itertools import chain, zip_longest
+from pathlib import Path, PurePosixPath
 
-from optical.data import tmx
+from optical.data import joined, questions, tables, tmx
+from optical.data.archives import is_archive
 from optical.data.filters import Limits, Reject, SentencePair, screen
 from optical.data.languages import canonical
-from optical.data.openers import TooLong, lines, open_bytes
+from optical.data.openers import archive_members, lines, member_name, open_bytes
+from optical.data.reading import Reading, json_rows, sides, text_of
 from optical.errors import DataError, UserError
 
-_KNOWN_KEYS = (("source", "target"), ("non_english", "english"), ("question", "translated_question"))
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a reader needs to know: the files, the two languages, the limits."""
-
-    paths: Sequence[Path]
-    source: str
-    target: str
-    limits: Limits
+Reader = Callable[[Reading], Iterator[SentencePair | Reject]]
 
 
 def read_pairs(
@@ -31,8 +21,9 @@ def read_pairs(
     """Read bitext: accepted plus rejected is always the number of physical pairs, positions are 0, 1, 2, ...
 
     Args:
-        paths: the source and the target file for ``moses``; any number of files, read in order, for the others.
-        reader: ``moses``, ``tsv`` (source and target in the first two columns), ``jsonl`` or ``tmx``.
+        paths: local paths or addresses. For ``moses`` the source and the target file, or one archive that holds a file
+            of each language; for a joined reader what it says; for the others any number of files, read in order.
+        reader: a name of ``READERS``.
         source: ISO 639-3 code of the query language.
         target: ISO 639-3 code of the collection's language.
         limits: bounds on a pair.
@@ -41,15 +32,13 @@ def read_pairs(
         UserError: no such reader.
         DataError: a damaged file, or two Moses sides of different length (raised when the shorter one ends).
     """
-    if reader not in _READERS:
-        raise UserError(f"reader {reader!r}", "does not read bitext", f"use one of {', '.join(_READERS)}")
-    return _READERS[reader](Reading([Path(path) for path in paths], source, target, limits))
+    if reader not in READERS:
+        raise UserError(f"reader {reader!r}", "does not read bitext", f"use one of {', '.join(READERS)}")
+    return READERS[reader](Reading(tuple(paths), source, target, limits))
 
 
 def _moses(reading: Reading) -> Iterator[SentencePair | Reject]:
-    if len(reading.paths) != 2:
-        raise DataError("moses", f"{len(reading.paths)} files given", "give the source file and the target file")
-    source_path, target_path = reading.paths
+    source_path, target_path = _moses_sides(reading)
     bound = reading.limits.max_bytes
     sources = targets = 0
     with open_bytes(source_path) as source_stream, open_bytes(target_path) as target_stream:
@@ -63,45 +52,58 @@ def _moses(reading: Reading) -> Iterator[SentencePair | Reject]:
         raise DataError(f"{source_path}+{target_path}", what, "rebuild the shard or its manifest")
 
 
-def _tsv(reading: Reading) -> Iterator[SentencePair | Reject]:
-    for position, line in enumerate(_all_lines(reading)):
-        if isinstance(line, TooLong):
-            yield Reject(position, "too_long")
-        else:
-            source, target, *_ = *line.split(b"\t", 2), None
-            yield screen(position, source, target, reading.limits)
+def _moses_sides(reading: Reading) -> tuple[str | Path, str | Path]:
+    """The two files: as given, or the two members of an archive that are named by their languages (``x.en-sw.sw``)."""
+    if len(reading.paths) == 1 and is_archive(reading.paths[0]):
+        archive = reading.paths[0]
+        names = archive_members(archive)
+        found = [_of_language(archive, names, code) for code in (reading.source, reading.target)]
+        return tuple(f"{archive}!{name}" for name in found)
+    if len(reading.paths) != 2:
+        raise DataError("moses", f"{len(reading.paths)} files given", "give the source file and the target file")
+    return tuple(reading.paths)
+
+
+def _of_language(archive: str | Path, names: list[str], code: str) -> str:
+    found = [name for name in names if canonical(PurePosixPath(name).suffix[1:]) == canonical(code)]
+    if len(found) != 1:
+        what = f"{len(found)} members end in .{code} or another code of that language"
+        raise DataError(archive, what, f"name two members; it holds: {', '.join(names[:8])}")
+    return found[0]
 
 
 def _jsonl(reading: Reading) -> Iterator[SentencePair | Reject]:
-    for position, line in enumerate(_all_lines(reading)):
-        if isinstance(line, TooLong):
-            yield Reject(position, "too_long")
-            continue
-        try:
-            row = json.loads(line.decode("utf-8"))
-        except UnicodeError:
-            yield Reject(position, "utf8")
-        except (ValueError, RecursionError):
-            yield Reject(position, "malformed")
-        else:
-            yield screen(position, *_sides(row, reading), reading.limits)
+    rows = chain.from_iterable(json_rows(path, reading.limits.max_bytes) for path in reading.paths)
+    for position, (row, reason) in enumerate(rows):
+        yield Reject(position, reason) if reason else screen(position, *sides(row, reading), reading.limits)
 
 
-def _sides(row: object, reading: Reading) -> tuple[str | None, str | None]:
-    """Source and target of a JSON row, by known key names or by language code, also inside ``translation``."""
-    if isinstance(row, dict) and isinstance(row.get("translation"), dict):
-        row = row["translation"]
-    if not isinstance(row, dict):
-        return None, None
-    for keys in _KNOWN_KEYS:
-        if all(key in row for key in keys):
-            found = row
-            break
-    else:
-        keys = (canonical(reading.source), canonical(reading.target))
-        found = {canonical(key): value for key, value in row.items()}
-    source, target = (value if isinstance(value := found.get(key), str) else None for key in keys)
-    return source, target
+def _webfaq(reading: Reading) -> Iterator[SentencePair | Reject]:
+    """WebFAQ bitext: each row of the two languages, in either order, is a pair of questions and a pair of answers.
+
+    Rows of other languages are not this source's pairs: they are passed over without a count. Rows of the first
+    edition do not say their languages; those are in the file's name (``eng_swa.jsonl``).
+    """
+    position = 0
+    for path in reading.paths:
+        named = PurePosixPath(member_name(path)).name.partition(".")[0].split("_")
+        for row, reason in json_rows(path, reading.limits.max_bytes):
+            order = _order(row, named, reading) if reason is None else None
+            for part in ("question", "answer") if order else ():
+                source, target = (text_of(row, f"{part}{number}") for number in order)
+                yield screen(position, source, target, reading.limits)
+                position += 1
+            if reason:
+                yield Reject(position, reason)
+                position += 1
+
+
+def _order(row: object, named: list[str], reading: Reading) -> tuple[int, int] | None:
+    """Which side of a WebFAQ row is the source and which the target; ``None`` for a row of other languages."""
+    given = [text_of(row, f"language{number}") for number in (1, 2)]
+    languages = [canonical(code) for code in (named if None in given else given)]
+    wanted = [canonical(reading.source), canonical(reading.target)]
+    return (1, 2) if languages == wanted else (2, 1) if languages[::-1] == wanted else None
 
 
 def _tmx(reading: Reading) -> Iterator[SentencePair | Reject]:
@@ -114,15 +116,23 @@ def _tmx(reading: Reading) -> Iterator[SentencePair | Reject]:
                 position += 1
 
 
-def _all_lines(reading: Reading) -> Iterator[bytes | TooLong]:
-    for path in reading.paths:
-        with open_bytes(path) as stream:
-            yield from lines(stream, reading.limits.max_bytes)
-
-
-_READERS: dict[str, Callable[[Reading], Iterator[SentencePair | Reject]]] = {
+READERS: dict[str, Reader] = {
     "moses": _moses,
-    "tsv": _tsv,
+    "tsv": tables.tsv,
+    "tsv-english-first": tables.tsv_english_first,
+    "csv": tables.comma_separated,
     "jsonl": _jsonl,
     "tmx": _tmx,
+    "parquet": tables.parquet,
+    "webfaq": _webfaq,
+    "squad": questions.squad,
+    "nq-oracle": questions.nq_oracle,
+    "selqa": questions.selqa,
+    "pubmedqa": questions.pubmedqa,
+    "sib200": joined.sib200,
+    "mkqa": joined.mkqa,
+    "first-columns": joined.first_columns,
+    "verses": joined.verses,
+    "verse-lines": joined.verse_lines,
 }
+"""Every reader of bitext by name."""

@@ -1,14 +1,19 @@
 """Resolving a data set to verified local files: the cache, then a mirror, then the origin."""
 
+import json
+import logging
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical.artefacts import sha256_file
-from optical.data.entry import GENERATOR, DataFile, DataSet
-from optical.data.fetch import Unreachable, check, fetch, place_of
-from optical.errors import InfrastructureError
+from optical.artefacts import sha256_file, write_json
+from optical.data.download import Unreachable
+from optical.data.entry import GENERATOR, HUB, MIRROR_ONLY, DataFile, DataSet
+from optical.data.fetch import check, fetch, place_of
+from optical.errors import DataError, InfrastructureError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -18,13 +23,13 @@ class Resolved:
     Args:
         name: registry name, or the path the user gave.
         reader: the reader its files need.
-        paths: in the reader's order; ``archive.zip!member`` for a zip member.
+        paths: in the reader's order, local or an address; ``archive!member`` for a member.
         sha256s: of each path's file, in the same order.
     """
 
     name: str
     reader: str
-    paths: tuple[Path, ...]
+    paths: tuple[str | Path, ...]
     sha256s: tuple[str, ...]
 
 
@@ -40,36 +45,81 @@ def resolve(dataset: DataSet, cache: Path, mirror: str | None = None) -> Resolve
         DataError: a file's hash differs from the registry's.
         InfrastructureError: no place has the file.
     """
+    cache = Path(cache)
     if dataset.origin == GENERATOR:
-        paths = _generated(dataset, Path(cache))
+        files = _generated(dataset, cache)
     else:
-        paths = [_fetched(dataset, file, Path(cache), mirror) for file in dataset.files]
-    advice = "delete it; the next run brings it again"
-    hashes = [check(path, file.sha256, path, advice) for path, file in zip(paths, dataset.files, strict=True)]
+        files = [_fetched(dataset, file, cache, mirror) for file in dataset.files]
+    hashes = [_verified(dataset, file, path) for path, file in zip(files, dataset.files, strict=True)]
+    paths = [_with_member(path, file) for path, file in zip(files, dataset.files, strict=True)]
     return Resolved(dataset.name, dataset.reader, tuple(paths), tuple(hashes))
 
 
 def cached_path(dataset: DataSet, file: DataFile, cache: Path) -> Path:
     """Where a fetched file is kept: ``cache/owner/repo/commit/path``, shared by every data set that names it."""
-    return Path(cache) / dataset.origin / dataset.commit[:12] / file.path
+    origin = dataset.origin.removeprefix(HUB).removeprefix(MIRROR_ONLY).removeprefix("https://")
+    return Path(cache) / origin / dataset.commit[:12] / file.path
+
+
+def places(dataset: DataSet, file: DataFile, mirror: str | None) -> list[tuple[str | Path, bool]]:
+    """Where a file may be fetched, in the order of trying, and whether it is gzipped there."""
+    found = []
+    if mirror:
+        found.append((place_of(mirror, file.mirror), file.mirror.endswith(".gz") and not file.path.endswith(".gz")))
+    if url := dataset.url(file):
+        found.append((url, False))
+    return found
+
+
+def pin_path(path: Path) -> Path:
+    """The note beside a file that the registry does not pin: its hash when it was first fetched, and its licence."""
+    return path.with_name(f"{path.name}.pin.json")
+
+
+def _with_member(path: Path, file: DataFile) -> Path:
+    return Path(f"{path}!{file.member}") if file.member else path
+
+
+def _verified(dataset: DataSet, file: DataFile, path: Path) -> str:
+    """The file's hash: as the registry has it, or as it was when the file was first fetched."""
+    pinned = file.sha256 is not None or dataset.origin == GENERATOR
+    expected = file.sha256 if pinned else _pin(path)
+    found = check(path, expected, path, "delete it; the next run brings it again")
+    if not pinned and expected is None:
+        note = {"sha256": found, "bytes": path.stat().st_size, "url": dataset.url(file), "licence": dataset.licence}
+        write_json(pin_path(path), note)
+        _log.warning("%s: %s had no hash in the registry; pinned as %s in %s", dataset.name, path.name, found, path)
+    return found
+
+
+def _pin(path: Path) -> str | None:
+    """The hash a file was pinned with.
+
+    Raises:
+        DataError: the note is damaged.
+    """
+    note = pin_path(path)
+    try:
+        return json.loads(note.read_text(encoding="utf-8"))["sha256"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(note, f"no pin ({error!r})", "delete it and the file beside it") from None
 
 
 def _fetched(dataset: DataSet, file: DataFile, cache: Path, mirror: str | None) -> Path:
     path = cached_path(dataset, file, cache)
     if path.is_file():
         return path
-    inflate = file.mirror.endswith(".gz") and not file.path.endswith(".gz")
-    places = [(place_of(mirror, file.mirror), inflate)] if mirror else []
-    places.append((dataset.url(file), False))
     tried = []
-    for place, gzipped in places:
+    for place, gzipped in places(dataset, file, mirror):
         try:
             fetch(place, path, file.sha256, gzipped)
         except Unreachable as error:
             tried.append(f"{place} ({error})")
         else:
             return path
-    what = f"not in the cache {cache}, and unreachable at {'; '.join(tried)}"
+    what = f"not in the cache {cache}, and unreachable at {'; '.join(tried) or 'any place'}"
     raise InfrastructureError(
         f"{dataset.name}: {file.path}", what, "check the network, or set OPTICAL_MIRROR to a directory or address"
     )

@@ -1,16 +1,29 @@
-"""Sources of bitext as a user names them: a registry name, or paths of local files."""
+"""Sources of bitext as a user names them: a registry name, or the paths or addresses of files."""
 
+import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
+from optical.data import remote
+from optical.data.archives import is_archive, split_member
 from optical.data.entry import DataSet
-from optical.data.openers import member_name, split_member
+from optical.data.inflate import CODECS
+from optical.data.openers import archive_members, member_name
+from optical.data.readers import READERS
 from optical.data.registry import dataset, datasets
 from optical.data.resolve import Resolved, resolve
 from optical.errors import DataError, UserError
 
-_READERS = {".tsv": "tsv", ".jsonl": "jsonl", ".tmx": "tmx"}
+_READERS = {
+    ".tsv": "tsv",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "squad",
+    ".tmx": "tmx",
+    ".parquet": "parquet",
+}
 
 
 def open_source(spec: str, cache: Path, mirror: str | None = None) -> Resolved:
@@ -29,8 +42,11 @@ def parse_source(spec: str) -> DataSet | Resolved:
     """What a source specification means.
 
     Args:
-        spec: a registry name; or ``pairs.tsv``, ``pairs.jsonl`` or ``corpus.tmx``, plain or with ``.gz`` or ``.zst``,
-            or in a zip (``x.zip!member``; a single member is implied); or two Moses files, ``a.swa+a.eng``.
+        spec: a registry name; or a ``.tsv``, ``.csv``, ``.jsonl``, ``.tmx``, ``.parquet`` or (SQuAD) ``.json`` file,
+            plain or with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or in a zip or tar archive (``x.zip!member``; a single
+            member is implied); or two Moses files, ``a.swa+a.eng``; or an archive that holds a file of each language.
+            Paths may be ``s3``, ``gs`` or ``hf`` addresses. A reader may be named first: ``webfaq:eng.jsonl.gz``.
+            A path may end in its query language: ``pairs.tsv@som``.
 
     Raises:
         UserError: neither a registered name nor a supported file name.
@@ -38,20 +54,52 @@ def parse_source(spec: str) -> DataSet | Resolved:
     """
     if spec in datasets():
         return dataset(spec)
-    spec = _local(spec)
-    if moses := _moses_files(spec):
+    reader, path = _named_reader(split_language(spec)[0])
+    path = _local(path)
+    if moses := _moses_files(path):
         return _resolved(spec, "moses", moses)
-    if not _looks_like_path(spec):
+    if not reader and not _looks_like_path(path):
         return dataset(spec)
-    path = _existing(spec)
-    reader = _READERS.get(_format_suffix(path))
+    reader = reader or _READERS.get(_format_suffix(_existing(path))) or _moses_archive(path)
     if reader is None:
-        raise UserError(spec, "its name tells no known format", "use .tsv, .jsonl, .tmx, or source+target for Moses")
-    return _resolved(spec, reader, (path,))
+        known = ", ".join(_READERS)
+        raise UserError(spec, "its name tells no known format", f"use {known}, or source+target for Moses")
+    return _resolved(spec, reader, (_existing(path),))
+
+
+def source_language(spec: str, language: str) -> str:
+    """The query language of a source: its own suffix, else ``language``; for ``*`` what the registry says.
+
+    Raises:
+        UserError: the language is ``*`` and neither suffix nor registry names one.
+    """
+    if own := split_language(spec)[1]:
+        return own
+    if language != "*":
+        return language
+    if spec in datasets():
+        return dataset(spec).source
+    raise UserError(spec, "names no language, and bitext.source is *", f"give {spec}@ and its ISO 639-3 code")
+
+
+def split_language(spec: str) -> tuple[str, str | None]:
+    """A source without its language suffix, and the language.
+
+    >>> split_language("pairs.tsv@som")
+    ('pairs.tsv', 'som')
+    """
+    path, at, language = spec.rpartition("@")
+    return (path, language) if at and re.fullmatch("[a-z]{3}", language) else (spec, None)
+
+
+def _named_reader(spec: str) -> tuple[str | None, str]:
+    name, colon, path = spec.partition(":")
+    return (name, path) if colon and name in READERS and not path.startswith("//") else (None, spec)
 
 
 def _local(spec: str) -> str:
-    if "://" not in spec:
+    """The path of a ``file`` address; an http address is refused, for it says nothing of when its bytes change."""
+    if not spec.startswith(("file://", "http://", "https://")):
         return spec
     parts = urlsplit(spec)
     if parts.scheme == "file":
@@ -59,34 +107,49 @@ def _local(spec: str) -> str:
     raise UserError(spec, f"a {parts.scheme} address as a source", "download it first and give the local path")
 
 
-def _moses_files(spec: str) -> tuple[Path, ...] | None:
+def _moses_files(spec: str) -> tuple[str | Path, ...] | None:
     """The two files of ``source+target``; a plus sign may also be part of a name, so files decide."""
-    if "+" not in spec or split_member(spec)[0].is_file():
+    if "+" not in spec or _is_file(spec):
         return None
     pieces = spec.split("+")
     splits = [("+".join(pieces[:cut]), "+".join(pieces[cut:])) for cut in range(1, len(pieces))]
     for pair in splits:
-        if all(split_member(side)[0].is_file() for side in pair):
-            return tuple(Path(side) for side in pair)
+        if all(map(_is_file, pair)):
+            return tuple(map(_existing, pair))
     return tuple(_existing(side) for side in splits[0])
+
+
+def _moses_archive(path: str) -> str | None:
+    """Moses, for an archive of several files that names none: which two is told by the languages later."""
+    archive, member = split_member(path)
+    return "moses" if member is None and is_archive(archive) and len(archive_members(archive)) > 1 else None
 
 
 def _looks_like_path(spec: str) -> bool:
     return any(mark in spec for mark in "/.!\\") or Path(spec).exists()
 
 
-def _existing(spec: str) -> Path:
-    archive, _ = split_member(spec)
-    if not archive.is_file():
-        raise DataError(archive, "no such file", "check the path, or use a registry name")
-    return Path(spec)
+def _is_file(spec: str) -> bool:
+    stored, _ = split_member(spec)
+    return remote.exists(stored) if remote.is_remote(stored) else Path(stored).is_file()
 
 
-def _format_suffix(path: Path) -> str:
+def _existing(spec: str) -> str | Path:
+    stored, _ = split_member(spec)
+    if not _is_file(spec):
+        raise DataError(stored, "no such file", "check the path, or use a registry name")
+    return spec if remote.is_remote(spec) else Path(spec)
+
+
+def _format_suffix(path: str | Path) -> str:
+    stored, member = split_member(path)
+    if member is None and is_archive(stored) and len(archive_members(stored)) != 1:
+        return ""
     name = PurePosixPath(member_name(path))
-    return (name.with_suffix("") if name.suffix in (".gz", ".zst") else name).suffix
+    return (name.with_suffix("") if name.suffix in CODECS else name).suffix
 
 
-def _resolved(spec: str, reader: str, paths: tuple[Path, ...]) -> Resolved:
-    hashes = tuple(sha256_file(split_member(path)[0]) for path in paths)
-    return Resolved(spec, reader, paths, hashes)
+def _resolved(spec: str, reader: str, paths: tuple[str | Path, ...]) -> Resolved:
+    stored = [split_member(path)[0] for path in paths]
+    hashes = (remote.identity(path) if remote.is_remote(path) else sha256_file(Path(path)) for path in stored)
+    return Resolved(spec, reader, paths, tuple(hashes))

@@ -290,18 +290,48 @@ def test_tmx_truncated_is_refused_with_the_place(tmp_path: Path):
 
 
 def test_unknown_reader(tmp_path: Path):
-    with pytest.raises(UserError, match="moses, tsv, jsonl, tmx"):
-        read_pairs([tmp_path], "parquet", "swa", "eng", LIMITS)
+    with pytest.raises(UserError, match="moses, tsv, .*csv, jsonl, tmx, parquet"):
+        read_pairs([tmp_path], "docx", "swa", "eng", LIMITS)
 
 
 @pytest.mark.skipif("OPTICAL_MIRROR" not in os.environ, reason="needs the mirror of real data")
 @pytest.mark.parametrize(
-    ("name", "physical", "accepted"), [("globalvoices-swa", 30782, 30738), ("tico19-swa", 3071, 3070)]
+    ("name", "physical", "accepted"),
+    [
+        ("globalvoices-swa", 30782, 30738),
+        ("tico19-swa", 3071, 3070),
+        ("hornmt-som", 2030, 2030),
+        ("tatoeba-anki-fin", 59490, 59489),
+        ("tatoeba-anki-tgl", 3821, 3821),
+        ("bible-fin", 27862, 27861),
+        ("bible-tgl", 31102, 31101),
+        ("bible-deu", 30925, 30923),
+        ("flores-sib200-som", 1004, 1004),
+        ("mkqa-fin", 6758, 6758),
+        ("mkqa-tam", 350, 350),
+        ("mgsm-swa", 250, 250),
+        ("gatitos-fra", 3999, 3997),
+        ("afriqa-questions-swa", 832, 832),
+    ],
 )
 def test_real_counts(tmp_path: Path, name: str, physical: int, accepted: int):
+    from optical.data.registry import dataset
+    from optical.data.sources import open_source
+
+    entry = dataset(name)
+    source = open_source(name, tmp_path, os.environ["OPTICAL_MIRROR"])
+    found = list(read_pairs(source.paths, source.reader, entry.source, entry.target, LIMITS))
+    assert len(found) == physical == entry.count
+    assert sum(isinstance(pair, SentencePair) for pair in found) == accepted
+
+
+@pytest.mark.skipif("OPTICAL_MIRROR" not in os.environ, reason="needs the mirror of real data")
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [("squad-nqg", 11877), ("nq-oracle", 2655), ("qed", 1355), ("selqa", 2691), ("medquad", 16407), ("pubmedqa", 1000)],
+)
+def test_real_questions(tmp_path: Path, name: str, pairs: int):
     from optical.data.sources import open_source
 
     source = open_source(name, tmp_path, os.environ["OPTICAL_MIRROR"])
-    found = pairs(list(source.paths), source.reader)
-    assert len(found) == physical
-    assert sum(isinstance(pair, SentencePair) for pair in found) == accepted
+    assert sum(1 for _ in read_pairs(source.paths, source.reader, "eng", "eng", LIMITS)) == pairs

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optical.config import BitextConfig
-from optical.data.filters import QUESTION_LIMITS, REASONS, Limits, Reject, SentencePair, normalise, screen
+from optical.data.filters import QUESTION_LIMITS, REASONS, Limits, Reject, SentencePair, excerpt, normalise, screen
 from optical.data.openers import TooLong
 
 LIMITS = Limits(max_bytes=200, max_characters=50, max_length_ratio=2.0)
@@ -40,6 +40,25 @@ def test_reason_of_either_side(side: bytes | str | TooLong | None, reason: str):
     assert reason in REASONS
 
 
+@pytest.mark.parametrize(
+    ("side", "shown"),
+    [
+        (None, None),
+        (TooLong(1_234_567), "(1,234,567 bytes)"),
+        ("a\tb\x00c", "a b\ufffdc"),
+        (b"cut \xe2\x82", "cut \ufffd"),
+        ("lone \ud800", "lone \ufffd"),
+        ("x" * 80, "x" * 80),
+        ("x" * 81, "x" * 79 + "\u2026"),
+        (" " * 320 + "x", "\u2026"),
+    ],
+)
+def test_an_excerpt_is_one_printable_line(side: bytes | str | TooLong | None, shown: str | None):
+    assert excerpt(side) == shown
+    if side is not None:
+        assert screen(0, side, b"\xff", LIMITS).source == shown
+
+
 def test_bounds_are_inclusive():
     assert isinstance(screen(0, b"x" * 50, b"y" * 25, LIMITS), SentencePair)
     assert screen(0, b"x" * 50, b"y" * 24, LIMITS) == Reject(0, "ratio")
@@ -48,6 +67,12 @@ def test_bounds_are_inclusive():
 def test_short_pairs_are_exempt_from_the_ratio():
     assert isinstance(screen(0, b"x" * 19, b"y", LIMITS), SentencePair)
     assert screen(0, b"x" * 20, b"y", LIMITS) == Reject(0, "ratio")
+
+
+def test_a_wide_character_counts_twice_in_the_ratio():
+    assert isinstance(screen(0, "\u4f60\uac00\u3042" * 4, b"y" * 48, LIMITS), SentencePair)
+    assert screen(0, "\u4f60\uac00\u3042" * 4, b"y" * 49, LIMITS) == Reject(0, "ratio")
+    assert screen(0, "\u0928\u00e9\u0436" * 4, b"y" * 48, LIMITS) == Reject(0, "ratio")
 
 
 def test_reasons_have_one_order():

@@ -4,9 +4,13 @@ import re
 
 import pytest
 
+from optical.data.catalogue import entries
+from optical.data.collections import READERS as COLLECTION_READERS
 from optical.data.entry import GENERATOR, DataFile
 from optical.data.languages import canonical, language, languages
+from optical.data.readers import READERS
 from optical.data.registry import dataset, datasets
+from optical.data.resolve import cached_path
 from optical.errors import UserError
 
 
@@ -43,18 +47,69 @@ def test_registry_holds_what_the_recipes_name():
     assert wanted | {"afriqa-questions-swa", "tico19-som", "tico19-mar", "tico19-tgl", "tico19-fra"} <= set(datasets())
 
 
-def test_every_fetched_entry_is_pinned_and_licensed():
+def test_every_entry_is_licensed_and_read_by_a_reader():
     for entry in datasets().values():
         assert language(entry.source).code == entry.source
         assert entry.licence and entry.attribution and entry.files
-        if entry.origin != GENERATOR:
+        assert (entry.reader in COLLECTION_READERS) if entry.kind == "collection" else (entry.reader in READERS)
+
+
+def test_everything_but_the_web_is_pinned_by_commit_and_hash():
+    for entry in datasets().values():
+        if entry.name.startswith(("opus-", "webfaq-", "xor-tydi-questions-")):
+            assert all(file.sha256 is None for file in entry.files)
+        elif entry.origin != GENERATOR:
             assert re.fullmatch("[0-9a-f]{40}", entry.commit), entry.name
             assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in entry.files), entry.name
+            assert entry.count, entry.name
 
 
-def test_one_sha256_belongs_to_one_file():
-    files = {file for entry in datasets().values() for file in entry.files if file.sha256}
-    assert len({file.sha256 for file in files}) == len(files)
+def test_no_name_is_given_twice():
+    names = [entry.name for entry in entries()]
+    assert len(names) == len(set(names))
+
+
+def test_every_language_of_the_mirror_has_bitext():
+    with_bitext = {entry.source for entry in datasets().values() if entry.kind == "bitext"}
+    assert {"swa", "som", "tgl", "mar", "fin", "deu", "fra"} <= with_bitext
+
+
+def test_a_cached_file_is_one_place_for_one_hash():
+    hashes: dict[str, set] = {}
+    for entry in datasets().values():
+        for file in entry.files:
+            hashes.setdefault(str(cached_path(entry, file, "")), set()).add((file.sha256, file.mirror))
+    assert max(map(len, hashes.values())) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("opus-ccaligned-deu", "https://object.pouta.csc.fi/OPUS-CCAligned/v1/moses/de-en.txt.zip"),
+        ("opus-tatoeba-fin", "https://object.pouta.csc.fi/OPUS-Tatoeba/v2023-04-12/moses/en-fi.txt.zip"),
+        ("webfaq-swa", "https://huggingface.co/datasets/PaDaS-Lab/webfaq-v2-bitexts/resolve/main/data/eng.jsonl.gz"),
+        ("xor-tydi-questions-fin", "https://nlp.cs.washington.edu/xorqa/XORQA_site/data/fi-en.zip"),
+        ("medquad", None),
+        ("demo", None),
+    ],
+)
+def test_origins_other_than_github(name: str, url: str | None):
+    entry = dataset(name)
+    assert entry.url(entry.files[0]) == url
+
+
+def test_non_commercial_licences_are_known_as_such():
+    assert not dataset("opus-ted2020-swa").commercial
+    assert dataset("opus-tatoeba-swa").commercial and dataset("tico19-swa").commercial
+
+
+@pytest.mark.parametrize("prefix", ["xquad", "afriqa", "ntrex-headlines", "tatoeba-v1", "belebele", "xor-tydi-dev"])
+def test_no_file_of_a_collection_with_judgements_is_bitext(prefix: str):
+    tested = {file.path for entry in datasets().values() for file in entry.files if entry.name.startswith(f"{prefix}-")}
+    trained = {file.path for entry in datasets().values() for file in entry.files if entry.kind == "bitext"}
+    if prefix == "afriqa":
+        tested = {path for path in tested if "gold_passages" in path}
+    assert not tested & trained
 
 
 def test_url_is_pinned_to_the_commit():

@@ -2,20 +2,25 @@
 
 import gzip
 import hashlib
+import json
 import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 
+import fsspec
 import pytest
 
+from optical.data import download as downloading
 from optical.data import fetch as fetching
 from optical.data.entry import GENERATOR, DataFile, DataSet
-from optical.data.resolve import resolve
+from optical.data.openers import open_bytes
+from optical.data.resolve import pin_path, resolve
 from optical.data.sources import open_source, parse_source
 from optical.errors import DataError, InfrastructureError, UserError
 
@@ -42,14 +47,14 @@ def data_set(path: str = "x/train.swa", mirror: str = "m/train.swa.gz", sha256: 
 @pytest.fixture(autouse=True)
 def origin_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches the network: only the loopback server of a test is let through."""
-    real = fetching._open_place
+    real = downloading.answer
 
-    def guarded(place: str | Path) -> object:
-        if isinstance(place, str) and "127.0.0.1" not in place:
-            raise fetching.Unreachable("no network in tests")
-        return real(place)
+    def guarded(address: str, *rest: object, **named: object) -> object:
+        if "127.0.0.1" not in address:
+            raise OSError("no network in tests")
+        return real(address, *rest, **named)
 
-    monkeypatch.setattr(fetching, "_open_place", guarded)
+    monkeypatch.setattr(downloading, "answer", guarded)
 
 
 @pytest.fixture
@@ -176,11 +181,49 @@ def test_generated_files_are_made_once_when_pinned(tmp_path: Path, monkeypatch: 
         assert calls == [0] * expected
 
 
+def test_an_unpinned_file_is_pinned_when_it_is_first_fetched(
+    tmp_path: Path, mirror: Path, caplog: pytest.LogCaptureFixture
+):
+    entry, cache = data_set(sha256=None), tmp_path / "cache"
+    found = resolve(entry, cache, str(mirror))
+    assert found.sha256s == (SHA,)
+    assert f"pinned as {SHA}" in caplog.text
+    note = json.loads(pin_path(found.paths[0]).read_text())
+    assert note == {"sha256": SHA, "bytes": len(TEXT), "url": entry.url(entry.files[0]), "licence": "CC0-1.0"}
+    caplog.clear()
+    assert resolve(entry, cache, None) == found
+    assert not caplog.text
+    found.paths[0].write_bytes(b"other")
+    with pytest.raises(DataError, match=SHA):
+        resolve(entry, cache, None)
+    pin_path(found.paths[0]).write_text("{")
+    with pytest.raises(DataError, match="no pin"):
+        resolve(entry, cache, None)
+
+
+def test_a_member_is_named_behind_its_archive(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("d/x.tsv", TEXT)
+    sha256 = hashlib.sha256((tmp_path / "x.zip").read_bytes()).hexdigest()
+    entry = replace(data_set(), files=(DataFile("a/x.zip", sha256, "x.zip", "d/x.tsv"),))
+    (path,) = resolve(entry, tmp_path / "cache", str(tmp_path)).paths
+    with open_bytes(path) as stream:
+        assert stream.read() == TEXT
+
+
+def test_files_that_only_a_mirror_has_say_so(tmp_path: Path):
+    entry = replace(data_set(), origin="mirror:nobody/nothing")
+    with pytest.raises(InfrastructureError, match="unreachable at any place.*OPTICAL_MIRROR"):
+        resolve(entry, tmp_path, None)
+
+
 def test_registry_name_is_a_data_set():
     assert parse_source("tico19-swa").reader == "tmx"
 
 
-@pytest.mark.parametrize("name", ["p.tsv", "p.tsv.gz", "p.tsv.zst", "p.jsonl", "p.jsonl.gz", "c.tmx", "c.tmx.gz"])
+@pytest.mark.parametrize(
+    "name", ["p.tsv", "p.tsv.xz", "p.csv.bz2", "p.jsonl", "p.jsonl.gz", "c.tmx", "c.tmx.zst", "t.parquet"]
+)
 def test_paths_tell_their_reader(tmp_path: Path, name: str):
     path = tmp_path / name
     path.write_bytes(TEXT)
@@ -197,6 +240,27 @@ def test_zip_members_tell_their_reader(tmp_path: Path):
     assert parse_source(str(path)).reader == "tmx"
 
 
+def test_a_reader_may_be_named_and_an_archive_may_hold_two_sides(tmp_path: Path):
+    (tmp_path / "eng.jsonl").write_bytes(TEXT)
+    assert parse_source(f"webfaq:{tmp_path}/eng.jsonl").reader == "webfaq"
+    with zipfile.ZipFile(tmp_path / "en-sw.txt.zip", "w") as archive:
+        archive.writestr("x.en", TEXT)
+        archive.writestr("x.sw", TEXT)
+    assert parse_source(f"{tmp_path}/en-sw.txt.zip").reader == "moses"
+
+
+def test_addresses_of_stores_are_sources():
+    store = fsspec.filesystem("memory")
+    for name in ("p.tsv.gz", "a.swa", "a.eng"):
+        store.pipe(f"/sources/{name}", gzip.compress(TEXT))
+    found = parse_source("memory://sources/p.tsv.gz")
+    assert (found.reader, found.paths) == ("tsv", ("memory://sources/p.tsv.gz",))
+    moses = parse_source("memory://sources/a.swa+memory://sources/a.eng")
+    assert (moses.reader, len(moses.paths)) == ("moses", 2)
+    with pytest.raises(DataError, match=r"memory://sources/absent\.tsv: no such file"):
+        parse_source("memory://sources/absent.tsv")
+
+
 def test_moses_is_source_plus_target_even_with_plus_in_names(tmp_path: Path):
     source, target = tmp_path / "a+b.swa", tmp_path / "a+b.eng"
     source.write_bytes(TEXT)
@@ -207,12 +271,12 @@ def test_moses_is_source_plus_target_even_with_plus_in_names(tmp_path: Path):
 
 def test_missing_files_and_unknown_formats(tmp_path: Path):
     (tmp_path / "a.swa").write_bytes(TEXT)
-    (tmp_path / "a.parquet").write_bytes(TEXT)
+    (tmp_path / "a.docx").write_bytes(TEXT)
     with pytest.raises(DataError, match=r"a\.eng: no such file"):
         parse_source(f"{tmp_path}/a.swa+{tmp_path}/a.eng")
     with pytest.raises(DataError, match=r"nothing\.tsv: no such file"):
         parse_source(f"{tmp_path}/nothing.tsv")
     with pytest.raises(UserError, match="no known format"):
-        parse_source(f"{tmp_path}/a.parquet")
+        parse_source(f"{tmp_path}/a.docx")
     with pytest.raises(UserError, match="did you mean tico19-swa"):
         parse_source("tico19-sw")

@@ -1,4 +1,6 @@
-"""Clean shards: accepted plus rejected are the physical pairs, and held-out pairs are never trained on."""
+"""Clean shards: accepted plus rejected are the physical pairs, and every reject is accounted for."""
+
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,8 +9,7 @@ import pytest
 from optical import artefacts
 from optical.config import BitextConfig
 from optical.data import shards
-from optical.data.shards import BITEXT, CHECKED, TOKENS, ShardWriter, pair_shards, write_bitext, write_tokens
-from optical.data.tokens import read_tokens
+from optical.data.shards import BITEXT, CHECKED, ShardWriter, pair_shards, write_bitext
 from optical.errors import DataError
 
 
@@ -18,9 +19,10 @@ def checked(*reasons: str | None, dataset: str = "toy", start: int = 0) -> pa.Ta
         {
             "dataset": dataset,
             "position": start + i,
-            "source": None if reason else f"chanzo {start + i}",
-            "target": None if reason else f"target {start + i}",
+            "source": f"chanzo {start + i}",
+            "target": f"target {start + i}",
             "reason": reason,
+            "detail": "xquad" if reason == "contaminated" else None,
         }
         for i, reason in enumerate(reasons)
     ]
@@ -82,13 +84,46 @@ def test_more_pairs_allowed_than_there_are(tmp_path):
 
 def test_too_many_rejects_stop_with_the_reasons(tmp_path):
     tables = [checked(None, "empty", "empty", "too_long"), checked(None, None, dataset="other")]
-    with pytest.raises(DataError, match=r"^toy: 3 of 4 pairs rejected \(empty 2, too_long 1\), and at most 50.0% may"):
+    with pytest.raises(DataError) as stopped:
         bitext(tmp_path / "b", *tables)
+    assert str(stopped.value).splitlines() == [
+        "toy: 3 of 4 pairs are faulty, and at most 50.0% may be",
+        "  empty                  2  50.0%  first at 1         a side has no visible character",
+        "  too_long               1  25.0%  first at 3         a side is longer than the bound in bytes or characters"
+        "; clean the data, or raise bitext.max_reject_share",
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_share_of_rejects_may_be_met_exactly(tmp_path):
     assert bitext(tmp_path / "b", checked(None, "empty")).info["rejected"] == {"toy": {"empty": 1}}
+
+
+def test_duplicates_leaks_and_identical_sides_are_no_faults(tmp_path):
+    reasons = ["duplicate", "near_duplicate", "contaminated", "identical", None]
+    made = bitext(tmp_path / "b", checked(*reasons), max_reject_share=0.0)
+    assert made.info["rejected"] == {"toy": dict.fromkeys(reasons[:4], 1)}
+    with pytest.raises(DataError, match="^toy: 1 of 6 pairs are faulty, and at most 0.0% may be"):
+        bitext(tmp_path / "c", checked(*reasons, "script"), max_reject_share=0.0)
+
+
+def test_one_bad_line_in_a_hundred_passes_and_is_told(tmp_path):
+    made = bitext(tmp_path / "b", checked(*[None] * 99, "utf8"), max_reject_share=0.05)
+    assert made.info["rejected"] == {"toy": {"utf8": 1}}
+
+
+def test_the_account_has_the_first_three_examples_of_each_reason(tmp_path):
+    tables = [checked(None, "ratio", "ratio", "contaminated"), checked("ratio", "ratio", start=4)]
+    made = bitext(tmp_path / "b", *tables, facts={"compared_with": ["xquad"]}, max_reject_share=1.0)
+    account = json.loads(made.file("cleaning.json").read_text())
+    assert account["compared_with"] == ["xquad"]
+    assert account["accepted"] == {"toy": 1}
+    assert account["rejected"] == {"toy": {"ratio": 4, "contaminated": 1}}
+    assert [pair["position"] for pair in account["examples"]["toy"]["ratio"]] == [1, 2, 4]
+    leak = {"position": 3, "source": "chanzo 3", "target": "target 3", "detail": "xquad"}
+    assert account["examples"]["toy"]["contaminated"] == [leak]
+    listed = pq.read_table(made.file("rejects-00000.parquet")).to_pylist()
+    assert {"dataset": "toy", "position": 3, "reason": "contaminated", "detail": "xquad"} in listed
 
 
 @pytest.mark.parametrize("tables", [[], [checked()], [checked("empty")]])
@@ -112,28 +147,3 @@ def test_a_shard_is_full_before_the_next_begins(tmp_path, monkeypatch):
 def test_an_empty_stream_leaves_one_file_without_rows(tmp_path):
     ShardWriter(tmp_path, "n", pa.schema([("n", pa.int64())])).close()
     assert [pq.read_table(file).num_rows for file in tmp_path.iterdir()] == [0]
-
-
-@pytest.mark.parametrize("rows_per_table", [1, 3, 20])
-def test_the_dev_split_is_disjoint_even_and_counted(tmp_path, id_table, rows_per_table):
-    pairs = [([2, 10 + i, 3], [2, 50 + i, 3]) for i in range(20)]
-    tables = [id_table(pairs[start : start + rows_per_table]) for start in range(0, 20, rows_per_table)]
-    path = tmp_path / "tokens"
-    write_tokens(path, "f" * 64, tables, 20, 5)
-    train, dev = (
-        [ids[1] - 10 for ids in read_tokens(path, split).source_ids.to_pylist()] for split in ("train", "dev")
-    )
-    assert dev == [0, 4, 9, 14, 19]
-    assert sorted(train + dev) == list(range(20))
-    assert artefacts.read(path, TOKENS).info == {"pairs": 20, "train": 15, "dev": 5, "no_tokens": 0}
-
-
-def test_a_pair_without_tokens_is_dropped_and_counted(tmp_path, id_table):
-    pairs = [([2, 7, 3], [2, 7, 3])] * 3 + [([2, 3], [2, 7, 3]), ([2, 7, 3], [2, 3])] + [([2, 7, 3], [2, 7, 3])] * 3
-    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(pairs)], 8, 2)
-    assert artefacts.read(tmp_path / "tokens", TOKENS).info == {"pairs": 8, "train": 4, "dev": 2, "no_tokens": 2}
-
-
-def test_too_few_pairs_to_hold_any_out(tmp_path):
-    with pytest.raises(DataError, match="7 pairs, of which 4 would be held out; give more bitext or set bitext.dev"):
-        write_tokens(tmp_path / "tokens", "f" * 64, [], 7, 4)

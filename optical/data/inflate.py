@@ -1,0 +1,155 @@
+"""Decompression, bounded: streams that name the file in every error and refuse to grow without end."""
+
+import bz2
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow
+
+from optical.errors import DataError
+
+BLOCK = 1 << 18
+MAX_BYTES = 256 << 30
+"""Most bytes a file may inflate to."""
+MAX_RATIO = 200
+"""Most times a file may grow; text compresses by 3 to 30. It is looked at beyond ``RATIO_FREE_BYTES`` only."""
+RATIO_FREE_BYTES = 256 << 20
+_LZMA_MEMORY = 256 << 20
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+
+
+class Metered(io.RawIOBase):
+    """A file as stored, counting the bytes that were read of it."""
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self._inner = inner
+        self.consumed = 0
+
+    def readable(self) -> bool:  # noqa: D102
+        return True
+
+    def seekable(self) -> bool:  # noqa: D102
+        return self._inner.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:  # noqa: D102
+        self._inner.seek(offset, whence)
+        return self._inner.tell()
+
+    def tell(self) -> int:  # noqa: D102
+        return self._inner.tell()
+
+    def readinto(self, buffer: memoryview) -> int:  # noqa: D102
+        block = self._inner.read(len(buffer))
+        buffer[: len(block)] = block
+        self.consumed += len(block)
+        return len(block)
+
+
+def inflated(stream: BinaryIO, where: str | Path, suffix: str, meter: Metered) -> io.BufferedReader:
+    """The bytes of a stream, decompressed when the suffix says so.
+
+    Args:
+        stream: bytes as stored.
+        where: the file, for messages.
+        suffix: ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; any other is plain.
+        meter: what counts the bytes that the file takes on disk.
+
+    Returns:
+        A buffered stream that raises ``DataError`` where the bytes are damaged, truncated or a decompression bomb.
+    """
+    if suffix in CODECS:
+        stored = io.BufferedReader(stream)
+        if not _first(stored, where):
+            raise DataError(where, f"truncated {suffix} file: 0 bytes", "fetch or rebuild the file")
+        stream = CODECS[suffix](stored)
+    return io.BufferedReader(_Checked(stream, where, meter), BLOCK)
+
+
+def _arrow(codec: str) -> Callable[[BinaryIO], BinaryIO]:
+    return lambda stored: pyarrow.CompressedInputStream(pyarrow.PythonFile(stored, mode="r"), codec)
+
+
+class _Streams(io.RawIOBase):
+    """Concatenated bz2 or xz streams, each of which must be whole."""
+
+    def __init__(self, stored: BinaryIO, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]) -> None:
+        self._stored = stored
+        self._new = new
+        self._current = new()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        while True:
+            if self._current.eof:
+                block = self._current.unused_data.lstrip(b"\0") or self._stored.read(BLOCK).lstrip(b"\0")
+                if not block:
+                    return 0
+                self._current = self._new()
+            elif self._current.needs_input:
+                block = self._stored.read(BLOCK)
+                if not block:
+                    raise EOFError("it ends inside a compressed stream")
+            else:
+                block = b""
+            found = self._current.decompress(block, len(buffer))
+            if found:
+                buffer[: len(found)] = found
+                return len(found)
+
+
+CODECS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
+    ".gz": _arrow("gzip"),
+    ".zst": _arrow("zstd"),
+    ".bz2": lambda stored: _Streams(stored, bz2.BZ2Decompressor),
+    ".xz": lambda stored: _Streams(stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY)),
+}
+"""What reads a compressed file, by its suffix."""
+
+
+def _first(stored: io.BufferedReader, where: str | Path) -> bytes:
+    try:
+        return stored.peek(1)
+    except DAMAGE as error:
+        raise DataError(where, f"damaged ({error})", "fetch or rebuild the file") from error
+
+
+class _Checked(io.RawIOBase):
+    """Raw stream that turns every way a file can be damaged into a DataError with the file and the place."""
+
+    def __init__(self, inner: BinaryIO, where: str | Path, meter: Metered) -> None:
+        self._inner = inner
+        self._where = where
+        self._meter = meter
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        try:
+            block = self._inner.read(len(buffer))
+        except (ConnectionError, TimeoutError):
+            raise
+        except DAMAGE as error:
+            what = f"damaged or truncated after {self._position} decompressed bytes ({error})"
+            raise DataError(self._where, what, "fetch or rebuild the file") from error
+        buffer[: len(block)] = block
+        self._position += len(block)
+        self._refuse_bomb()
+        return len(block)
+
+    def _refuse_bomb(self) -> None:
+        stored, position = self._meter.consumed, self._position
+        if position > MAX_BYTES:
+            raise DataError(self._where, f"inflates to more than {MAX_BYTES} bytes", "split the file")
+        if position > max(RATIO_FREE_BYTES, MAX_RATIO * stored):
+            what = f"inflates {stored} bytes to more than {position}, over {MAX_RATIO} times: a decompression bomb"
+            raise DataError(self._where, what, "check where the file is from, or unpack it first")
