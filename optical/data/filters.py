@@ -3,8 +3,8 @@
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 from optical.config import BitextConfig
 from optical.data.openers import TooLong
@@ -17,14 +17,29 @@ REASONS = {
     "empty": "a side has no visible character",
     "control": "a side contains NUL or another control character",
     "ratio": "one side is too many times longer than the other",
+    "identical": "both sides have the same letters and digits",
+    "script": "most letters of a side are not of its language's script",
+    "language": "a side is in another language",
+    "contaminated": "a side occurs in a test collection of the query language",
+    "duplicate": "an earlier pair has the same sides",
+    "near_duplicate": "an earlier pair differs in case, punctuation or spaces alone",
 }
+"""Reasons of rejection, in the order in which they are looked for: a pair has one."""
+
+NOT_FAULTS = frozenset({"identical", "contaminated", "duplicate", "near_duplicate"})
+"""Reasons that speak of what a pair is for and not of broken data; no share of them stops ``prepare``."""
+
 _SHORT = 20
+_EXCERPT = 80
+_WIDE = re.compile("[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
 class SentencePair:
     """An aligned pair: source in the query language, target in English; ``position`` counts physical pairs from 0."""
+
+    reason: ClassVar[None] = None
 
     position: int
     source: str
@@ -33,10 +48,12 @@ class SentencePair:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A physical pair that is not used, and why (a key of ``REASONS``)."""
+    """A physical pair that is not used, why (a key of ``REASONS``), and the beginnings of its sides where known."""
 
     position: int
     reason: str
+    source: str | None = field(default=None, compare=False)
+    target: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,8 @@ class Limits:
     Args:
         max_bytes: longest physical line held in memory.
         max_characters: longest normalised sentence.
-        max_length_ratio: longer side over shorter side, in characters; pairs under 20 characters are exempt.
+        max_length_ratio: longer side over shorter side, in columns (two for an East Asian wide character); pairs under
+            20 columns are exempt.
     """
 
     max_bytes: int = 1 << 16
@@ -80,44 +98,68 @@ def screen(
         target: the English side as read; ``None`` when the row has none.
         limits: bounds; reasons are tried in a fixed order, so a pair has one reason.
     """
-    sides = [_text(source), _text(target)]
-    if any(isinstance(side, UnicodeError) for side in sides):
-        return Reject(position, "utf8")
-    if None in sides:
-        return Reject(position, "missing")
-    if any(isinstance(side, TooLong) for side in sides):
-        return Reject(position, "too_long")
-    clean_source, clean_target = normalise(sides[0]), normalise(sides[1])
-    if reason := _reason(clean_source, clean_target, limits):
-        return Reject(position, reason)
-    return SentencePair(position, clean_source, clean_target)
-
-
-def _text(side: bytes | str | TooLong | None) -> str | TooLong | UnicodeError | None:
     try:
-        if isinstance(side, bytes):
-            return side.decode("utf-8")
-        if isinstance(side, str):
-            side.encode("utf-8")  # a JSON escape can smuggle in a lone surrogate
-    except UnicodeError as error:
-        return error
+        source_text, target_text = _text(source), _text(target)
+    except UnicodeError:
+        return _reject(position, "utf8", source, target)
+    if source_text is None or target_text is None:
+        return _reject(position, "missing", source_text, target_text)
+    if isinstance(source_text, TooLong) or isinstance(target_text, TooLong):
+        return _reject(position, "too_long", source_text, target_text)
+    source_text, target_text = normalise(source_text), normalise(target_text)
+    if reason := _reason(source_text, target_text, limits):
+        return _reject(position, reason, source_text, target_text)
+    return SentencePair(position, source_text, target_text)
+
+
+def excerpt(side: bytes | str | TooLong | None) -> str | None:
+    """The beginning of a side in one printable line of at most 80 characters; None when there is no side."""
+    if side is None:
+        return None
+    if isinstance(side, TooLong):
+        return f"({side.bytes:,} bytes)"
+    head = side[: 4 * _EXCERPT]
+    if isinstance(head, bytes):
+        head = head.decode("utf-8", "replace")
+    line = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(head.split()))
+    whole = len(line) <= _EXCERPT and len(side) <= 4 * _EXCERPT
+    return line if whole else line[: _EXCERPT - 1] + "\u2026"
+
+
+def _reject(
+    position: int, reason: str, source: bytes | str | TooLong | None, target: bytes | str | TooLong | None
+) -> Reject:
+    return Reject(position, reason, excerpt(source), excerpt(target))
+
+
+def _text(side: bytes | str | TooLong | None) -> str | TooLong | None:
+    if isinstance(side, bytes):
+        return side.decode("utf-8")
+    if isinstance(side, str):
+        side.encode("utf-8")  # a JSON escape can smuggle in a lone surrogate
     return side
 
 
 def _reason(source: str, target: str, limits: Limits) -> str | None:
-    sides = (source, target)
-    shorter, longer = sorted(map(len, sides))
-    if any(_blank(side) for side in sides):
+    if _blank(source) or _blank(target):
         return "empty"
-    if any(_CONTROL.search(side) for side in sides):
+    if _CONTROL.search(source) or _CONTROL.search(target):
         return "control"
-    if longer > limits.max_characters:
+    if max(len(source), len(target)) > limits.max_characters:
         return "too_long"
+    shorter, longer = sorted((_columns(source), _columns(target)))
     if longer >= _SHORT and longer > limits.max_length_ratio * shorter:
         return "ratio"
     return None
 
 
+def _columns(side: str) -> int:
+    """Length in columns: a Chinese, Japanese or Korean character says as much as two or more letters, and has two."""
+    return len(side) if side.isascii() else len(side) + len(_WIDE.findall(side))
+
+
 def _blank(side: str) -> bool:
     """Whether only white space and invisible format characters (BOM, zero-width space) are left."""
+    if side[:1].isalnum():
+        return False
     return all(unicodedata.category(character) in ("Zs", "Cf") for character in side)

@@ -1,0 +1,81 @@
+"""Blocks of sentences as one array of code points, so that no loop runs over characters.
+
+Sentences are as ``filters.normalise`` leaves them: without a newline, which ends each sentence here.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from optical.errors import UserError
+
+_END = ord("\n")
+_SURROGATES = range(0xD800, 0xE000)
+_LAST = 0x3FFFF  # a noncharacter; no letter lies beyond it
+_LETTER = r"\p{L}"
+_SPOKEN = r"[\p{L}\p{M}\p{N}]"
+_SCRIPTS = {
+    "Arab": r"\p{Arabic}",
+    "Beng": r"\p{Bengali}",
+    "Cyrl": r"\p{Cyrillic}",
+    "Deva": r"\p{Devanagari}",
+    "Ethi": r"\p{Ethiopic}",
+    "Grek": r"\p{Greek}",
+    "Hang": r"[\p{Hangul}\p{Han}]",
+    "Hans": r"\p{Han}",
+    "Jpan": r"[\p{Hiragana}\p{Katakana}\p{Han}\x{30FC}]",
+    "Khmr": r"\p{Khmer}",
+    "Latn": r"\p{Latin}",
+    "Mymr": r"\p{Myanmar}",
+    "Taml": r"\p{Tamil}",
+    "Telu": r"\p{Telugu}",
+    "Thai": r"\p{Thai}",
+}
+
+
+def script_shares(sentences: Sequence[str], script: str) -> np.ndarray:
+    """Share of each sentence's letters that are in a script (ISO 15924, e.g. ``Latn``); 1 where it has no letter.
+
+    Raises:
+        UserError: no table for this script.
+    """
+    if script not in _SCRIPTS:
+        advice = f"add it to {__name__}, or set bitext.cleaning.min_script_share 0"
+        raise UserError(f"script {script!r}", f"not one of {', '.join(_SCRIPTS)}", advice)
+    codes = _codes("\n".join(sentences))
+    starts = np.concatenate([[0], np.flatnonzero(codes == _END) + 1])[: len(sentences)]
+    letters = _members(_LETTER)[codes]
+    inside = letters & _members(_SCRIPTS[script])[codes]
+    letters, inside = (np.add.reduceat(mask, starts, dtype=np.int64) for mask in (letters, inside))
+    return np.divide(inside, letters, out=np.ones(len(sentences)), where=letters > 0)
+
+
+def skeletons(sentences: Sequence[str]) -> list[str]:
+    """Letters, marks and digits of each sentence after NFKC and case folding: what punctuation and case do not change.
+
+    Marks stay because they are the vowels of Indic scripts.
+
+    >>> skeletons(["Habari, DUNIA!", "\uff11\uff12 \u03a3"])
+    ['habaridunia', '12\u03c3']
+    """
+    codes = _codes(unicodedata.normalize("NFKC", "\n".join(sentences)).casefold())
+    kept = codes[_members(_SPOKEN)[codes] | (codes == _END)]
+    return kept.astype("<u4").tobytes().decode("utf-32-le").split("\n")[: len(sentences)]
+
+
+def _codes(text: str) -> np.ndarray:
+    """Code points of the text and a final newline, those past every letter as one."""
+    return np.minimum(np.frombuffer(f"{text}\n".encode("utf-32-le"), "<u4"), _LAST)
+
+
+@cache
+def _members(pattern: str) -> np.ndarray:
+    """Which code points match a character class of RE2, as a table indexed by code point."""
+    table = np.zeros(_LAST + 1, bool)
+    codes = [code for code in range(_LAST) if code not in _SURROGATES]
+    table[codes] = pc.match_substring_regex(pa.array([chr(code) for code in codes]), pattern)
+    return table

@@ -1,0 +1,79 @@
+"""Leaks: pairs of the bitext that occur in a test collection.
+
+Sides are compared by their skeletons (letters and digits, without case). A side that occurs in a collection condemns
+its pair when it is too long for coincidence: at least 15 letters and digits, and at least 4 words unless it is
+written without spaces. Shorter sides ("How are you?") condemn a pair only together, when both occur.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+import numpy as np
+
+from optical.data.cleaning.codepoints import skeletons
+from optical.data.cleaning.keys import hashes
+from optical.data.cleaning.sides import Side
+
+_FEWEST_LETTERS = 15
+_FEWEST_WORDS = 4
+_NOWHERE = -1
+_TEXTS_AT_ONCE = 1 << 14
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Every text of some test collections as a sorted key, and the number of the first collection that has it."""
+
+    names: tuple[str, ...]
+    keys: np.ndarray
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, collections: Mapping[str, Iterable[str]]) -> Self:
+        """Gather the normalised texts of collections by name; texts without letter or digit are left out."""
+        keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+        for number, texts in enumerate(collections.values()):
+            for block in _blocks(texts):
+                keys.append(hashes(skeleton for skeleton in skeletons(block) if skeleton))
+                numbers.append(np.full(len(keys[-1]), number, np.int32))
+        unique, first = np.unique(np.concatenate(keys), return_index=True)
+        return cls(tuple(collections), unique, np.concatenate(numbers)[first])
+
+    def leaks(self, source: Side, target: Side | None) -> np.ndarray:
+        """Of each pair the name of the collection it leaks from, or None.
+
+        Args:
+            source: the query-language sides.
+            target: the English sides of the same pairs; None when they may occur in a collection.
+        """
+        sources = self._find(source.keys)
+        targets = np.full(len(sources), _NOWHERE) if target is None else self._find(target.keys)
+        condemned = (sources != _NOWHERE) & (targets != _NOWHERE)
+        condemned |= _telling(source, sources)
+        if target is not None:
+            condemned |= _telling(target, targets)
+        places = np.where(condemned, np.where(sources != _NOWHERE, sources, targets), _NOWHERE)
+        return np.array([*self.names, None], object)[places]
+
+    def _find(self, keys: np.ndarray) -> np.ndarray:
+        if not len(self.keys):
+            return np.full(len(keys), _NOWHERE)
+        nearest = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[nearest] == keys, self.numbers[nearest], _NOWHERE)
+
+
+def _telling(side: Side, places: np.ndarray) -> np.ndarray:
+    """Which sides were found and are too long to be there by coincidence."""
+    telling = np.zeros(len(places), bool)
+    for row in np.flatnonzero(places != _NOWHERE):
+        words = side.texts[row].count(" ") + 1
+        telling[row] = len(side.skeletons[row]) >= _FEWEST_LETTERS and (words == 1 or words >= _FEWEST_WORDS)
+    return telling
+
+
+def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    texts = iter(texts)
+    while block := list(islice(texts, _TEXTS_AT_ONCE)):
+        yield block

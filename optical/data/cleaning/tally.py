@@ -1,0 +1,82 @@
+"""The account of a cleaning: pairs accepted and rejected by data set and reason, with the first examples of each."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from optical.data.filters import NOT_FAULTS, REASONS, excerpt
+from optical.errors import DataError
+
+_EXAMPLES = 3
+
+
+@dataclass
+class Tally:
+    """Counts; accepted plus rejected are the physical pairs of each data set."""
+
+    accepted: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, Counter[str]] = field(default_factory=dict)
+    examples: dict[str, dict[str, list[dict]]] = field(default_factory=dict)
+    """By data set and reason, the first three: ``position``, ``source``, ``target`` (each one short line) and
+    ``detail``."""
+
+    def add(self, good: pa.Table, bad: pa.Table) -> None:
+        """Count a block's accepted and rejected pairs (schema ``CHECKED``)."""
+        for row in good.group_by("dataset").aggregate([([], "count_all")]).to_pylist():
+            self.accepted[row["dataset"]] += row["count_all"]
+        for row in bad.group_by(["dataset", "reason"]).aggregate([([], "count_all")]).to_pylist():
+            dataset, reason = row["dataset"], row["reason"]
+            self.rejected.setdefault(dataset, Counter())[reason] += row["count_all"]
+            shown = self.examples.setdefault(dataset, {}).setdefault(reason, [])
+            if len(shown) < _EXAMPLES:
+                same = bad.filter((pc.field("dataset") == dataset) & (pc.field("reason") == reason))
+                shown += [_example(pair) for pair in same.slice(0, _EXAMPLES - len(shown)).to_pylist()]
+
+    def counts(self) -> dict:
+        """``accepted`` by data set, and ``rejected`` by data set and reason."""
+        rejected = {
+            name: {reason: counts[reason] for reason in REASONS if counts[reason]}
+            for name, counts in self.rejected.items()
+        }
+        return {"accepted": dict(self.accepted), "rejected": rejected}
+
+    def check(self, max_reject_share: float) -> None:
+        """Refuse data sets of which too large a share is faulty.
+
+        Duplicates, leaks and identical sides are not faults (see ``NOT_FAULTS``).
+
+        Raises:
+            DataError: with a table of all reasons, or because nothing is left.
+        """
+        for dataset, reasons in self.rejected.items():
+            physical = reasons.total() + self.accepted[dataset]
+            faulty = sum(count for reason, count in reasons.items() if reason not in NOT_FAULTS)
+            if faulty > max_reject_share * physical:
+                what = f"{faulty} of {physical} pairs are faulty, and at most {max_reject_share:.1%} may be\n"
+                advice = "clean the data, or raise bitext.max_reject_share"
+                raise DataError(dataset, what + self._table(dataset, physical), advice)
+
+    def check_any(self, where: str) -> None:
+        """Refuse to go on without a single pair.
+
+        Raises:
+            DataError: nothing was accepted; with a table of the reasons.
+        """
+        if not self.accepted.total():
+            tables = "".join(f"\n{self._table(name, reasons.total())}" for name, reasons in self.rejected.items())
+            raise DataError(where, f"no pair was accepted{tables}", "check the files and the languages")
+
+    def _table(self, dataset: str, physical: int) -> str:
+        """Lines of reason, count, share, position of the first example and meaning."""
+        lines = []
+        for reason, count in self.rejected[dataset].most_common():
+            first = self.examples[dataset][reason][0]["position"]
+            lines.append(f"  {reason:<14} {count:>9,} {count / physical:>6.1%}  first at {first:<9} {REASONS[reason]}")
+        return "\n".join(lines)
+
+
+def _example(pair: dict) -> dict:
+    sides = {side: excerpt(pair[side]) for side in ("source", "target")}
+    return {"position": pair["position"], **sides, "detail": pair["detail"]}

@@ -1,0 +1,79 @@
+"""The cleaning report: what became of every physical pair, as a page in the run's folder and as a terminal's table."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from optical.data.filters import NOT_FAULTS, REASONS
+from optical.data.shards import CLEANING
+from optical.evaluation.files import write_whole
+from optical.evaluation.render import Block, Heading, Paragraph, Table, render_markdown
+from pipelines.session import Session
+from pipelines.workspace import Workspace
+
+REPORT = "cleaning.md"
+
+
+def report_cleaning(session: Session) -> Path:
+    """Write ``cleaning.md`` of all bitext the run learns from; the numbers are in each artefact's ``cleaning.json``."""
+    workspace = session.workspace
+    blocks = [block for path in _artefacts(workspace) for block in _blocks(_account(path))]
+    title = f"Cleaning: {workspace.recipe.name}"
+    return write_whole(session.run_dir / REPORT, render_markdown(title, workspace.fingerprint, blocks).encode())
+
+
+def cleaning_table(workspace: Workspace) -> str:
+    """Counts by data set and reason as plain text with aligned columns."""
+    rows = [row for path in _artefacts(workspace) for row in _rows(_account(path))]
+    width = max(len(row[0]) for row in rows)
+    return "\n".join(f"{name:<{width}}  {what:<14}  {count:>11}  {share:>6}" for name, what, count, share, _ in rows)
+
+
+def _artefacts(workspace: Workspace) -> list[Path]:
+    return [workspace.bitext, *([workspace.questions] if workspace.scratch_teacher else [])]
+
+
+def _account(bitext: Path) -> dict:
+    return json.loads((bitext / CLEANING).read_text())
+
+
+def _blocks(account: Mapping) -> Iterator[Block]:
+    header = ("data set", "pairs", "count", "share", "meaning")
+    yield Heading(", ".join(account["licences"]))
+    yield Table(header, list(_rows(account)), "Every physical pair, by what became of it", frozenset({2, 3}))
+    names = ", ".join(sorted(NOT_FAULTS))
+    yield Paragraph(f"All reasons but {names} count as faults, of which bitext.max_reject_share allows a share.")
+    if "compared_with" in account:
+        yield Paragraph(f"Compared with the test collections {', '.join(account['compared_with'])}.")
+    for why, names in _by_reason(account.get("not_compared_with", {})).items():
+        yield Paragraph(f"Not compared with {', '.join(names)}: {why}.")
+    if examples := list(_examples(account)):
+        yield Table(
+            ("data set", "position", "reason", "source", "target"), examples, "The first of each", frozenset({1})
+        )
+
+
+def _rows(account: Mapping) -> Iterator[tuple[str, ...]]:
+    """Data set, what became of pairs, how many, their share of the physical pairs, and what that means."""
+    for dataset in account["licences"]:
+        accepted, rejected = account["accepted"].get(dataset, 0), account["rejected"].get(dataset, {})
+        physical = accepted + sum(rejected.values())
+        for what, count in {"physical": physical, "accepted": accepted, **_by_count(rejected)}.items():
+            share = f"{count / physical:.2%}" if physical else ""
+            yield dataset, what, f"{count:,}", share, REASONS.get(what, "")
+
+
+def _examples(account: Mapping) -> Iterator[tuple[str, ...]]:
+    for dataset, reasons in account["examples"].items():
+        for reason, pairs in reasons.items():
+            for pair in pairs:
+                named = f"{reason} ({pair['detail']})" if pair["detail"] else reason
+                yield dataset, str(pair["position"]), named, pair["source"] or "", pair["target"] or ""
+
+
+def _by_reason(missed: Mapping[str, str]) -> dict[str, list[str]]:
+    return {why: [name for name in missed if missed[name] == why] for why in dict.fromkeys(missed.values())}
+
+
+def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
