@@ -1,46 +1,70 @@
-"""From positions to padded tensors, by way of ragged rows that travel cheaply between processes."""
+"""From ragged rows to padded tensors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
 
-from optical.config import TrainConfig
-from optical.data.batches import PairBatch, Schedule
-from optical.data.tokens import TokenPairs, pad
-
-RaggedBatch = dict[str, object]
-"""A batch before padding: step, global_pairs, weight, and lists of token ids in source_ids and target_ids."""
-
-
-def ragged(
-    pairs: TokenPairs, positions: np.ndarray, config: TrainConfig, step: int = 0, global_pairs: int = 0
-) -> RaggedBatch:
-    """The pairs at ``positions``, cut to the configured lengths."""
-    return {
-        "step": step,
-        "global_pairs": global_pairs or len(positions),
-        "weight": 1.0,
-        "source_ids": pairs.sentences("source", positions, config.source_length),
-        "target_ids": pairs.sentences("target", positions, config.target_length),
-    }
+from optical.data.batches import PairBatch
+from optical.data.teacher_cache import TargetEmbeddings
+from optical.data.tokens import IDS, TokenPairs
 
 
-def rank_share(
-    pairs: TokenPairs, schedule: Schedule, config: TrainConfig, step: int, rank: int, world_size: int
-) -> RaggedBatch:
-    """One rank's share of the global batch of ``step``: the positions congruent to ``rank``.
+def collate(
+    block: pa.Table, dataset_names: tuple[str, ...] = (), targets: TargetEmbeddings | None = None
+) -> Iterator[PairBatch]:
+    """The batches of a block (``share.RAGGED``), step by step, each padded to its own longest sentences.
 
-    A rank without a pair gets the batch's first pair at weight zero, so that every rank takes part in the update.
+    With a teacher cache (``targets``) each batch holds its target embeddings too.
     """
-    everything = schedule.batch(step)
-    mine = everything[rank::world_size]
-    if len(mine):
-        return ragged(pairs, mine, config, step, len(everything))
-    return ragged(pairs, everything[:1], config, step, len(everything)) | {"weight": 0.0}
+    step, global_pairs, weight = (block[name].to_numpy() for name in ("step", "global_pairs", "weight"))
+    position, dataset, source_ids, target_ids = (
+        block[name].combine_chunks() for name in ("position", "dataset", "source_ids", "target_ids")
+    )
+    for row in range(len(block)):
+        pairs = TokenPairs(_cell(dataset, row).to_numpy(), _cell(source_ids, row), _cell(target_ids, row))
+        batch = padded(pairs, int(step[row]), int(global_pairs[row]), float(weight[row]), dataset_names)
+        embeddings = targets.padded(_cell(position, row).to_numpy()) if targets else None
+        yield replace(batch, target_embeddings=embeddings)
 
 
-def collate(batch: RaggedBatch) -> PairBatch:
-    """Pad a ragged batch to its own longest sentences."""
-    source_ids, source_mask = pad(batch["source_ids"])
-    target_ids, target_mask = pad(batch["target_ids"])
-    weight = torch.full((len(source_ids),), batch["weight"])
-    return PairBatch(batch["step"], batch["global_pairs"], source_ids, source_mask, target_ids, target_mask, weight)
+def padded(
+    pairs: TokenPairs,
+    step: int = 0,
+    global_pairs: int = 0,
+    weight: float = 1.0,
+    dataset_names: tuple[str, ...] = (),
+) -> PairBatch:
+    """Pairs as one batch, every one of the same weight; of as many global pairs as there are, unless told."""
+    return PairBatch(
+        step,
+        global_pairs or len(pairs),
+        *pad(pairs.source_ids),
+        *pad(pairs.target_ids),
+        torch.full((len(pairs),), weight),
+        torch.from_numpy(pairs.dataset.astype(np.int64)),
+        dataset_names,
+    )
+
+
+def pad(
+    sentences: Sequence[Sequence[int]] | pa.ListArray,
+) -> tuple[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]]:
+    """Right-pad sentences of ids with zeros: the ids, and the mask of real tokens."""
+    if not isinstance(sentences, pa.ListArray):
+        sentences = pa.array(sentences, IDS)
+    offsets = torch.from_numpy(sentences.offsets.to_numpy().astype(np.int64))
+    lengths = offsets.diff()
+    mask = torch.arange(int(lengths.max())).unsqueeze(0) < lengths.unsqueeze(1)
+    ids = torch.zeros(mask.shape, dtype=torch.long)
+    ids[mask] = torch.from_numpy(sentences.values.to_numpy()[offsets[0] : offsets[-1]].astype(np.int64))
+    return ids, mask
+
+
+def _cell(column: pa.ListArray, row: int) -> pa.Array:
+    start, end = column.offsets[row].as_py(), column.offsets[row + 1].as_py()
+    return column.values[start:end]

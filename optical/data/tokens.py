@@ -1,21 +1,14 @@
-"""Token sequences: cutting, padding, and the parquet token shards that training reads."""
+"""Token sequences as they are in memory, cut to a length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
 
-from optical.errors import DataError
-
-SCHEMA = pa.schema([("source_ids", pa.list_(pa.int32())), ("target_ids", pa.list_(pa.int32()))])
+IDS = pa.list_(pa.int32())
+"""Arrow type of one sentence's token ids."""
 
 
 def cut(ids: Sequence[int], length: int) -> Sequence[int]:
@@ -27,19 +20,29 @@ def cut(ids: Sequence[int], length: int) -> Sequence[int]:
     return ids if len(ids) <= length else [*ids[: length - 1], ids[-1]]
 
 
-def pad(sentences: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]]:
-    """Right-pad sentences of ids with zeros: the ids, and the mask of real tokens."""
-    lengths = torch.tensor([len(sentence) for sentence in sentences])
-    mask = torch.arange(int(lengths.max())).unsqueeze(0) < lengths.unsqueeze(1)
-    ids = torch.zeros(mask.shape, dtype=torch.long)
-    ids[mask] = torch.as_tensor(np.concatenate([np.asarray(sentence, dtype=np.int64) for sentence in sentences]))
-    return ids, mask
+def cut_all(sentences: pa.ListArray, length: int) -> pa.ListArray:
+    """Every sentence cut to ``length`` tokens, as ``cut`` does one.
+
+    >>> cut_all(pa.array([[101, 7, 8, 9, 102], [101, 102]], IDS), 4).to_pylist()
+    [[101, 7, 8, 102], [101, 102]]
+    """
+    starts = sentences.offsets.to_numpy()
+    lengths = np.diff(starts)
+    too_long = lengths > length
+    if not too_long.any():
+        return sentences
+    kept = np.minimum(lengths, length)
+    offsets = np.concatenate([[0], np.cumsum(kept)])
+    where = np.arange(offsets[-1]) + np.repeat(starts[:-1] - offsets[:-1], kept)
+    where[offsets[1:][too_long] - 1] = starts[1:][too_long] - 1
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), sentences.values.take(pa.array(where)))
 
 
 @dataclass(frozen=True)
 class TokenPairs:
-    """Tokenised sentence pairs, by position."""
+    """Tokenised sentence pairs, row by row: the number of the data set each comes from, and the ids of both sides."""
 
+    dataset: np.ndarray
     source_ids: pa.ListArray
     target_ids: pa.ListArray
 
@@ -48,25 +51,16 @@ class TokenPairs:
 
     @property
     def source_lengths(self) -> np.ndarray:
-        """Tokens of each source sentence, uncut."""
+        """Tokens of each source sentence."""
         return pc.list_value_length(self.source_ids).to_numpy()
 
     @property
     def target_lengths(self) -> np.ndarray:
-        """Tokens of each target sentence, uncut."""
+        """Tokens of each target sentence."""
         return pc.list_value_length(self.target_ids).to_numpy()
 
-    def sentences(self, side: str, positions: np.ndarray, length: int) -> list[Sequence[int]]:
-        """The ``source`` or ``target`` sentences at ``positions``, cut to ``length`` tokens."""
-        column = self.source_ids if side == "source" else self.target_ids
-        return [cut(ids, length) for ids in column.take(pa.array(positions)).to_pylist()]
-
-
-@lru_cache(maxsize=4)
-def read_tokens(folder: Path, split: str = "train") -> TokenPairs:
-    """The token shards ``<split>-*.parquet`` of a tokens artefact, in order; cached per process."""
-    shards = sorted(Path(folder).glob(f"{split}-*.parquet"))
-    if not shards:
-        raise DataError(folder, f"no {split}-*.parquet here", "run the verb train, which makes it")
-    table = pa.concat_tables([pq.read_table(shard, schema=SCHEMA) for shard in shards]).combine_chunks()
-    return TokenPairs(table["source_ids"].combine_chunks(), table["target_ids"].combine_chunks())
+    def cut(self, source_length: int, target_length: int) -> "TokenPairs":
+        """The same pairs with both sides cut."""
+        return TokenPairs(
+            self.dataset, cut_all(self.source_ids, source_length), cut_all(self.target_ids, target_length)
+        )
