@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from optical.errors import OpticalError, UserError
 from optical.evaluation.report import measures_table
-from pipelines.command_line import Command, parse
+from pipelines.command_line import Command, ListCommand, parse
 from pipelines.session import Session
 from pipelines.workspace import Workspace
 
@@ -41,7 +41,10 @@ def guarded(work: Callable[[list[str]], None], arguments: list[str] | None) -> i
     return 0
 
 
-def _dispatch(verb: str, command: Command) -> None:
+def _dispatch(verb: str, command: Command | ListCommand) -> None:
+    if isinstance(command, ListCommand):
+        _tell_list(command)
+        return
     workspace = Workspace(command.recipe, command.settings)
     if verb == "doctor":
         _tell_doctor(workspace, command.json)
@@ -56,6 +59,8 @@ def _dispatch(verb: str, command: Command) -> None:
             _tell_measures(session, command.json)
         else:
             _tell_facts(verb, _facts(verb)(session), command.json)
+            if verb == "prepare" and not command.json:
+                _tell_cleaning(workspace)
 
 
 def _facts(verb: str) -> Callable[[Session], dict]:
@@ -95,6 +100,19 @@ def _tell_facts(verb: str, facts: dict, as_json: bool) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         _say(f"{name:<{width}}  {value}")
+
+
+def _tell_cleaning(workspace: Workspace) -> None:
+    from pipelines.cleaning import cleaning_table
+
+    _say(f"\n{cleaning_table(workspace)}")
+
+
+def _tell_list(command: ListCommand) -> None:
+    from pipelines.listing import as_rows, as_table, listed
+
+    lines = listed(command.settings, command.language)
+    _say(json.dumps(as_rows(lines)) if command.json else as_table(lines))
 
 
 def _tell_doctor(workspace: Workspace, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from optical.config import Resources
+from optical.resources import Resources
 
 
 def _default_cache() -> Path:

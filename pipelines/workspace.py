@@ -13,7 +13,8 @@ from optical.config import Recipe, TrainConfig
 from optical.data.entry import DataSet
 from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
-from optical.data.sources import parse_source
+from optical.data.sources import parse_source, split_language
+from optical.data.teacher_cache import KIND, TeacherCache
 from optical.model.weights import find_weights, weights_fingerprint
 from pipelines.settings import Settings
 
@@ -53,13 +54,19 @@ class Workspace:
         config = asdict(self.recipe.bitext)
         config.pop("dev_pairs")
         content = [_identity(spec) for spec in config.pop("datasets")]
-        return fingerprint(["bitext", config, content])
+        return fingerprint(["bitext", config, content, *self._held_out])
 
     @cached_property
     def questions_fingerprint(self) -> str:
         """Identity of the clean question-passage shards a scratch teacher learns from."""
         pairs = self.recipe.teacher.scratch.pairs
-        return fingerprint(["questions", [_identity(spec) for spec in pairs]])
+        cleaning = asdict(self.recipe.bitext.cleaning)
+        return fingerprint(["questions", cleaning, [_identity(spec) for spec in pairs], *self._held_out])
+
+    @property
+    def _held_out(self) -> list[str]:
+        """The test collection whose texts no pair may hold."""
+        return [self.collection_fingerprint] if self.recipe.bitext.cleaning.drop_test_leaks else []
 
     @property
     def bitext(self) -> Path:
@@ -159,9 +166,18 @@ class Workspace:
         return self._place("tokens", self.tokens_fingerprint)
 
     @cached_property
+    def teacher_cache(self) -> TeacherCache:
+        """What the teacher makes of the target sides, for those who read it instead of asking the teacher."""
+        length = self.recipe.train.target_length
+        made_from = fingerprint([KIND, self.teacher_fingerprint, self.tokens_fingerprint, length])
+        return TeacherCache(self._place(KIND, made_from).absolute(), made_from, length)
+
+    @cached_property
     def student_fingerprint(self) -> str:
         """Identity of the distilled student."""
         made_from = [self.tokens_fingerprint, self.teacher_fingerprint, asdict(self.recipe.objective)]
+        if self.recipe.teacher.cache:
+            made_from.append(KIND)
         return fingerprint(["student", *made_from, _train_identity(self.recipe.train)])
 
     @property
@@ -202,7 +218,9 @@ def _identity(spec: str) -> dict:
     if isinstance(found, DataSet):
         return {"name": found.name, "files": {file.path: file.sha256 for file in found.files}}
     members = [split_member(path)[1] for path in found.paths]
-    return {"reader": found.reader, "files": list(found.sha256s), "members": members}
+    _, language = split_language(spec)
+    suffix = {"language": language} if language else {}
+    return {"reader": found.reader, "files": list(found.sha256s), "members": members} | suffix
 
 
 def _collection_identity(spec: str) -> dict:

@@ -18,11 +18,13 @@ class Outcome:
     """The loss of a batch and what was observed on the way.
 
     ``loss`` is the sum over this rank's pairs divided by ``global_pairs``, so that summing over ranks gives the
-    mean over the global batch. ``observed`` are detached scalars, averaged likewise.
+    mean over the global batch. ``observed`` are detached scalars, averaged likewise. ``pair_loss`` is the detached
+    loss of each pair, for the loss of each data set in a mixture; without it only the whole loss is known.
     """
 
     loss: Float[Tensor, ""]
     observed: dict[str, Float[Tensor, ""]]
+    pair_loss: Float[Tensor, " batch"] | None = None
 
 
 class Objective(Protocol):

@@ -31,4 +31,5 @@ class InBatchContrastive:
         entropy = torch.nn.functional.cross_entropy(logits, own, reduction="none")
         weight = batch.weight / batch.global_pairs
         correct = (logits.detach().argmax(1) == own).float()
-        return Outcome((entropy * weight).sum(), {"in_batch_accuracy": (correct * weight).sum()})
+        observed = {"in_batch_accuracy": (correct * weight).sum()}
+        return Outcome((entropy * weight).sum(), observed, entropy.detach())

@@ -23,13 +23,15 @@ class TransportDistillation:
 
     def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
         """Mean <P, C> over the batch, with the plan's marginal error, entropy and sweeps observed."""
-        with torch.no_grad():
-            target = self.teacher(batch.target_ids, batch.target_mask)
+        target = batch.target_embeddings
+        if target is None:
+            with torch.no_grad():
+                target = self.teacher(batch.target_ids, batch.target_mask)
         source = encoder(batch.source_ids, batch.source_mask)
         chosen = inner_mask if self.config.special_tokens == "drop" else torch.clone
         result = transport_loss(
             source,
-            target,
+            target.float(),
             chosen(batch.source_mask),
             chosen(batch.target_mask),
             epsilon=self.config.epsilon,
@@ -44,4 +46,4 @@ class TransportDistillation:
             "iterations": (plan.iterations * weight).sum(),
             "unconverged": ((~plan.converged) * weight).sum(),
         }
-        return Outcome((result.value * weight).sum(), observed)
+        return Outcome((result.value * weight).sum(), observed, result.value.detach())

@@ -38,7 +38,7 @@ def doctor(workspace: Workspace) -> list[Finding]:
     findings.append(Finding("cores", True, str(os.cpu_count())))
     gpus = torch.cuda.device_count()
     resources = workspace.settings.resources
-    enough = not resources.use_gpu or gpus >= resources.num_workers
+    enough = not resources.use_gpu or gpus >= resources.fewest_workers
     seen = f"{gpus} ({torch.cuda.get_device_name(0)})" if gpus else "none; CPUs train too"
     findings.append(Finding("gpus", enough, seen))
     free = shutil.disk_usage(".").free / 1e9

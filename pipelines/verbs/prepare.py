@@ -8,14 +8,17 @@ import pyarrow.parquet as pq
 
 from optical import artefacts
 from optical.config import BitextConfig
+from optical.data.cleaning.held_out import look
+from optical.data.cleaning.predicates import Cleaning
 from optical.data.collections import Collection, open_collection
 from optical.data.filters import QUESTION_LIMITS, Limits
 from optical.data.registry import datasets
 from optical.data.shards import BITEXT, write_bitext
-from optical.data.sources import open_source
+from optical.data.sources import open_source, source_language
 from optical.data.stream import BitextSource, checked_pairs
 from optical.evaluation.trec import Qrel, write_qrels
 from optical.tracking.progress import Progress
+from pipelines.cleaning import REPORT, report_cleaning
 from pipelines.session import Session
 from pipelines.workspace import Workspace
 
@@ -23,14 +26,15 @@ COLLECTION = "collection"
 
 
 def prepare(session: Session) -> dict:
-    """Make the clean shards and the collection; returns counts of pairs, rejects, passages and topics."""
+    """Make the clean shards and the collection, and write ``cleaning.md``; returns counts of what was made."""
     workspace = session.workspace
     config = workspace.recipe.bitext
-    _bitext(session, workspace.bitext, workspace.bitext_fingerprint, config, Limits.of(config))
+    _bitext(session, workspace.bitext, workspace.bitext_fingerprint, config)
     if workspace.scratch_teacher:
         questions = replace(config, datasets=workspace.recipe.teacher.scratch.pairs, source="eng", max_pairs=None)
-        _bitext(session, workspace.questions, workspace.questions_fingerprint, questions, QUESTION_LIMITS)
+        _bitext(session, workspace.questions, workspace.questions_fingerprint, questions, True)
     _collection(session)
+    report_cleaning(session)
     return _facts(workspace)
 
 
@@ -49,6 +53,7 @@ def _facts(workspace: Workspace) -> dict:
     facts = {
         "pairs": sum(bitext["accepted"].values()),
         "rejected": rejects(bitext),
+        "cleaning": str(workspace.run_dir / REPORT),
         "passages": collection["passages"],
         "topics": collection["topics"],
         "licences": bitext["licences"] | {workspace.recipe.evaluation.collection: collection["licence"]},
@@ -60,16 +65,37 @@ def _facts(workspace: Workspace) -> dict:
     return facts
 
 
-def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig, limits: Limits) -> None:
-    settings = session.workspace.settings
+def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig, questions: bool = False) -> None:
+    workspace = session.workspace
+    settings = workspace.settings
     with session.making(path, BITEXT, made_from) as needed:
         if not needed:
             return
         files = [open_source(spec, settings.cache, settings.mirror) for spec in config.datasets]
-        sources = [BitextSource(file, config.source, config.target) for file in files]
+        sources = [
+            BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)
+        ]
+        limits = QUESTION_LIMITS if questions else Limits.of(config)
         with session.work("prepare"), Progress("prepare", config.max_pairs, "pairs") as progress:
-            checked = progress.counting(checked_pairs(sources, limits))
-            write_bitext(path, made_from, checked, config, {"licences": _licences(config.datasets)})
+            cleaning, facts = _cleaning(workspace, config, questions)
+            checked = progress.counting(checked_pairs(sources, limits, cleaning))
+            write_bitext(path, made_from, checked, config, facts | {"licences": _licences(config.datasets)})
+
+
+def _cleaning(workspace: Workspace, config: BitextConfig, questions: bool) -> tuple[Cleaning, dict]:
+    """The rules, and what they were compared with. A passage of a test collection may well have other questions."""
+    if not config.cleaning.drop_test_leaks:
+        return Cleaning(config.cleaning), {}
+    settings = workspace.settings
+    languages = {*_sources(config), config.target}
+    looked = look(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
+    facts = {"compared_with": list(looked.held_out.names), "not_compared_with": looked.missed}
+    return Cleaning(config.cleaning, looked.held_out, passages=questions), facts
+
+
+def _sources(config: BitextConfig) -> list[str]:
+    """The query language of each data set."""
+    return [source_language(spec, config.source) for spec in config.datasets]
 
 
 def _licences(specs: tuple[str, ...]) -> dict[str, str]:

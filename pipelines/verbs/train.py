@@ -6,17 +6,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.config import Resources
-from optical.data.shards import BITEXT, TOKENS, pair_shards, write_tokens
-from optical.data.stream import tokenised_pairs
+from optical.data.shards import BITEXT, pair_shards
+from optical.data.token_shards import TOKENS, write_tokens
+from optical.data.tokenise import tokenised_pairs
 from optical.data.tokenizer import learn_wordpiece
 from optical.model.encoder import Encoder
 from optical.model.vocabulary import extended_student
+from optical.resources import Resources
 from optical.tracking.journal import rows
 from optical.train.fit import fit
 from optical.train.job import TrainJob
 from optical.train.worker import write_encoder
 from pipelines.session import Session
+from pipelines.teacher_cache import ensure_teacher_cache, savings, tell_of_cache
 from pipelines.verbs.prepare import prepare
 from pipelines.workspace import Workspace
 
@@ -26,19 +28,22 @@ ENCODER = "encoder"
 def train(session: Session) -> dict:
     """Train what is not trained yet; returns the last loss, the best dev measure and the number of steps."""
     make_ready(session)
+    tell_of_cache(session.workspace)
     job = student_job(session.workspace, session.workspace.student_training)
     _ensure_trained(session, job, "train", session.workspace.settings.resources)
     return training_facts(job.journal)
 
 
 def make_ready(session: Session) -> None:
-    """Make everything a distillation starts from: bitext, teacher, the student's start, tokens."""
+    """Make everything a distillation starts from: bitext, teacher, the student's start, tokens, the teacher's cache."""
     prepare(session)
     ensure_teacher(session)
     _ensure_start(session)
     workspace = session.workspace
     tokenizers = (workspace.start, workspace.teacher)
     _ensure_tokens(session, workspace.bitext, tokenizers, workspace.tokens, workspace.tokens_fingerprint)
+    if workspace.recipe.teacher.cache:
+        ensure_teacher_cache(session)
 
 
 def student_job(workspace: Workspace, folder: Path) -> TrainJob:
@@ -49,6 +54,7 @@ def student_job(workspace: Workspace, folder: Path) -> TrainJob:
         tokens=workspace.tokens.absolute(),
         start=workspace.start.absolute(),
         teacher=workspace.teacher.absolute(),
+        teacher_cache=workspace.teacher_cache if workspace.recipe.teacher.cache else None,
         folder=folder.absolute(),
         train=workspace.recipe.train,
         objective=workspace.recipe.objective,
@@ -56,12 +62,13 @@ def student_job(workspace: Workspace, folder: Path) -> TrainJob:
 
 
 def training_facts(journal: Path) -> dict:
-    """Steps, last loss and dev measures of a training journal."""
+    """Steps, last loss and dev measures of a training journal, and what a teacher cache saved."""
     written = rows(journal)
     steps = [row for row in written if row["event"] == "step"]
     last = [row for row in written if row["event"] == "dev"][-1]
     measures = {name: last[name] for name in ("dev_mrr", "dev_agreement")}
-    return {"steps": len(steps), "loss": steps[-1]["loss"], **measures}
+    facts = {"steps": len(steps), "loss": steps[-1]["loss"], **measures}
+    return facts | ({"teacher_cache": saved} if (saved := savings(written)) else {})
 
 
 def ensure_teacher(session: Session) -> None:
@@ -87,7 +94,7 @@ def ensure_teacher(session: Session) -> None:
         scratch=scratch,
     )
     # A question's negatives are its rank's other passages: more workers would make another teacher of the same name.
-    _ensure_trained(session, job, "teacher", replace(workspace.settings.resources, num_workers=1))
+    _ensure_trained(session, job, "teacher", replace(workspace.settings.resources, num_workers=1, min_workers=0))
 
 
 def _make_teacher_start(workspace: Workspace) -> None:
