@@ -1,23 +1,50 @@
-"""The transport loss <P, C> of a batch of sentence pairs, differentiable in the source embeddings."""
+"""The transport loss of a batch of sentence pairs, differentiable in the embeddings."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from optical.ot.cost import cosine_cost
-from optical.ot.marginals import uniform_marginal
-from optical.ot.problem import Plan, Problem
-from optical.ot.sinkhorn import sinkhorn
+from optical.errors import UserError
+from optical.ot import backends
+from optical.ot.cost import cost_matrix
+from optical.ot.gradients import Linear, implicit_derivative, unrolled_plan
+from optical.ot.marginals import marginal
+from optical.ot.problem import Plan, Potentials, Problem, require_mass
+from optical.ot.settings import Acceleration, Backend, Method, Settings
+from optical.ot.solver import solve_with
+from optical.ot.values import primal_value
+
+Gradient = Literal["detached", "implicit", "unrolled"]
+Value = Literal["transport", "regularised"]
 
 
 @dataclass(frozen=True)
 class TransportLoss:
-    """Per-pair losses and the plan they were measured under."""
+    """Losses of a batch, and the evidence for them.
+
+    Args:
+        value: loss of each pair, on autograd's tape.
+        marginal_error: L1 distance of the plan's marginals from the given ones.
+        iterations: sweeps spent on each pair.
+        converged: whether the marginal error is within the tolerance.
+        make_plan: gives the plan; the fused kernel never writes one, and rebuilds it only when it is asked for.
+    """
 
     value: Float[Tensor, " batch"]
-    plan: Plan
+    marginal_error: Float[Tensor, " batch"]
+    iterations: Int[Tensor, " batch"]
+    converged: Bool[Tensor, " batch"]
+    make_plan: Callable[[], Plan] = field(repr=False)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan the losses were measured under."""
+        return self.make_plan()
 
 
 def transport_loss(
@@ -26,31 +53,163 @@ def transport_loss(
     source_mask: Bool[Tensor, "batch source"],
     target_mask: Bool[Tensor, "batch target"],
     *,
+    cost: str = "cosine",
+    marginals: str = "uniform",
+    method: Method = "sinkhorn",
     epsilon: float = 0.1,
-    tolerance: float = 1e-3,
-    max_iterations: int = 100,
+    tolerance: float = 1e-4,
+    max_iterations: int = 1000,
+    gradient: Gradient = "detached",
+    value: Value = "transport",
+    order_weight: float = 0.0,
+    source_weights: Float[Tensor, "batch source"] | None = None,
+    target_weights: Float[Tensor, "batch target"] | None = None,
+    penalty: float = 1.0,
+    mass: float = 1.0,
+    acceleration: Acceleration = "auto",
+    start: Potentials | None = None,
+    backend: Backend = "auto",
 ) -> TransportLoss:
-    """OPTICAL's loss sum_ij P_ij C_ij for each sentence pair, with the plan P held constant.
+    """OPTICAL's loss sum_ij P_ij C_ij for each sentence pair (Huang, Yu and Allan 2023, arXiv:2301.12566, section 3).
 
-    The plan is solved without gradient in float32 whatever the embeddings' type; by the envelope theorem the
-    gradient of this loss is the exact gradient of the entropic optimum (Huang, Yu and Allan 2023,
-    arXiv:2301.12566). Masked tokens have zero mass, so their gradient is exactly zero.
+    The problem is built and solved in float32 whatever the embeddings' type (in float64 for float64), without
+    gradient; ``gradient`` says how the loss depends on the cost (see ``gradients``), and marginals are constants.
+    Masked tokens have zero mass, so their gradient is exactly zero.
+
+    >>> tokens = torch.eye(2).unsqueeze(0)
+    >>> real = torch.ones(1, 2, dtype=torch.bool)
+    >>> round(transport_loss(tokens, tokens, real, real, epsilon=1.0).value.item(), 4)  # 1 / (1 + e)
+    0.2689
 
     Args:
-        source: L2-normalised student embeddings.
-        target: L2-normalised teacher embeddings.
+        source: student embeddings; L2-normalised for the cosine cost.
+        target: teacher embeddings, likewise.
         source_mask: true for source tokens that take part in the alignment.
         target_mask: true for target tokens that take part in the alignment.
+        cost: a key of ``cost.COSTS``.
+        marginals: ``uniform``, ``norm``, ``idf``, ``attention`` or ``given`` (the last three need the weights).
+        method: see ``Settings``, as for the six after it.
         epsilon: entropic regularisation in the cost's units.
         tolerance: L1 marginal error at which a problem counts as converged.
-        max_iterations: most Sinkhorn sweeps.
+        max_iterations: most sweeps.
+        gradient: ``detached``, ``implicit`` or ``unrolled``; the last two for Sinkhorn's <P, C> alone.
+        value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
+        order_weight: weight of the order-aware term added to the cost.
+        source_weights: token weights the source marginal is made of.
+        target_weights: token weights the target marginal is made of.
+        penalty: rho of ``unbalanced``.
+        mass: mass moved by ``partial``.
+        acceleration: how sweeps may be sped up; unrolled ones are plain.
+        start: potentials to start from, such as those of the last plan of the same pairs.
+        backend: ``auto``, or one by name.
 
     Raises:
-        UserError: a pair has no token on one side, or epsilon is not positive.
+        UserError: a pair has no token on one side, a setting no solver can work with, or a backend that is not here.
     """
+    settings = Settings(
+        method=method,
+        epsilon=epsilon,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        acceleration="none" if gradient == "unrolled" else acceleration,
+        penalty=penalty,
+        mass=mass,
+        backend=backend,
+    )
+    _check(settings, gradient, value)
     with torch.autocast(source.device.type, enabled=False):
-        cost = cosine_cost(source.float(), target.float())
-    with torch.no_grad(), torch.autocast(source.device.type, enabled=False):
-        problem = Problem(cost.detach(), uniform_marginal(source_mask), uniform_marginal(target_mask))
-        plan = sinkhorn(problem, epsilon, tolerance, max_iterations)
-    return TransportLoss((plan.matrix * cost).sum((1, 2)), plan)
+        a = marginal(marginals, source_mask, source, source_weights)
+        b = marginal(marginals, target_mask, target, target_weights)
+        plain = cost == "cosine" and not order_weight and gradient == "detached" and value == "transport"
+        if start is None and backends.fused(source, target, settings, plain):
+            return _fused(source, target, a, b, settings)
+        matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
+        problem = Problem(matrix.detach(), _in_precision(a, matrix.dtype), _in_precision(b, matrix.dtype))
+        with torch.no_grad():
+            plan = solve_with(problem, settings, start)
+        losses = _LOSSES[gradient, value](matrix, plan, settings)
+        return TransportLoss(losses, plan.marginal_error, plan.iterations, plan.converged, lambda: plan)
+
+
+def _in_precision(mass: Tensor, dtype: torch.dtype) -> Tensor:
+    """Masses that add up to one in ``dtype``; what was rounded in single precision would never balance in double."""
+    mass = mass.to(dtype)
+    return mass if dtype == torch.float32 else mass / mass.sum(1, keepdim=True).clamp_min(1e-30)
+
+
+def _detached(cost: Tensor, plan: Plan, settings: Settings) -> Tensor:
+    return Linear.apply(cost, plan.matrix, plan.transport_cost)
+
+
+def _implicit(cost: Tensor, plan: Plan, settings: Settings) -> Tensor:
+    with torch.no_grad():
+        derivative = implicit_derivative(plan)
+    return Linear.apply(cost, derivative, plan.transport_cost)
+
+
+def _unrolled(cost: Tensor, plan: Plan, settings: Settings) -> Tensor:
+    sweeps = int(plan.iterations.max()) if len(cost) else 1
+    matrix = unrolled_plan(plan.problem, cost, settings.epsilon, sweeps)
+    return (matrix * cost.masked_fill(~plan.problem.real, 0)).sum((1, 2))
+
+
+def _regularised(cost: Tensor, plan: Plan, settings: Settings) -> Tensor:
+    return Linear.apply(cost, plan.matrix, primal_value(plan, settings))
+
+
+_LOSSES: dict[tuple[str, str], Callable[[Tensor, Plan, Settings], Tensor]] = {
+    ("detached", "transport"): _detached,
+    ("implicit", "transport"): _implicit,
+    ("unrolled", "transport"): _unrolled,
+    ("detached", "regularised"): _regularised,
+}
+
+
+def _check(settings: Settings, gradient: str, value: str) -> None:
+    for name, chosen, allowed in (("gradient", gradient, Gradient), ("value", value, Value)):
+        if chosen not in get_args(allowed):
+            raise UserError(name, f"is {chosen!r}", f"choose from {', '.join(get_args(allowed))}")
+    if (gradient, value) not in _LOSSES:
+        what = f"is {gradient!r} for the regularised value, whose detached gradient is already exact"
+        raise UserError("gradient", what, "use 'detached'")
+    if gradient != "detached" and settings.method != "sinkhorn":
+        raise UserError("gradient", f"is {gradient!r} for the method {settings.method!r}", "use 'detached'")
+
+
+class _Fused(torch.autograd.Function):
+    """Losses whose gradients were computed with them."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, source: Tensor, target: Tensor, value: Tensor, by_source: Tensor, by_target: Tensor | None
+    ) -> Tensor:
+        """The losses."""
+        ctx.save_for_backward(by_source, by_target)
+        ctx.types = source.dtype, target.dtype
+        return value.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients, scaled per pair."""
+        scale = upstream.view(-1, 1, 1)
+        gradients = zip(ctx.saved_tensors, ctx.types, strict=True)
+        return *((None if part is None else (scale * part).to(dtype)) for part, dtype in gradients), None, None, None
+
+
+def _fused(source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> TransportLoss:
+    """Losses and gradients from embeddings in one kernel."""
+    from optical.ot.triton import backend
+
+    require_mass(a, b)
+    solved = backend.transport(source.detach(), target.detach(), a, b, settings, target.requires_grad)
+    value = _Fused.apply(source, target, solved.value, solved.source_gradient, solved.target_gradient)
+    converged = solved.marginal_error <= settings.tolerance
+
+    def plan() -> Plan:
+        problem = Problem(cost_matrix("cosine", source.detach(), target.detach(), a > 0, b > 0, 0.0), a, b)
+        f, g = solved.potentials.f.double(), solved.potentials.g.double()
+        epsilon = torch.full_like(solved.value, settings.epsilon)
+        return Plan(problem, f, g, epsilon, solved.marginal_error, solved.iterations, converged)
+
+    return TransportLoss(value, solved.marginal_error, solved.iterations, converged, plan)

@@ -1,18 +1,37 @@
 """Problem and Plan: what goes into a transport solver and what comes out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from optical.errors import UserError
 
 
+def require_mass(a: Float[Tensor, "batch source"], b: Float[Tensor, "batch target"]) -> None:
+    """Refuse a batch in which a problem has nothing to move.
+
+    Raises:
+        UserError: naming the problem and its side.
+    """
+    for name, side in (("source", a), ("target", b)):
+        empty = (side.sum(1) <= 0).nonzero()
+        if len(empty):
+            row = int(empty[0])
+            raise UserError(f"problem {row}", f"its {name} side has no mass", "drop pairs with an empty side")
+
+
 @dataclass(frozen=True)
 class Problem:
     """A padded batch of independent transport problems: min <P, C> over P with marginals a and b.
 
-    Padding has exactly zero mass; its costs are never looked at.
+    A token is real where its mass is positive. Padding has exactly zero mass, anywhere in a row; its costs are
+    never looked at. Tensors are float32 or float64.
+
+    Raises:
+        UserError: a problem has no mass on one side.
     """
 
     cost: Float[Tensor, "batch source target"]
@@ -20,29 +39,74 @@ class Problem:
     b: Float[Tensor, "batch target"]
 
     def __post_init__(self) -> None:
-        for name, side in (("source", self.a), ("target", self.b)):
-            empty = (side.sum(1) <= 0).nonzero()
-            if len(empty):
-                row = int(empty[0])
-                raise UserError(f"problem {row}", f"its {name} side has no mass", "drop pairs with an empty side")
+        require_mass(self.a, self.b)
+
+    @property
+    def real(self) -> Bool[Tensor, "batch source target"]:
+        """The cells between two real tokens."""
+        return (self.a > 0).unsqueeze(2) & (self.b > 0).unsqueeze(1)
+
+    @property
+    def real_cost(self) -> Float[Tensor, "batch source target"]:
+        """The cost with zeros on padding, whatever stood there."""
+        return self.cost.masked_fill(~self.real, 0)
+
+    def rows(self, index: Int[Tensor, " chosen"] | slice) -> "Problem":
+        """The problems at ``index`` as a batch of their own."""
+        return Problem(self.cost[index], self.a[index], self.b[index])
+
+
+@dataclass(frozen=True)
+class Potentials:
+    """Dual variables: what a token of either side is worth, in the cost's units."""
+
+    f: Float[Tensor, "batch source"]
+    g: Float[Tensor, "batch target"]
 
 
 @dataclass(frozen=True)
 class Plan:
     """A transport plan with its evidence.
 
-    ``matrix`` is P; ``f`` and ``g`` are the potentials with P = exp((f + g - C) / epsilon), -inf on padding;
-    ``marginal_error`` is the L1 distance of P's marginals from a and b; ``iterations`` counts the sweeps after
-    which each problem was seen converged (or the sweeps spent, if it was not).
+    Args:
+        problem: what was solved.
+        f: source potentials, in double precision (at small epsilon single precision cannot hold them);
+            -inf on padding.
+        g: target potentials, likewise. Where the method has an epsilon, P = exp((f + g - C) / epsilon).
+        epsilon: regularisation per problem; 0 for an exact plan.
+        marginal_error: L1 distance of P's marginals from a and b (for ``partial`` and ``unbalanced``, the distance
+            from the method's own optimality, see there).
+        iterations: sweeps (and Newton steps) spent on each problem.
+        converged: whether ``marginal_error`` is within the tolerance.
+        given_matrix: the plan, where the solver has written it; otherwise it is computed from the potentials.
+        given_cost: <P, C>, where the solver has summed it.
     """
 
-    matrix: Float[Tensor, "batch source target"]
+    problem: Problem
     f: Float[Tensor, "batch source"]
     g: Float[Tensor, "batch target"]
+    epsilon: Float[Tensor, " batch"]
     marginal_error: Float[Tensor, " batch"]
     iterations: Int[Tensor, " batch"]
     converged: Bool[Tensor, " batch"]
+    given_matrix: Float[Tensor, "batch source target"] | None = field(default=None, repr=False)
+    given_cost: Float[Tensor, " batch"] | None = field(default=None, repr=False)
+
+    @cached_property
+    def matrix(self) -> Float[Tensor, "batch source target"]:
+        """P, in the problem's precision, exactly zero on padding."""
+        if self.given_matrix is not None:
+            return self.given_matrix
+        slack = self.f.unsqueeze(2) + self.g.unsqueeze(1) - self.problem.real_cost.double()
+        return torch.exp(slack / self.epsilon.double().view(-1, 1, 1)).to(self.problem.cost.dtype)
+
+    @cached_property
+    def transport_cost(self) -> Float[Tensor, " batch"]:
+        """<P, C>, without any regularisation term."""
+        if self.given_cost is not None:
+            return self.given_cost
+        return (self.matrix * self.problem.real_cost).sum((1, 2))
 
     def entropy(self) -> Float[Tensor, " batch"]:
         """Entropy of the plan in nats, -sum P log P: 0 for a single cell, log(n m) for the uniform plan."""
-        return -(self.matrix * self.matrix.clamp_min(1e-38).log()).sum((1, 2))
+        return torch.special.entr(self.matrix).sum((1, 2))

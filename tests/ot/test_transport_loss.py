@@ -10,7 +10,7 @@ from optical.ot.cost import cosine_cost
 from optical.ot.loss import transport_loss
 from optical.ot.marginals import uniform_marginal
 from optical.ot.problem import Problem
-from optical.ot.sinkhorn import sinkhorn
+from optical.ot.solver import solve
 
 TIGHT = {"epsilon": 0.2, "tolerance": 1e-6, "max_iterations": 2000}
 
@@ -28,7 +28,7 @@ def entropic_optimum(source, target, source_mask, target_mask, epsilon: float) -
     cost = cosine_cost(source.double(), target.double())
     a, b = (uniform_marginal(mask).double() for mask in (source_mask, target_mask))
     a, b = a / a.sum(1, keepdim=True), b / b.sum(1, keepdim=True)
-    plan = sinkhorn(Problem(cost, a, b), epsilon, 1e-12, 20_000).matrix
+    plan = solve(Problem(cost, a, b), epsilon=epsilon, tolerance=1e-11, max_iterations=20_000).matrix
     outer = a.unsqueeze(2) * b.unsqueeze(1)
     divergence = torch.where(plan > 0, plan * (plan / outer.clamp_min(1e-300)).clamp_min(1e-300).log(), 0)
     return (plan * cost + epsilon * divergence).sum((1, 2))
@@ -124,3 +124,67 @@ def test_half_precision_embeddings_are_solved_in_single(dtype):
 def test_a_sentence_without_tokens_is_refused_by_number():
     with pytest.raises(UserError, match="^problem 1: its target side has no mass"):
         transport_loss(unit(2, 3, 4), unit(2, 3, 4), first(3, 2, width=3), first(3, 0, width=3))
+
+
+def test_the_evidence_is_the_plans():
+    masks = first(4, 2, width=4), first(5, 3, width=5)
+    result = transport_loss(unit(2, 4, 8), unit(2, 5, 8, seed=1), *masks, tolerance=1e-5)
+    assert result.converged.all()
+    error = (result.plan.matrix.sum(2) - result.plan.problem.a).abs().sum(1)
+    error += (result.plan.matrix.sum(1) - result.plan.problem.b).abs().sum(1)
+    torch.testing.assert_close(result.marginal_error, error, atol=2e-6, rtol=0)
+    assert (result.iterations > 1).all()
+    torch.testing.assert_close(result.value, (result.plan.matrix * result.plan.problem.cost).sum((1, 2)))
+
+
+def test_a_loss_that_did_not_converge_says_so():
+    masks = first(4, 2, width=4), first(5, 3, width=5)
+    result = transport_loss(unit(2, 4, 8), unit(2, 5, 8, seed=1), *masks, epsilon=0.01, max_iterations=2)
+    assert not result.converged.any()
+    assert (result.marginal_error > 1e-4).all()
+
+
+def test_no_pair_at_all():
+    nothing = torch.zeros(0, 3, 4, requires_grad=True)
+    mask = torch.zeros(0, 3, dtype=torch.bool)
+    for gradient in ("detached", "implicit", "unrolled"):
+        result = transport_loss(nothing, nothing, mask, mask, gradient=gradient)
+        assert result.value.shape == (0,)
+        result.value.sum().backward()
+
+
+def test_weights_make_the_marginals():
+    source, target, masks = unit(1, 3, 8), unit(1, 4, 8, seed=1), (first(3, width=3), first(4, width=4))
+    weights = torch.tensor([[3.0, 1.0, 0.0]]), torch.tensor([[1.0, 1.0, 1.0, 1.0]])
+    options = {"marginals": "idf", "source_weights": weights[0], "target_weights": weights[1], "tolerance": 1e-6}
+    plan = transport_loss(source, target, *masks, **options).plan
+    torch.testing.assert_close(plan.matrix.sum(2), torch.tensor([[0.75, 0.25, 0.0]]), atol=1e-5, rtol=0)
+
+
+def test_the_order_term_favours_the_diagonal():
+    tokens, mask = torch.ones(1, 4, 8) / 8**0.5, first(4, width=4)
+    flat = transport_loss(tokens, tokens, mask, mask).plan.matrix
+    ordered = transport_loss(tokens, tokens, mask, mask, order_weight=1.0).plan.matrix
+    torch.testing.assert_close(flat, torch.full((1, 4, 4), 1 / 16))
+    assert torch.diagonal(ordered[0]).sum() > 0.5
+
+
+@pytest.mark.parametrize("cost", ["cosine", "squared_euclidean", "angular"])
+@pytest.mark.parametrize("method", ["sinkhorn", "ipot", "unbalanced", "partial", "exact"])
+def test_every_method_trains_on_every_cost(method, cost):
+    source = unit(2, 4, 8).requires_grad_(True)
+    masks = first(4, 2, width=4), first(5, 3, width=5)
+    options = {"method": method, "cost": cost, "mass": 0.5, "max_iterations": 50}
+    result = transport_loss(source, unit(2, 5, 8, seed=1), *masks, **options)
+    result.value.sum().backward()
+    assert (result.value > 0).all()
+    assert (source.grad[masks[0]].abs().sum(1) > 0).any()
+    assert (source.grad[~masks[0]] == 0).all()
+
+
+def test_a_backend_that_is_not_here_is_refused_with_the_reason():
+    masks = first(4, width=4), first(5, width=5)
+    with pytest.raises(UserError, match="^backend 'triton': "):
+        transport_loss(unit(1, 4, 8), unit(1, 5, 8), *masks, cost="angular", backend="triton")
+    with pytest.raises(UserError, match="^backend 'compiled': .*float32"):
+        transport_loss(unit(1, 4, 8).double(), unit(1, 5, 8).double(), *masks, backend="compiled")

@@ -1,0 +1,1 @@
+"""Measurements: ``python -m benchmarks.<name>``, each beside its peers in the same run."""

@@ -1,0 +1,188 @@
+"""Transport solvers side by side: ``python -m benchmarks.ot``, under five minutes on two cores.
+
+Every cell times all contestants on the same problems in interleaved rounds and takes medians; ratios are to POT's
+batched solvers in the same cell. Losses are checked against a float64 solution of the first problems. A contestant is
+left out of a cell when its time in a smaller one says it would take longer than a few seconds.
+"""
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.clouds import clouds, cosine_problem
+from benchmarks.ot_peers import LOOPED, PEERS, missing
+from benchmarks.timing import LONGEST_SECONDS, timed
+from optical.ot import solve, transport_loss
+from optical.ot.problem import Problem
+
+TOLERANCE = 1e-4
+_MOST_SWEEPS = 1000
+_CHECKED = 32
+OURS = ("compiled", "torch")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contestant in one cell."""
+
+    batch: int
+    length: int
+    epsilon: float
+    stop: str
+    contestant: str
+    seconds: float | None
+    problems_per_second: float | None
+    marginal_error: float | None
+    loss_error: float | None
+    note: str = ""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the grid, print the tables, and write the rows where they are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ot", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the cells of the promises only: B = 512, n = 32 and 64")
+    parser.add_argument("--json", type=Path, help="write every row to this file")
+    chosen = parser.parse_args(arguments)
+    warnings.filterwarnings("ignore")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n", flush=True)
+    rows = []
+    for name in PEERS:
+        if reason := missing(name):
+            print(f"left out: {name}: {reason}")
+    for cell in _cells(chosen.quick):
+        measured = _measure(*cell, history=rows)
+        rows += measured
+        _print_cell(measured)
+    rows += (losses := [row for length in (32, 64) for row in _measure_loss(length)])
+    _print_cell(losses)
+    if chosen.json:
+        chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+
+
+def _cells(quick: bool) -> Iterator[tuple[int, int, float, float, int]]:
+    """(batch, length, epsilon, tolerance, most sweeps)."""
+    for length in (32, 64):
+        yield 512, length, 0.1, 0.0, 50
+    for batch in (512,) if quick else (64, 512, 2048):
+        for length in (32, 64) if quick else (32, 64, 128):
+            for epsilon in (0.1,) if quick else (0.5, 0.1, 0.05, 0.02):
+                yield batch, length, epsilon, TOLERANCE, _MOST_SWEEPS
+
+
+def _measure(batch: int, length: int, epsilon: float, tolerance: float, sweeps: int, history: list[Row]) -> list[Row]:
+    problem = cosine_problem(*clouds(batch, length))
+    stop = f"to {tolerance:g}" if tolerance else f"{sweeps} sweeps"
+    options = {"epsilon": epsilon, "tolerance": tolerance, "max_iterations": sweeps}
+    contestants: dict[str, Callable[[], Tensor]] = {
+        name: partial(lambda backend: solve(problem, backend=backend, **options).matrix, name) for name in OURS
+    }
+    left_out = {}
+    for name, peer in PEERS.items():
+        if missing(name):
+            continue
+        predicted = _predicted(history, name, batch, length, epsilon, stop)
+        if predicted > LONGEST_SECONDS:
+            left_out[name] = predicted
+        else:
+            contestants[name] = partial(peer, problem, epsilon, tolerance, sweeps)
+    times = timed(contestants)
+    reference = _reference(problem, epsilon)
+    rows = []
+    for name, time in times.items():
+        scale = batch / min(batch, LOOPED) if name == "POT loop" else 1
+        marginal, loss = _errors(problem, time.result, reference)
+        seconds = time.seconds * scale
+        note = f"timed on {LOOPED} problems" if scale > 1 else ""
+        rows.append(Row(batch, length, epsilon, stop, name, seconds, batch / seconds, marginal, loss, note))
+    for name, predicted in left_out.items():
+        note = f"left out: about {predicted:.0f} s"
+        rows.append(Row(batch, length, epsilon, stop, name, None, None, None, None, note))
+    return rows
+
+
+def _measure_loss(length: int) -> list[Row]:
+    """From embeddings to loss and gradient, beside POT's batched log solver without its cost and gradient."""
+    source, target, source_mask, target_mask = clouds(512, length)
+    source.requires_grad_(True)
+    problem = cosine_problem(source.detach(), target, source_mask, target_mask)
+
+    def loss(backend: str) -> Tensor:
+        source.grad = None
+        result = transport_loss(source, target, source_mask, target_mask, epsilon=0.1, backend=backend)
+        result.value.mean().backward()
+        return result.plan.matrix
+
+    contestants: dict[str, Callable[[], Tensor]] = {name: partial(loss, name) for name in OURS}
+    contestants["POT batch log"] = partial(PEERS["POT batch log"], problem, 0.1, TOLERANCE, _MOST_SWEEPS)
+    times = timed(contestants)
+    stop = "loss and gradient"
+    return [
+        Row(512, length, 0.1, stop, name, time.seconds, 512 / time.seconds, *_errors(problem, time.result, None))
+        for name, time in times.items()
+    ]
+
+
+def _predicted(history: list[Row], name: str, batch: int, length: int, epsilon: float, stop: str) -> float:
+    """Seconds expected from the nearest smaller cell: cells of cost, and more sweeps for a smaller epsilon."""
+    known = [row for row in history if row.contestant == name and row.stop == stop and row.epsilon >= epsilon]
+    known = [row for row in known if row.batch <= batch and row.length <= length]
+    expected = 0.0
+    for row in known:
+        if row.seconds is None:
+            return LONGEST_SECONDS * 10
+        share = 1 if name == "POT loop" else batch / row.batch
+        loop = min(row.batch, LOOPED) / row.batch if name == "POT loop" else 1
+        expected = max(expected, row.seconds * loop * share * (length / row.length) ** 2)
+    return expected
+
+
+def _reference(problem: Problem, epsilon: float) -> Tensor:
+    first = Problem(*(side[:_CHECKED].double() for side in (problem.cost, problem.a, problem.b)))
+    first = Problem(first.cost, *(side / side.sum(1, keepdim=True) for side in (first.a, first.b)))
+    return solve(first, epsilon=epsilon, tolerance=1e-10, max_iterations=20_000, backend="torch").transport_cost
+
+
+def _errors(problem: Problem, plan: Tensor, reference: Tensor | None) -> tuple[float, float | None]:
+    """Worst L1 marginal error, and worst relative error of <P, C> on the first problems."""
+    a, b = problem.a[: len(plan)], problem.b[: len(plan)]
+    marginal = (plan.sum(2) - a).abs().sum(1) + (plan.sum(1) - b).abs().sum(1)
+    if reference is None:
+        return float(marginal.max()), None
+    count = min(len(plan), len(reference))
+    value = (plan[:count] * problem.real_cost[:count]).double().sum((1, 2))
+    return float(marginal.max()), float(((value - reference[:count]) / reference[:count]).abs().max())
+
+
+def _print_cell(rows: list[Row]) -> None:
+    by_cell: dict[tuple, list[Row]] = {}
+    for row in rows:
+        by_cell.setdefault((row.batch, row.length, row.epsilon, row.stop), []).append(row)
+    for (batch, length, epsilon, stop), members in by_cell.items():
+        print(f"\n**B = {batch}, n = m = {length}, epsilon {epsilon:g}, {stop}**\n")
+        print("| solver | ms | problems/s | x POT batch log | x POT batch | marginal error | loss error |")
+        print("|---|---|---|---|---|---|---|")
+        seconds = {row.contestant: row.seconds for row in members}
+        for row in members:
+            print(_line(row, seconds.get("POT batch log"), seconds.get("POT batch")), flush=True)
+
+
+def _line(row: Row, log: float | None, scaling: float | None) -> str:
+    if row.seconds is None:
+        return f"| {row.contestant} | {row.note} | | | | | |"
+    ratios = [f"{peer / row.seconds:.1f}" if peer else "" for peer in (log, scaling)]
+    loss = "" if row.loss_error is None else f"{row.loss_error:.0e}"
+    name = row.contestant + (f" ({row.note})" if row.note else "")
+    cells = (name, f"{1e3 * row.seconds:.2f}", f"{row.problems_per_second:,.0f}", *ratios)
+    return f"| {' | '.join(cells)} | {row.marginal_error:.0e} | {loss} |"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,42 @@
+"""Timing contestants side by side: interleaved rounds, medians, and a budget."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LONGEST_SECONDS = 3.0
+_ROUNDS = 7
+_BUDGET_SECONDS = 0.7
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Median seconds of a contestant, and what it returned last."""
+
+    seconds: float
+    result: object
+
+
+def timed(contestants: dict[str, Callable[[], object]]) -> dict[str, Timed]:
+    """Run each contestant once to warm up, then all of them in turn, round after round.
+
+    A contestant stops taking part once it has used its share of time, so that a slow one is run less often.
+    Interleaving lets a busy moment of the machine fall on everybody.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    results: dict[str, object] = {}
+    for name, run in contestants.items():
+        started = time.perf_counter()
+        results[name] = run()
+        first = time.perf_counter() - started
+        if first > _BUDGET_SECONDS:
+            seconds[name].append(first)
+    for _ in range(_ROUNDS):
+        for name, run in contestants.items():
+            if sum(seconds[name]) > _BUDGET_SECONDS:
+                continue
+            started = time.perf_counter()
+            results[name] = run()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: Timed(statistics.median(seconds[name]), results[name]) for name in contestants}

@@ -1,0 +1,82 @@
+"""Which backend solves a problem here, and why another one cannot."""
+
+from torch import Tensor
+
+from optical.errors import UserError
+from optical.ot.problem import Problem
+from optical.ot.settings import Settings
+
+
+def choose(problem: Problem, settings: Settings) -> str:
+    """The backend that ``solve`` uses: ``torch`` or ``compiled``.
+
+    ``auto`` takes the compiled one for Sinkhorn in single precision on the CPU, and torch for everything else.
+
+    Raises:
+        UserError: the backend asked for cannot solve this problem here.
+    """
+    name = settings.backend
+    if name == "torch":
+        return name
+    reason = _no_plan(problem) if name == "triton" else _not_compiled(problem, settings)
+    if reason is None:
+        return "compiled"
+    if name == "auto":
+        return "torch"
+    raise _refusal(name, reason)
+
+
+def fused(source: Tensor, target: Tensor, settings: Settings, plain: bool) -> bool:
+    """Whether the Triton kernel computes ``transport_loss`` from these embeddings: only where it is asked for by name.
+
+    It agrees with the others in Triton's interpreter and has never run on a GPU, so ``auto`` does not choose it yet.
+
+    Args:
+        source: (batch, source, dim) embeddings.
+        target: (batch, target, dim) embeddings.
+        settings: the method and the backend asked for.
+        plain: whether the loss is <P, C> of the cosine cost with a detached plan, all that the kernel knows.
+
+    Raises:
+        UserError: ``triton`` was asked for and cannot do this here.
+    """
+    if settings.backend != "triton":
+        return False
+    if reason := _not_fused(source, target, settings, plain):
+        raise _refusal("triton", reason)
+    return True
+
+
+def _refusal(name: str, reason: str) -> UserError:
+    return UserError(f"backend {name!r}", reason, "use auto, or torch, which solves everything")
+
+
+def _not_compiled(problem: Problem, settings: Settings) -> str | None:
+    if settings.method != "sinkhorn":
+        return f"the method {settings.method!r} is solved by torch alone"
+    from optical.ot.compiled.backend import unavailable
+
+    reason = unavailable(problem)
+    if reason:
+        return reason
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        return f"numba does not import ({error})"
+    return None
+
+
+def _no_plan(problem: Problem) -> str:
+    if not problem.cost.is_cuda:
+        return f"no NVIDIA GPU is at hand (the problem is on {problem.cost.device.type})"
+    return "the kernel goes from embeddings to losses and gradients, and gives no plan: it serves transport_loss"
+
+
+def _not_fused(source: Tensor, target: Tensor, settings: Settings, plain: bool) -> str | None:
+    if settings.method != "sinkhorn":
+        return f"the method {settings.method!r} is solved by torch alone"
+    if not plain:
+        return "the kernel knows <P, C> of the cosine cost with a detached plan, without the order term"
+    from optical.ot.triton.backend import unavailable
+
+    return unavailable(source, target)

@@ -1,0 +1,65 @@
+"""How a batch of transport problems is to be solved: method, regularisation, when to stop, where to run."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from optical.errors import UserError
+
+Method = Literal["sinkhorn", "ipot", "unbalanced", "partial", "exact"]
+Acceleration = Literal["auto", "none", "overrelaxation", "newton"]
+Backend = Literal["auto", "torch", "compiled", "triton"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything but the problem.
+
+    Args:
+        method: ``sinkhorn`` (balanced, entropic), ``ipot`` (proximal point), ``unbalanced`` (marginals relaxed by a
+            Kullback-Leibler penalty), ``partial`` (a given mass is moved), ``exact`` (no regularisation, by POT).
+        epsilon: regularisation in the cost's units; for ``ipot`` the proximal step beta.
+        tolerance: L1 marginal error at which a problem counts as converged; 0 runs every sweep allowed.
+        max_iterations: most sweeps, Newton steps included.
+        acceleration: ``none`` (plain sweeps), ``overrelaxation``, ``newton`` (overrelaxation, then Newton steps for
+            the problems that 200 sweeps leave unconverged), ``auto`` (``newton`` with a tolerance, plain without).
+        penalty: rho of ``unbalanced``: the price of mass created or destroyed, in the cost's units.
+        mass: total mass moved by ``partial``, at most that of either side.
+        backend: ``auto`` takes the fastest that can solve the problem here.
+
+    Raises:
+        UserError: a value no solver can work with.
+    """
+
+    method: Method = "sinkhorn"
+    epsilon: float = 0.1
+    tolerance: float = 1e-4
+    max_iterations: int = 1000
+    acceleration: Acceleration = "auto"
+    penalty: float = 1.0
+    mass: float = 1.0
+    backend: Backend = "auto"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("method", Method), ("acceleration", Acceleration), ("backend", Backend)):
+            value, names = getattr(self, name), get_args(allowed)
+            _require(value in names, name, f"is {value!r}", f"choose from {', '.join(names)}")
+        _require(self.epsilon > 0, "epsilon", f"is {self.epsilon}, and Sinkhorn needs epsilon > 0", "try 0.1")
+        _require(self.tolerance >= 0, "tolerance", f"is {self.tolerance}", "set 0 or more, such as 1e-4")
+        _require(self.max_iterations >= 1, "max_iterations", f"is {self.max_iterations}", "set at least 1")
+        _require(self.penalty > 0, "penalty", f"is {self.penalty}", "set a positive number, such as 1.0")
+        _require(self.mass > 0, "mass", f"is {self.mass}", "set a positive mass, at most that of either side")
+
+    @property
+    def overrelaxed(self) -> bool:
+        """Whether sweeps may be over-relaxed."""
+        return self.acceleration != "none" and self.tolerance > 0
+
+    @property
+    def newton(self) -> bool:
+        """Whether Newton steps may finish what the sweeps leave."""
+        return self.acceleration in ("auto", "newton") and self.tolerance > 0
+
+
+def _require(holds: bool, where: str, what: str, advice: str) -> None:
+    if not holds:
+        raise UserError(where, what, advice)

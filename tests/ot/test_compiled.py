@@ -1,0 +1,141 @@
+"""The compiled kernel: what only it can get wrong. That it agrees with the others, test_conformance says."""
+
+import numpy as np
+import pytest
+import torch
+
+from optical.ot.compiled import backend
+from optical.ot.compiled.jit import compiled
+from optical.ot.compiled.vector import (
+    LANES,
+    add,
+    get,
+    larger,
+    least,
+    load,
+    magnitude,
+    multiply_add,
+    nearest,
+    power_of_two,
+    put,
+    smaller,
+    splat,
+    store,
+    total,
+)
+from optical.ot.problem import Potentials, Problem
+from optical.ot.settings import Settings
+
+
+def cloud_problem(seed: int, batch: int, longest: int = 20, dim: int = 16) -> Problem:
+    random = torch.Generator().manual_seed(seed)
+    source, target = (
+        torch.nn.functional.normalize(torch.randn(batch, longest, dim, generator=random), dim=-1) for _ in range(2)
+    )
+    lengths = torch.randint(1, longest + 1, (2, batch, 1), generator=random)
+    masks = torch.arange(longest) < lengths
+    a, b = masks.float() / lengths
+    return Problem(1 - source @ target.transpose(1, 2), a, b)
+
+
+def solve(problem: Problem, start: Potentials | None = None, **options):
+    return backend.sinkhorn(problem, Settings(**{"epsilon": 0.05, "tolerance": 1e-5} | options), start)
+
+
+@compiled
+def _arithmetic(x, y, out):
+    a, b = load(x, 0), load(y, 0)
+    store(out, 0, multiply_add(a, b, splat(np.float32(2))))
+    store(out, LANES, larger(a, b))
+    store(out, 2 * LANES, smaller(a, b))
+    store(out, 3 * LANES, magnitude(a))
+    store(out, 4 * LANES, nearest(a))
+    store(out, 5 * LANES, power_of_two(nearest(a)))
+    put(out, 6 * LANES, least(add(a, b)))
+    put(out, 6 * LANES + 1, total(a))
+    put(out, 6 * LANES + 2, get(x, 3))
+
+
+def test_vectors_do_arithmetic_lane_by_lane():
+    x = np.array([-2.6, -1.5, -0.4, 0.0, 0.4, 1.4, 2.6, 7.0], np.float32)
+    y = np.array([1.0, -2.0, 3.0, 0.5, -0.5, 4.0, 2.0, -7.0], np.float32)
+    out = np.zeros(7 * LANES, np.float32)
+    _arithmetic(x, y, out)
+    rounded = np.array([-3, -2, 0, 0, 0, 1, 3, 7], np.float32)
+    expected = [x * y + 2, np.maximum(x, y), np.minimum(x, y), np.abs(x), rounded, 2.0**rounded]
+    np.testing.assert_allclose(out[: 6 * LANES].reshape(6, LANES), expected, rtol=1e-6)
+    np.testing.assert_allclose(out[6 * LANES :][:3], [(x + y).min(), x.sum(), x[3]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_neither_threads_nor_neighbours_change_a_bit(threads):
+    problem, before = cloud_problem(1, 200), torch.get_num_threads()
+    alone = [solve(problem.rows(slice(row, row + 1))) for row in range(0, 200, 17)]
+    try:
+        torch.set_num_threads(threads)
+        together = solve(problem)
+    finally:
+        torch.set_num_threads(before)
+    for row, plan in zip(range(0, 200, 17), alone, strict=True):
+        assert torch.equal(plan.matrix[0], together.matrix[row])
+        assert plan.iterations[0] == together.iterations[row]
+
+
+def test_more_problems_than_lanes_and_fewer():
+    whole = solve(cloud_problem(2, 61))
+    assert whole.converged.all()
+    for count in (1, 7, 8, 9):
+        few = solve(cloud_problem(2, 61).rows(slice(0, count)))
+        assert torch.equal(few.matrix, whole.matrix[:count])
+
+
+def test_a_problem_stops_by_itself():
+    plan = solve(cloud_problem(3, 64), acceleration="none", max_iterations=3000)
+    assert plan.iterations.min() < 10
+    assert plan.iterations.max() > 10 * plan.iterations.min()
+    assert plan.converged.all()
+
+
+def test_every_sweep_is_run_without_a_tolerance():
+    plan = solve(cloud_problem(4, 20), tolerance=0.0, max_iterations=37)
+    assert (plan.iterations == 37).all()
+
+
+def test_over_relaxation_saves_sweeps_and_keeps_the_plan():
+    plain, relaxed = (
+        solve(cloud_problem(5, 64), epsilon=0.02, acceleration=acceleration, max_iterations=20_000)
+        for acceleration in ("none", "overrelaxation")
+    )
+    assert relaxed.converged.all()
+    assert relaxed.iterations.sum() < 0.7 * plain.iterations.sum()
+    assert (relaxed.matrix - plain.matrix).abs().sum((1, 2)).max() < 1e-3
+
+
+def test_a_warm_start_from_the_solution_ends_at_once():
+    problem = cloud_problem(6, 40)
+    cold = solve(problem, max_iterations=50_000)
+    warm = solve(problem, Potentials(cold.f, cold.g))
+    assert (warm.iterations <= 3).all()
+    assert cold.iterations.float().mean() > 10
+    torch.testing.assert_close(warm.matrix, cold.matrix, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 3e-3, 0.01])
+def test_scalings_beyond_a_floats_range_are_absorbed(epsilon):
+    random = torch.Generator().manual_seed(7)
+    a, b = torch.full((16, 9), 1 / 9), torch.full((16, 11), 1 / 11)
+    problem = Problem(2 * torch.rand(16, 9, 11, generator=random), a, b)
+    plan = solve(problem, epsilon=epsilon, tolerance=1e-4, max_iterations=200_000)
+    assert torch.isfinite(plan.matrix).all()
+    assert torch.isfinite(plan.f).all()
+    assert plan.converged.all()
+    # The potentials have moved by far more than exp() of single precision holds.
+    assert ((plan.f.amax(1) - plan.f.amin(1)) / epsilon).max() > 90
+    rebuilt = torch.exp((plan.f.unsqueeze(2) + plan.g.unsqueeze(1) - problem.cost.double()) / epsilon)
+    assert (rebuilt - plan.matrix).abs().sum((1, 2)).max() < 1e-4
+
+
+def test_other_devices_and_precisions_are_told_apart():
+    assert backend.unavailable(cloud_problem(0, 2)) is None
+    double = Problem(*(side.double() for side in vars(cloud_problem(0, 2)).values()))
+    assert "float64" in backend.unavailable(double)
