@@ -29,7 +29,7 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None) -> Pla
 
     ``marginal_error`` is the L1 distance of the plan's marginals from those that one more half sweep on either side
     would give it. It is zero at the optimum alone: a half sweep is the exact maximum of the concave dual over one
-    side's potentials, and the sides share no constraint.
+    side's potentials and the level, and its constraints bind one potential each.
 
     Args:
         problem: the batch; the two sides may differ in mass.

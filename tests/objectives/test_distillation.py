@@ -7,7 +7,7 @@ import torch
 
 from optical.config import ObjectiveConfig
 from optical.data.batches import PairBatch
-from optical.data.tokens import pad
+from optical.data.collate import pad
 from optical.model.encoder import Encoder, inner_mask
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
@@ -29,14 +29,28 @@ def test_the_loss_is_the_mean_transport_loss_of_the_inner_tokens(encoder, studen
     with torch.no_grad():
         source = student(batch.source_ids, batch.source_mask)
         target = encoder(batch.target_ids, batch.target_mask)
-        inner = transport_loss(source, target, inner_mask(batch.source_mask), inner_mask(batch.target_mask))
-        whole = transport_loss(source, target, batch.source_mask, batch.target_mask)
+        masks = inner_mask(batch.source_mask), inner_mask(batch.target_mask)
+        config = ObjectiveConfig()
+        options = {"tolerance": config.tolerance, "max_iterations": config.max_iterations}
+        inner = transport_loss(source, target, *masks, **options)
+        whole = transport_loss(source, target, batch.source_mask, batch.target_mask, **options)
     torch.testing.assert_close(outcome.loss.detach(), inner.value.mean())
     assert outcome.observed["marginal_error"].item() == pytest.approx(inner.plan.marginal_error.mean().item())
     assert outcome.observed["plan_entropy"].item() == pytest.approx(inner.plan.entropy().mean().item(), rel=1e-5)
     assert outcome.observed["unconverged"].item() == 0
     kept = TransportDistillation(encoder, ObjectiveConfig(special_tokens="keep"))(student, batch)
     torch.testing.assert_close(kept.loss.detach(), whole.value.mean())
+
+
+def test_embeddings_that_come_with_the_batch_stand_for_the_teacher(encoder, student, batch, monkeypatch):
+    objective = TransportDistillation(encoder, ObjectiveConfig())
+    without = objective(student, batch)
+    with torch.no_grad():
+        cached = dataclasses.replace(batch, target_embeddings=encoder(batch.target_ids, batch.target_mask))
+    monkeypatch.setattr(encoder, "forward", lambda *_: pytest.fail("the teacher was asked"))
+    assert torch.equal(objective(student, cached).loss, without.loss)
+    half = dataclasses.replace(cached, target_embeddings=cached.target_embeddings.half())
+    assert objective(student, half).loss.item() == pytest.approx(without.loss.item(), rel=1e-3)
 
 
 def test_only_the_student_learns(encoder, student, batch):

@@ -70,7 +70,9 @@ def test_its_gradient_is_that_of_finite_differences():
     def value(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return sinkhorn_divergence(x, y, source_mask, target_mask, epsilon=0.3, tolerance=1e-12).value
 
-    torch.autograd.gradcheck(value, (source.requires_grad_(True), target.requires_grad_(True)), atol=1e-6, fast_mode=True)
+    torch.autograd.gradcheck(
+        value, (source.requires_grad_(True), target.requires_grad_(True)), atol=1e-6, fast_mode=True
+    )
 
 
 def test_weights_go_to_their_own_side():
