@@ -40,14 +40,17 @@ def sinkhorn(problem: Problem, settings: Settings, start: Potentials | None) -> 
     f, g = (torch.full(side.shape, -torch.inf, dtype=torch.float64) for side in (problem.a, problem.b))
     if start is not None:
         f.copy_(start.f), g.copy_(start.g)
+    u, v = torch.ones_like(problem.a), torch.ones_like(problem.b)
     value, error = torch.zeros(size, dtype=torch.float64), torch.zeros(size)
     iterations = torch.zeros(size, dtype=torch.int64)
     a, b = problem.a.contiguous(), problem.b.contiguous()
-    tensors = (cost.view(-1), a, b, f, g, matrix.view(-1), value, error, iterations)
+    tensors = (cost.view(-1), a, b, f, g, u, v, matrix.view(-1), value, error, iterations)
     batch = Batch(*(tensor.detach().numpy() for tensor in tensors))
     most = settings.max_iterations
     rule = Rule(1 / settings.epsilon, float(settings.tolerance), most, settings.overrelaxed, start is not None)
     _spread(lambda chosen: solve_many(batch, rule, chosen), problem)
+    f += settings.epsilon * u.double().log()
+    g += settings.epsilon * v.double().log()
     epsilon = torch.full_like(value, settings.epsilon)
     return Plan(problem, f, g, epsilon, error, iterations, error <= settings.tolerance, matrix, value.float())
 

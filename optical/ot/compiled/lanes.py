@@ -47,11 +47,12 @@ def leave(batch, rule, lanes, lane, sweep):
         absorb(rule, lanes, lane)
     batch.iterations[problem] = sweep - lanes.entered[lane]
     write_plan(batch, lanes, lane)
-    to_potentials(rule, lanes, lane)
     for i in range(lanes.n[lane]):
         batch.f[problem, lanes.rows[lane, i]] = lanes.f[lane, i]
+        batch.u[problem, lanes.rows[lane, i]] = lanes.u[i * LANES + lane]
     for j in range(lanes.m[lane]):
         batch.g[problem, lanes.columns[lane, j]] = lanes.g[lane, j]
+        batch.v[problem, lanes.columns[lane, j]] = lanes.v[j * LANES + lane]
     lanes.problem[lane], lanes.entered[lane], lanes.idle[lane] = -1, NEVER, np.inf
 
 

@@ -21,9 +21,13 @@ class Batch(NamedTuple):
     b: np.ndarray
     """(batch, target) float32."""
     f: np.ndarray
-    """(batch, source) float64: potentials, the start (if warm) on entry and the solution on return."""
+    """(batch, source) float64: the start (if warm) on entry, what the kernel has absorbed of the solution on return."""
     g: np.ndarray
     """(batch, target) float64, likewise."""
+    u: np.ndarray
+    """(batch, source) float32, receives the scalings: the solution's potentials are f + epsilon log u."""
+    v: np.ndarray
+    """(batch, target) float32, likewise."""
     matrix: np.ndarray
     """(batch * source * target,) float32, receives the plan."""
     value: np.ndarray

@@ -53,7 +53,7 @@ def solve_many(batch, rule, chosen):
     sweep, busy = 0, waiting
     while busy > 0:
         sweep += 1
-        height, width = lanes.n.max(), lanes.m.max()
+        height, width = _most(lanes.n), _most(lanes.m)
         closest = _row_sweep(lanes, height, width)
         due = _due(lanes, sweep)
         if not due and closest > rule.tolerance and sweep < lanes.entered.min() + rule.most:
@@ -81,6 +81,14 @@ def _longest(mass, chosen):
     for problem in chosen:
         longest = max(longest, (mass[problem] > 0).sum())
     return longest
+
+
+@inlined
+def _most(counts):
+    most = 0
+    for lane in range(LANES):
+        most = max(most, counts[lane])
+    return most
 
 
 @inlined
@@ -162,23 +170,23 @@ def _rescaled(old, mass, total, omega, tiny):
 @compiled
 def _guard(batch, rule, lanes, lane, sweep):
     """Keep a lane's scalings in range, and set its over-relaxation."""
-    state = scaling_range(lanes, lane)
-    if state != SAFE:
-        gather_costs(batch, lanes, lane)
-        if state == WIDE:
-            to_potentials(rule, lanes, lane)
-        else:
-            log_sweeps(rule, lanes, lane, _LOG_SWEEPS)
-        absorb(rule, lanes, lane)
-        lanes.mark[lane] = 0
-    if not rule.relaxed:
-        return
-    # A rate seen across a change of omega is that of the change: omega moves at every second check only.
-    checks = (sweep - lanes.entered[lane]) // _CHECK_SWEEPS
     mark, error = lanes.mark[lane], lanes.error[lane]
     lanes.mark[lane] = error
-    if checks % 2 == 0:
+    # A rate seen across a change of omega is that of the change: omega moves at every second check only.
+    if (sweep - lanes.entered[lane]) // _CHECK_SWEEPS % 2 == 1:
+        return
+    if rule.relaxed:
         lanes.omega[lane] = np.float32(_relaxation(lanes.omega[lane], error / mark)) if mark > 0 and error > 0 else _ONE
+    state = scaling_range(lanes, lane)
+    if state == SAFE:
+        return
+    gather_costs(batch, lanes, lane)
+    if state == WIDE:
+        to_potentials(rule, lanes, lane)
+    else:
+        log_sweeps(rule, lanes, lane, _LOG_SWEEPS)
+        lanes.omega[lane] = _ONE
+    absorb(rule, lanes, lane)
 
 
 @inlined
