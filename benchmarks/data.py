@@ -106,10 +106,11 @@ def _measure(folder: Path, chosen: argparse.Namespace) -> list[Row]:
             contestants = {OURS: partial(_ours, run, folder)}
             contestants |= {name: partial(_peer, name, stage, folder) for name in PEERS if small and not _missing(name)}
             taken = in_rounds(contestants, chosen.rounds if small else 1)
-            rows += [_row(stage, name, _pairs(stage, folder), rounds) for name, rounds in taken.items()]
+            measured = [_row(stage, name, _pairs(stage, folder), rounds) for name, rounds in taken.items()]
+            print(table(*report(measured)), flush=True, end="\n\n")
+            rows += measured
     finally:
         ray.shutdown()
-    print(table(*report(rows)))
     print(_whole(rows, chosen.object_store_mb))
     for name in PEERS:
         if reason := _missing(name) or ("" if small else f"runs up to {_MOST_FOR_PEERS:,} pairs"):
@@ -213,7 +214,7 @@ def _whole(rows: list[Row], object_store_mb: int) -> str:
     ours = [row for row in rows if row.contestant == OURS]
     seconds, peak = sum(row.seconds for row in ours), max(row.peak_bytes or 0 for row in ours)
     return (
-        f"\noptical, all stages: {ours[0].pairs:,} pairs in {seconds:,.0f} s, at most {peak / 1e9:.2f} GB, "
+        f"optical, all stages: {ours[0].pairs:,} pairs in {seconds:,.0f} s, at most {peak / 1e9:.2f} GB, "
         f"object store of {object_store_mb} MB. `datasets` does not look for duplicates; the batches of the others "
         "are not of one length, so they hold more padding. `plain loop` is one process, with its tokenizer's threads."
     )

@@ -163,7 +163,7 @@ def _verify(manifest: dict, path: Path) -> None:
         file = path / name
         if not file.is_file():
             raise DataError(file, "named in the manifest but missing", "delete the directory and rerun")
-        if file.stat().st_size != promise["bytes"] or sha256_file(file) != promise["sha256"]:
+        if file.stat().st_size != promise.get("bytes") or sha256_file(file) != promise.get("sha256"):
             raise DataError(file, "its bytes differ from the manifest's sha256", "delete the directory and rerun")
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import ray
 
-from optical.config import Resources
 from optical.errors import InfrastructureError, OpticalError, UserError
+from optical.resources import Resources
 
 _DRIVER_AND_DATA_CPUS = 2
 _OBJECT_STORE_BYTES = 512 << 20
 
 
-def connect(resources: Resources) -> None:
+def connect(resources: Resources, object_store_bytes: int = _OBJECT_STORE_BYTES) -> None:
     """Join the cluster in ``RAY_ADDRESS`` (set by ``ray job submit``), or start a private local one.
 
     The local one listens on loopback, has no dashboard, and counts enough logical CPUs for the workers and the
@@ -34,7 +34,7 @@ def connect(resources: Resources) -> None:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
-        local = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+        local = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": object_store_bytes}
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if remote else local))
         except (ValueError, ConnectionError) as error:
@@ -46,10 +46,10 @@ def connect(resources: Resources) -> None:
             ) from error
     if resources.use_gpu and "RAY_ADDRESS" not in os.environ:
         have = int(ray.cluster_resources().get("GPU", 0))
-        if have < resources.num_workers:
+        if have < resources.fewest_workers:
             raise UserError(
                 "--use-gpu",
-                f"{resources.num_workers} workers ask for a GPU each, and this machine has {have}",
+                f"{resources.fewest_workers} workers ask for a GPU each, and this machine has {have}",
                 "leave --use-gpu out to train on CPUs, or submit to a GPU cluster",
             )
 

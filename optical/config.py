@@ -1,14 +1,16 @@
 """Recipes: complete, frozen configurations of a run.
 
 A recipe is everything that decides a result, and nothing else: where it runs and how many workers it
-gets is ``Resources``, which no fingerprint sees. Each section checks itself and says what to set instead.
+gets is ``optical.resources``, which no fingerprint sees. Each section checks itself and says what to set instead.
 """
 
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
+from optical.cleaning_config import CleaningConfig
 from optical.errors import UserError
+from optical.mixture_config import MixtureConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +18,10 @@ class BitextConfig:
     """Which sentence pairs to learn from, and which of them to refuse."""
 
     datasets: tuple[str, ...]
-    """Registry names, or paths: ``pairs.tsv``, ``pairs.jsonl.gz``, ``corpus.tmx``, or Moses ``a.swa+a.eng``."""
+    """Registry names, or paths: ``pairs.tsv``, ``pairs.jsonl.gz``, ``corpus.tmx``, or Moses ``a.swa+a.eng``;
+    a path may end in its query language, ``pairs.tsv@som``."""
     source: str = "swa"
-    """ISO 639-3 code of the query language."""
+    """ISO 639-3 code of the query language; ``*`` for several: each data set's own."""
     target: str = "eng"
     """ISO 639-3 code of the collection's language."""
     max_pairs: int | None = None
@@ -28,9 +31,11 @@ class BitextConfig:
     max_characters: int = 1000
     """Longest sentence kept, in characters."""
     max_length_ratio: float = 4.0
-    """Largest ratio between the two sides' lengths in characters (sentences under 20 characters are exempt)."""
+    """Largest ratio of the two sides' lengths; an East Asian character counts two (pairs under 20 are exempt)."""
     max_reject_share: float = 0.05
-    """Share of a data set's pairs that may be rejected before ``prepare`` stops."""
+    """Share of a data set's pairs that may be faulty before ``prepare`` stops (``filters.NOT_FAULTS`` do not count)."""
+    cleaning: CleaningConfig = field(default_factory=CleaningConfig)
+    """Which well-formed pairs to drop."""
 
     def __post_init__(self) -> None:
         _require(len(self.datasets) > 0, "bitext.datasets", "names no data set", "give at least one")
@@ -55,6 +60,9 @@ class TrainConfig:
     """Most sentence pairs in one global batch."""
     batch_tokens: int = 8192
     """Most padded tokens (source plus target) in one global batch."""
+    accumulate: int = 1
+    """Parts a rank computes its share of a global batch in, one after the other, for less memory: the loss is the mean
+    over the whole batch all the same, so the update is that of one part within rounding."""
     source_length: int = 64
     """Longest source sentence in tokens; the rest is cut."""
     target_length: int = 64
@@ -73,12 +81,15 @@ class TrainConfig:
     """Steps between two looks at the dev measure."""
     seed: int = 0
     """Seed of the order of batches, and of a scratch teacher's weights."""
+    mixture: MixtureConfig = field(default_factory=MixtureConfig)
+    """How the data sets are mixed."""
 
     def __post_init__(self) -> None:
         for name in (
             "epochs",
             "batch_pairs",
             "batch_tokens",
+            "accumulate",
             "checkpoint_steps",
             "dev_steps",
             "learning_rate",
@@ -124,6 +135,8 @@ class ScratchConfig:
             _require(value > 0, f"{where}.{name}", f"is {value}", "set a positive number")
         what = f"is {self.hidden}, which {self.heads} heads do not divide"
         _require(self.hidden % self.heads == 0, f"{where}.hidden", what, "set a multiple of the heads")
+        what = f"is {self.train.accumulate}, and parts of a batch would lack each other's negatives"
+        _require(self.train.accumulate == 1, f"{where}.train.accumulate", what, "set 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +151,9 @@ class TeacherConfig:
     """Longest query in tokens."""
     document_length: int = 180
     """Longest document in tokens."""
+    cache: bool = False
+    """Encode the target sides once, into float16 shards that every epoch and every trial of a search reads; losses
+    agree with those of an uncached run within float16 rounding."""
     scratch: ScratchConfig | None = None
     """The small teacher to train when ``weights`` is ``scratch``."""
 
@@ -236,25 +252,6 @@ class Recipe:
     def as_dict(self) -> dict:
         """The recipe as plain JSON-serialisable values (tuples become lists)."""
         return _plain(dataclasses.asdict(self))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """Where a run happens. Not part of any fingerprint: the same run may move."""
-
-    num_workers: int = 1
-    """Ray Train workers (data-parallel ranks)."""
-    use_gpu: bool = False
-    """Give each worker a GPU (nccl, bf16 autocast); without it workers use CPUs (gloo, fp32)."""
-    threads: int = 0
-    """Torch threads per worker; 0 shares this machine's cores between the workers."""
-    max_failures: int = 3
-    """Worker failures survived before the run stops."""
-
-    def __post_init__(self) -> None:
-        _require(self.num_workers > 0, "num_workers", f"is {self.num_workers}", "set at least 1")
-        _require(self.max_failures >= 0, "max_failures", f"is {self.max_failures}", "set 0 or more")
-        _require(self.threads >= 0, "threads", f"is {self.threads}", "set 0 or more")
 
 
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:

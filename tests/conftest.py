@@ -10,9 +10,8 @@ import torch
 from tokenizers import Tokenizer
 
 from optical.config import ScratchConfig
-from optical.data.shards import write_tokens
+from optical.data.token_shards import TOKENISED, write_tokens
 from optical.data.tokenizer import learn_wordpiece
-from optical.data.tokens import SCHEMA
 from optical.model.encoder import Encoder
 
 torch.set_num_threads(1)
@@ -71,7 +70,9 @@ def encoder_folder(encoder: Encoder, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def id_table() -> Callable[[list[tuple[list[int], list[int]]]], pa.Table]:
     """Builds the table of token ids that token shards are made of."""
-    return lambda pairs: pa.table([[source for source, _ in pairs], [target for _, target in pairs]], schema=SCHEMA)
+    return lambda pairs, dataset="toy": pa.table(
+        [[dataset] * len(pairs), [source for source, _ in pairs], [target for _, target in pairs]], schema=TOKENISED
+    )
 
 
 @pytest.fixture

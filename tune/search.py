@@ -15,8 +15,8 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from optical.artefacts import fingerprint
 from optical.cluster import connect
 from optical.config import Recipe
-from optical.data.batches import Schedule
-from optical.data.tokens import read_tokens
+from optical.data.schedule import Schedule
+from optical.data.token_shards import open_tokens
 from optical.errors import InfrastructureError, UserError
 from optical.tracking.mlflow_mirror import default_uri
 from pipelines.__main__ import guarded
@@ -82,7 +82,7 @@ def _tuned(session: Session, command: Command, settings: Settings) -> list[Trial
     maker = TrialMaker(command.recipe, _absolute(settings), (session.run_dir / "trials").absolute())
     runs_dir = settings.runs_dir
     children = child_mirror(default_uri(runs_dir), command.recipe.name, session.mirror)
-    num_steps = Schedule(read_tokens(workspace.tokens), command.recipe.train).num_steps
+    num_steps = Schedule(open_tokens(workspace.tokens), command.recipe.train).num_steps
     grace = min(num_steps, campaign.grace_looks * command.recipe.train.dev_steps)
     tuner = tune.Tuner(
         tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),

@@ -14,8 +14,9 @@ from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig, Pr
 from transformers.utils import logging as transformers_logging
 
 from optical.config import ScratchConfig
+from optical.data.collate import pad
 from optical.data.tokenizer import PAD, load_tokenizer, save_tokenizer
-from optical.data.tokens import cut, pad
+from optical.data.tokens import cut
 from optical.errors import DataError
 
 WEIGHTS = "model.safetensors"

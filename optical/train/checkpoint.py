@@ -2,14 +2,17 @@
 
 import logging
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from optical import artefacts
-from optical.errors import DataError
+from optical.errors import DataError, InfrastructureError
 
 KIND = "checkpoint"
 _KEEP = 2
@@ -17,35 +20,95 @@ _WEIGHTS, _OPTIMISER = "model.safetensors", "optimiser.safetensors"
 log = logging.getLogger(__name__)
 
 
-def save(folder: Path, step: int, encoder: nn.Module, optimiser: torch.optim.Optimizer, fingerprint: str) -> None:
+def save(
+    folder: Path,
+    step: int,
+    encoder: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    fingerprint: str,
+    halfway: Callable[[], None] = lambda: None,
+) -> None:
     """Commit the state after ``step`` updates to ``folder/step-<step>``; keep it and the one before it.
 
     Steps beyond this one are of a run that is no longer there, and are dropped too.
+
+    Args:
+        folder: where the checkpoints are.
+        step: updates done.
+        encoder: whose weights to save.
+        optimiser: whose state to save.
+        fingerprint: identity of the run.
+        halfway: called when the weights are written and the optimiser's state is not.
+
+    Raises:
+        InfrastructureError: the disk is full or gone; earlier checkpoints are intact and nothing half-made is left.
     """
-    with artefacts.writing(folder / f"step-{step:08d}", KIND, fingerprint, {"step": step}) as scratch:
+    path = folder / f"step-{step:08d}"
+    with writing_to_disk(path), artefacts.writing(path, KIND, fingerprint, {"step": step}) as scratch:
         save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, scratch / _WEIGHTS)
+        halfway()
         save_file(_flatten(optimiser), scratch / _OPTIMISER)
-    earlier = [path for path in sorted(folder.glob("step-*")) if _step(path) <= step]
-    for path in folder.glob("step-*"):
+    earlier = [path for path in _all(folder) if _step(path) <= step]
+    for path in _all(folder):
         if path not in earlier[-_KEEP:]:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def restore(folder: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, fingerprint: str) -> int:
+def restore(
+    folder: Path,
+    encoder: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    fingerprint: str,
+    warn: Callable[[str], None] = log.warning,
+) -> int:
     """Load the newest checkpoint whose every hash holds; return the number of updates it has seen, 0 if none.
 
-    A damaged checkpoint is skipped with a warning and the one before it is used.
+    A damaged checkpoint, or one of another run, is skipped with a warning and the one before it is used.
     """
-    for path in sorted(folder.glob("step-*"), reverse=True):
+    for path in reversed(_all(folder)):
         try:
             checkpoint = artefacts.read(path, KIND, fingerprint)
+            if checkpoint.info != {"step": _step(path)}:
+                raise DataError(path / artefacts.MANIFEST, f"says {checkpoint.info}", "delete the directory")
         except DataError as error:
-            log.warning("checkpoint skipped: %s", error)
+            warn(f"checkpoint skipped: {error}")
             continue
         encoder.load_state_dict(load_file(checkpoint.file(_WEIGHTS)))
         _unflatten(optimiser, load_file(checkpoint.file(_OPTIMISER)))
-        return checkpoint.info["step"]
+        return _step(path)
     return 0
+
+
+def check_space(folder: Path, encoder: nn.Module) -> None:
+    """Make sure of room for as many checkpoints as are there at once: those that are kept and the one in the making.
+
+    Raises:
+        InfrastructureError: the disk has less.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # AdamW keeps two moments beside each weight.
+    size = 3 * sum(parameter.numel() * parameter.element_size() for parameter in encoder.parameters())
+    needed, free = size * max(1, _KEEP + 1 - len(_all(folder))), shutil.disk_usage(folder).free
+    if free < needed:
+        what = f"checkpoints need {needed / 1e9:.2f} GB more, and the disk has {free / 1e9:.2f} GB"
+        raise InfrastructureError(folder, what, "free the disk, or choose another --runs-dir")
+
+
+@contextmanager
+def writing_to_disk(path: Path) -> Iterator[None]:
+    """Report what the disk refuses as ours.
+
+    Raises:
+        InfrastructureError: the disk is full or gone.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise InfrastructureError(path, f"cannot be written ({error})", "free the disk and rerun to resume") from error
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-" + "[0-9]" * 8))
 
 
 def _step(path: Path) -> int:

@@ -1,6 +1,5 @@
 """The training loop on a Ray Train worker group: N ranks, gloo or nccl, retried on failure."""
 
-import json
 import os
 import signal
 import threading
@@ -12,24 +11,30 @@ from pathlib import Path
 import ray.train
 import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer, get_device, prepare_model
+from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
 
 from optical import artefacts
-from optical.config import Resources
-from optical.data.stream import rank_batches
-from optical.errors import DataError, InfrastructureError, NumericalError, OpticalError, UserError
+from optical.data.feed import rank_batches
+from optical.errors import InfrastructureError
 from optical.model.encoder import Encoder
+from optical.resources import Resources
+from optical.train import failure
 from optical.train.job import TrainJob
-from optical.train.worker import Worker
-
-_ERRORS = {kind.__name__: kind for kind in (DataError, InfrastructureError, NumericalError, UserError)}
+from optical.train.worker import Hook, Worker, no_hook
 
 
-def fit(job: TrainJob, resources: Resources, callbacks: list | None = None) -> Path:
+def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook: Hook = no_hook) -> Path:
     """Train ``job`` to its end and return the encoder folder; rerunning continues where it stopped.
 
-    Ray Train restarts the worker group after a crash, and the new group resumes from the newest verified
-    checkpoint. A deterministic failure (bad data, a non-finite loss) is reported once, not retried.
+    Ray Train restarts the worker group after a crash, or with more or fewer workers when the cluster changes (see
+    ``Resources.min_workers``), and the new group resumes from the newest verified checkpoint. A deterministic failure
+    (bad data, a non-finite loss, the same error at the same step twice) is reported once, not retried.
+
+    Args:
+        job: what to train.
+        resources: on how many workers.
+        callbacks: of Ray Train.
+        hook: called by every rank at each place of its loop (see ``worker.Hook``).
 
     Raises:
         OpticalError: whatever the workers reported as deterministic.
@@ -37,12 +42,15 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None) -> P
     """
     if artefacts.exists(job.result, "encoder", job.fingerprint):
         return job.result
-    failure = job.folder / "failure.json"
-    failure.unlink(missing_ok=True)
+    failure.clear(job.folder)
+    workers: int | tuple[int, int] = resources.num_workers
+    if resources.fewest_workers < workers:
+        workers = (resources.fewest_workers, workers)
     trainer = TorchTrainer(
         _worker_main,
-        train_loop_config={"job": job, "resources": resources},
-        scaling_config=ScalingConfig(num_workers=resources.num_workers, use_gpu=resources.use_gpu),
+        train_loop_config={"job": job, "resources": resources, "hook": hook},
+        torch_config=TorchConfig(timeout_s=resources.rank_timeout),
+        scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources.use_gpu),
         run_config=RunConfig(
             # Ray resumes silently when a name is reused; ours never is, because the checkpoints are ours.
             name=f"{job.stage}-{uuid.uuid4().hex[:8]}",
@@ -55,20 +63,14 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None) -> P
         with _interruptible():
             trainer.fit()
     except ray.train.TrainingFailedError as error:
-        _raise_reported(failure)
+        failure.raise_reported(job.folder)
         cause = str(error).strip().splitlines()[-1]
         raise InfrastructureError(
             job.folder, f"training failed more than {resources.max_failures} times ({cause})", "rerun to resume"
         ) from error
-    _raise_reported(failure)
+    failure.raise_reported(job.folder)
     artefacts.read(job.result, "encoder", job.fingerprint)
     return job.result
-
-
-def _raise_reported(failure: Path) -> None:
-    if failure.exists():
-        report = json.loads(failure.read_text())
-        raise _ERRORS[report["kind"]](*report["args"])
 
 
 @contextmanager
@@ -88,22 +90,21 @@ def _worker_main(config: dict) -> None:
     job, resources = config["job"], config["resources"]
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()
-    failure = job.folder / "failure.json"
-    if failure.exists():
+    if failure.is_reported(job.folder):
         return
     torch.set_num_threads(resources.threads or max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
+    worker = None
     try:
-        worker = Worker(job, rank, get_device(), prepare_model if world_size > 1 else _bare)
+        worker = Worker(job, rank, get_device(), prepare_model if world_size > 1 else _bare, config["hook"])
         worker.run(
-            lambda start: rank_batches(job.tokens, job.train, start, worker.schedule.num_steps, rank, world_size),
+            lambda start: rank_batches(worker.schedule, start, rank, world_size, worker.targets),
             ray.train.report,
         )
-    except OpticalError as error:
-        # Deterministic: a retry would fail alike, so the group ends here and the driver raises it. Other ranks wait in
-        # a collective for this one; only its death frees them, and the group's next attempt finds the report.
-        report = {"kind": type(error).__name__, "args": list(error.parts)}
-        artefacts.write_json(failure, report)
-        if world_size > 1:
+    except Exception as error:
+        hopeless = failure.report(job.folder, rank, worker.step if worker else 0, error)
+        # A lone rank ends in peace and the driver raises the report. Of several, the others wait in a collective for
+        # this one; only its death frees them, and the group's next attempt finds the report.
+        if world_size > 1 or not hopeless:
             raise
 
 

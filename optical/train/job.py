@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optical.config import ObjectiveConfig, ScratchConfig, TrainConfig
+from optical.data.teacher_cache import TeacherCache
 from optical.model.encoder import Encoder
 from optical.objectives.base import Objective
 from optical.objectives.contrastive import InBatchContrastive
@@ -20,6 +21,7 @@ class TrainJob:
         tokens: tokens artefact with train and dev shards.
         start: encoder folder the training starts from.
         teacher: encoder folder of the frozen teacher (students only).
+        teacher_cache: what the teacher makes of the target sides, when that is cached (students only).
         folder: where checkpoints, the journal and the result go.
         train: batches and optimiser.
         objective: the transport problem (students only).
@@ -33,6 +35,7 @@ class TrainJob:
     folder: Path
     train: TrainConfig
     teacher: Path | None = None
+    teacher_cache: TeacherCache | None = None
     objective: ObjectiveConfig | None = None
     scratch: ScratchConfig | None = None
 

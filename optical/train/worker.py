@@ -1,18 +1,20 @@
 """The training loop of one rank. It knows no Ray: batches come in, checkpoints and a journal go out."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from optical import artefacts
-from optical.data.batches import PairBatch, Schedule
-from optical.data.collate import collate, ragged
-from optical.data.tokens import read_tokens
+from optical.data.batches import PairBatch
+from optical.data.collate import padded
+from optical.data.schedule import Schedule
+from optical.data.token_shards import open_tokens, read_split
+from optical.errors import InfrastructureError, UserError
 from optical.model.encoder import Encoder
 from optical.tracking.journal import Journal
 from optical.train import checkpoint
@@ -25,6 +27,16 @@ BatchSource = Callable[[int], Iterator[PairBatch]]
 """Given the first step, this rank's batches from there to the end."""
 Report = Callable[[dict[str, float]], None]
 """Receives the metrics of a dev step, on every rank."""
+Hook = Callable[[int, int, str], None]
+"""Called with (rank, step, place) at each place of the loop, for tests that break something there: ``step`` before the
+update, ``before_save``, ``during_save`` between the files of a checkpoint, ``after_save``."""
+
+_FAILED_SAVES = 3
+log = logging.getLogger(__name__)
+
+
+def no_hook(rank: int, step: int, place: str) -> None:
+    """Breaks nothing."""
 
 
 class Worker:
@@ -36,18 +48,25 @@ class Worker:
         rank: int = 0,
         device: torch.device | None = None,
         wrap: Callable[[nn.Module], nn.Module] = lambda encoder: encoder,
+        hook: Hook = no_hook,
     ) -> None:
         self.job = job
         self.rank = rank
         self.device = device or torch.device("cpu")
-        self.schedule = Schedule(read_tokens(job.tokens), job.train)
+        tokens = open_tokens(job.tokens)
+        self.schedule = Schedule(tokens, job.train)
+        self.targets = job.teacher_cache.open(tokens) if job.teacher_cache else None
         self.encoder = Encoder.load(job.start).to(self.device)
         self.encoder.train()
         self.replica = wrap(self.encoder)
         self.objective = job.build_objective().to(self.device)
         self.optimiser = build_optimiser(self.encoder, job.train)
         self.journal = Journal(job.journal) if rank == 0 else None
+        self.step = 0
+        """The step at work, counted from 1."""
+        self._hook = hook
         self._dev = self._dev_batch() if rank == 0 else None
+        self._failed_saves = 0
 
     def run(self, batches: BatchSource, report: Report = lambda metrics: None) -> None:
         """Train to the end and write the result; starts at the newest verified checkpoint."""
@@ -58,12 +77,12 @@ class Worker:
                 self.journal.close()
 
     def _run(self, batches: BatchSource, report: Report) -> None:
-        done = checkpoint.restore(self.job.checkpoints, self.encoder, self.optimiser, self.job.fingerprint)
-        self._note("start", stage=self.job.stage, step=done, steps=self.schedule.num_steps)
+        done = self._restore()
         fetched = time.perf_counter()
         for batch in batches(done) if done < self.schedule.num_steps else ():
             started = time.perf_counter()
-            done += 1
+            done = self.step = batch.step + 1
+            self._at("step")
             outcome = self._update(batch)
             finished = time.perf_counter()
             self._note_step(done, batch, outcome, finished - fetched, started - fetched)
@@ -74,10 +93,30 @@ class Worker:
             fetched = time.perf_counter()
         self._finish()
 
+    def _restore(self) -> int:
+        checkpoints, fingerprint = self.job.checkpoints, self.job.fingerprint
+        done = self.step = checkpoint.restore(checkpoints, self.encoder, self.optimiser, fingerprint, self._warn)
+        _check_agreement(checkpoints, done, self.device)
+        if self.rank == 0:
+            checkpoint.check_space(checkpoints, self.encoder)
+        cached = {"teacher_cache": self.targets.facts} if self.targets else {}
+        self._note("start", stage=self.job.stage, step=done, steps=self.schedule.num_steps, **cached)
+        return done
+
+    def _at(self, place: str) -> None:
+        self._hook(self.rank, self.step, place)
+
     def _update(self, batch: PairBatch) -> Update:
         rate = learning_rate(batch.step, self.schedule.num_steps, self.job.train)
-        moved = batch.to(self.device)
-        return update(self.replica, self.objective, self.optimiser, moved, rate, self.job.train.max_grad_norm)
+        moved, train = batch.to(self.device), self.job.train
+        try:
+            return update(
+                self.replica, self.objective, self.optimiser, moved, rate, train.max_grad_norm, train.accumulate
+            )
+        except torch.OutOfMemoryError as error:
+            what = f"{batch.num_pairs} pairs of step {self.step} do not fit into the memory of {self.device}"
+            advice = f"set more than {train.accumulate} (students), or lower train.batch_tokens"
+            raise UserError("train.accumulate", what, advice) from error
 
     def _measure(self, done: int, outcome: Update) -> dict[str, float]:
         measures = {}
@@ -88,8 +127,8 @@ class Worker:
         return {"step": done, "loss": outcome.loss, **measures}
 
     def _dev_batch(self) -> PairBatch:
-        dev = read_tokens(self.job.tokens, "dev")
-        return collate(ragged(dev, np.arange(len(dev)), self.job.train)).to(self.device)
+        dev = read_split(self.job.tokens, "dev")
+        return padded(dev.cut(self.job.train.source_length, self.job.train.target_length)).to(self.device)
 
     def _note_step(self, done: int, batch: PairBatch, outcome: Update, seconds: float, waited: float) -> None:
         self._note(
@@ -111,11 +150,30 @@ class Worker:
         if self.journal:
             self.journal.write(event, **fields)
 
+    def _warn(self, what: str) -> None:
+        log.warning(what)
+        self._note("warning", stage=self.job.stage, what=what)
+
     def _save(self, done: int) -> None:
+        self._at("before_save")
         if self.rank == 0:
-            self.journal.sync()
-            checkpoint.save(self.job.checkpoints, done, self.encoder, self.optimiser, self.job.fingerprint)
+            self._try_to_save(done)
         _barrier()
+        self._at("after_save")
+
+    def _try_to_save(self, done: int) -> None:
+        """Training goes on without a checkpoint, but not without three in a row."""
+        folder, fingerprint = self.job.checkpoints, self.job.fingerprint
+        try:
+            with checkpoint.writing_to_disk(self.job.journal):
+                self.journal.sync()
+            checkpoint.save(folder, done, self.encoder, self.optimiser, fingerprint, lambda: self._at("during_save"))
+            self._failed_saves = 0
+        except InfrastructureError as error:
+            self._failed_saves += 1
+            if self._failed_saves == _FAILED_SAVES:
+                raise
+            self._warn(f"training goes on without a checkpoint: {error}")
 
     def _finish(self) -> None:
         if self.rank == 0:
@@ -127,8 +185,20 @@ class Worker:
 
 def write_encoder(encoder: Encoder, folder: Path, fingerprint: str) -> None:
     """Commit an encoder as an artefact of kind ``encoder``."""
-    with artefacts.writing(folder, "encoder", fingerprint, {"dim": encoder.dim}) as scratch:
+    info = {"dim": encoder.dim}
+    with checkpoint.writing_to_disk(folder), artefacts.writing(folder, "encoder", fingerprint, info) as scratch:
         encoder.save(scratch)
+
+
+def _check_agreement(folder: Path, done: int, device: torch.device) -> None:
+    """Stop ranks that would go on from different steps."""
+    if dist.is_initialized():
+        most_and_least = torch.tensor([done, -done], device=device)
+        dist.all_reduce(most_and_least, dist.ReduceOp.MAX)
+        most, least = most_and_least[0].item(), -most_and_least[1].item()
+        if most != least:
+            what = f"some ranks resume from step {least} and others from step {most}"
+            raise InfrastructureError(folder, what, "choose a --runs-dir that every worker sees alike")
 
 
 def _barrier() -> None:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,3 +160,8 @@ def test_lengths_that_are_not_those_of_the_shards_stop_the_run(tokens):
     stretch = dataclasses.replace(one.stretches(0)[0], num_batches=3)
     with pytest.raises(DataError, match="lengths.parquet and the shards disagree; delete the directory and rerun"):
         next(RankShare.of(one).blocks(stretch))
+
+
+def test_a_task_that_gathers_batches_imports_no_torch():
+    script = "import sys, ray.data, optical.data.share; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

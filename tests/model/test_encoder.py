@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
-from optical.data.tokens import pad
+from optical.data.collate import pad
 from optical.errors import DataError
 from optical.model.encoder import Encoder, inner_mask
 

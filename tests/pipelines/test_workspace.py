@@ -38,6 +38,23 @@ def test_epsilon_changes_the_student_and_nothing_before_it(settings):
         assert getattr(other, f"{shared}_fingerprint") == getattr(base, f"{shared}_fingerprint")
 
 
+def test_a_teacher_cache_changes_the_student_and_nothing_before_it(settings):
+    base = Workspace(recipe("demo"), settings)
+    cached = Workspace(_with("teacher", cache=True), settings)
+    assert cached.student_fingerprint != base.student_fingerprint
+    assert cached.index_fingerprint == base.index_fingerprint
+    assert cached.teacher_cache == base.teacher_cache
+
+
+def test_a_teacher_cache_is_of_one_teacher_its_tokens_and_their_length(settings):
+    base = Workspace(recipe("demo"), settings).teacher_cache
+    for same in (_with("objective", epsilon=0.2), _with("train", learning_rate=1e-5, epochs=9)):
+        assert Workspace(same, settings).teacher_cache == base
+    scratch = replace(recipe("demo").teacher.scratch, dim=32)
+    for other in (_with("train", target_length=20), _with("bitext", max_pairs=9), _with("teacher", scratch=scratch)):
+        assert Workspace(other, settings).teacher_cache.fingerprint != base.fingerprint
+
+
 @pytest.mark.parametrize("cadence", ["checkpoint_steps", "dev_steps"])
 def test_how_often_training_is_looked_at_does_not_change_the_student(settings, cadence):
     base = Workspace(recipe("demo"), settings)

@@ -1,12 +1,18 @@
 """Checkpoints: what is restored is what was saved, and only what is whole and ours is restored."""
 
+import errno
 import logging
+import os
+import resource
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from optical.config import TrainConfig
+from optical.errors import InfrastructureError
 from optical.train import checkpoint
 from optical.train.optimiser import build_optimiser
 
@@ -49,10 +55,18 @@ def saved(tmp_path):
     return tmp_path, weights
 
 
-def damage(path) -> None:
+def flip(path) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
+
+
+def halve(path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path) -> None:
+    path.write_bytes(b"")
 
 
 def test_nothing_saved_is_step_zero(tmp_path):
@@ -82,21 +96,56 @@ def test_the_newest_two_are_kept(saved):
     assert sorted(path.name for path in folder.iterdir()) == ["step-00000004", "step-00000006"]
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimiser.safetensors"])
-def test_a_damaged_newest_falls_back_aloud(saved, name, caplog):
+@pytest.mark.parametrize("damage", [flip, halve, empty, Path.unlink])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimiser.safetensors", "manifest.json"])
+def test_a_damaged_newest_falls_back_aloud(saved, name, damage, caplog):
     folder, weights = saved
     damage(folder / "step-00000006" / name)
     training = Training(seed=9)
     with caplog.at_level(logging.WARNING):
         assert training.restore(folder) == 4
     assert torch.equal(training.weights(), weights[4])
-    assert f"step-00000006/{name}: its bytes differ" in caplog.text
+    assert "checkpoint skipped: " in caplog.text
+    assert "step-00000006" in caplog.text
+
+
+def test_no_byte_of_a_manifest_can_change_unseen(saved):
+    folder, weights = saved
+    manifest = folder / "step-00000006" / "manifest.json"
+    whole = manifest.read_bytes()
+    for place in range(len(whole)):
+        content = bytearray(whole)
+        content[place] ^= 1 << place % 8
+        manifest.write_bytes(content)
+        training = Training(seed=9)
+        # White space may turn into other white space; nothing else may turn into anything.
+        believable = {4, 6} if whole[place : place + 1].isspace() else {4}
+        restored = training.restore(folder)
+        assert restored in believable
+        assert torch.equal(training.weights(), weights[restored])
+
+
+def test_the_empty_and_the_missing_are_passed_over(saved):
+    folder, _ = saved
+    (folder / "step-00000008").mkdir()
+    (folder / "step-00000006.bak").mkdir()
+    shutil.rmtree(folder / "step-00000006")
+    training = Training(seed=9)
+    assert training.restore(folder) == 4
+    training.save(folder, 5)
+    assert training.restore(folder) == 5
+
+
+def test_a_checkpoint_says_its_own_step(saved):
+    folder, _ = saved
+    (folder / "step-00000006").rename(folder / "step-00000007")
+    assert Training(seed=9).restore(folder) == 4
 
 
 def test_all_damaged_starts_over_with_untouched_weights(saved):
     folder, _ = saved
     for path in folder.glob("step-*/model.safetensors"):
-        damage(path)
+        flip(path)
     training = Training(seed=9)
     before = training.weights()
     assert training.restore(folder) == 0
@@ -123,3 +172,47 @@ def test_an_uncommitted_checkpoint_is_not_seen(saved):
     folder, _ = saved
     (folder / ".tmp-step-00000008-0badcafe").mkdir()
     assert Training(seed=9).restore(folder) == 6
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "replace"])
+def test_a_full_disk_at_any_call_leaves_the_last_checkpoint(saved, call, monkeypatch):
+    folder, weights = saved
+    training, original, failures = Training(), getattr(os, call), 0
+    for number in range(1, 9):
+        training.step(number)
+    while True:
+        calls = iter(range(failures, -1, -1))
+
+        def refuse_last(*arguments, calls=calls, **options):
+            if next(calls, None) == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return original(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, refuse_last)
+            try:
+                training.save(folder, 8)
+                break
+            except InfrastructureError as error:
+                assert "step-00000008: cannot be written ([Errno 28] No space left on device)" in str(error)
+        failures += 1
+        assert not list(folder.glob(".*"))
+        fresh = Training(seed=9)
+        restored = fresh.restore(folder)
+        # A save that fails in its very last call has been made all the same.
+        assert torch.equal(fresh.weights(), {6: weights[6], 8: training.weights()}[restored])
+        shutil.rmtree(folder / "step-00000008", ignore_errors=True)
+    assert failures > 0
+    assert Training(seed=9).restore(folder) == 8
+
+
+def test_a_disk_that_takes_no_more_bytes(saved):
+    folder, _ = saved
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(InfrastructureError, match="step-00000008: cannot be written"):
+            Training().save(folder, 8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.name for path in folder.iterdir()) == ["step-00000004", "step-00000006"]

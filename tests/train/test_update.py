@@ -1,6 +1,8 @@
 """One update: the learning rate of each step, who decays, and what a number that is not finite does."""
 
+import contextlib
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -19,6 +21,14 @@ from optical.train.step import update
 def batch() -> PairBatch:
     ids = torch.ones(2, 3, dtype=torch.long)
     return PairBatch(7, 2, ids, ids > 0, ids, ids > 0, torch.ones(2))
+
+
+@pytest.fixture
+def long_batch() -> PairBatch:
+    """Seven pairs of two data sets, of which the last counts for nothing; the source is their only number."""
+    ids = torch.tensor([[2.0], [3.0], [5.0], [7.0], [11.0], [13.0], [17.0]])
+    weight, dataset = torch.tensor([1.0] * 6 + [0.0]), torch.tensor([0, 1, 0, 1, 0, 0, 0])
+    return PairBatch(7, 6, ids, ids > 0, ids, ids > 0, weight, dataset, ("news", "talk"))
 
 
 class Line(nn.Module):
@@ -107,3 +117,84 @@ def test_matrices_decay_and_vectors_and_embeddings_do_not(encoder):
 def test_no_parameter_is_lost_when_nothing_decays(encoder):
     optimiser = build_optimiser(encoder, TrainConfig(weight_decay=0.0))
     assert sum(len(group["params"]) for group in optimiser.param_groups) == len(list(encoder.parameters()))
+
+
+def test_the_loss_of_each_data_set_by_hand():
+    ids = torch.ones(4, 3, dtype=torch.long)
+    weight, dataset = torch.tensor([1.0, 1.0, 1.0, 0.0]), torch.tensor([0, 2, 0, 0])
+    names = ("news", "talk", "data/a.swa+a.eng")
+    batch = PairBatch(7, 3, ids, ids > 0, ids, ids > 0, weight, dataset, names)
+    losses = torch.tensor([1.0, 5.0, 2.0, 100.0])
+    line = Line()
+
+    def objective(line: nn.Module, batch: PairBatch) -> Outcome:
+        return Outcome(line.weight.sum(), {"seen": losses.sum()}, losses)
+
+    done = update(line, objective, torch.optim.SGD(line.parameters(), lr=1.0), batch, 0.1, 1.0)
+    assert done.observed == {
+        "seen": 108.0,
+        "loss/news": 1.5,
+        "pairs/news": 2.0,
+        "loss/data_a.swa_a.eng": 5.0,
+        "pairs/data_a.swa_a.eng": 1.0,
+    }
+
+
+def test_one_data_set_is_not_told_twice(batch):
+    named = dataclasses.replace(batch, dataset=torch.zeros(2, dtype=torch.long), dataset_names=("news",))
+    line = Line()
+
+    def objective(line: nn.Module, batch: PairBatch) -> Outcome:
+        return Outcome(line.weight.sum(), {}, torch.ones(2))
+
+    assert update(line, objective, torch.optim.SGD(line.parameters(), lr=1.0), named, 0.1, 1.0).observed == {}
+
+
+class Replica(Line):
+    """Counts what happens while ranks exchange gradients, and while they do not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.apart = self.together = 0
+        self._synchronised = True
+
+    @contextlib.contextmanager
+    def no_sync(self):
+        self._synchronised = False
+        yield
+        self._synchronised = True
+
+    def forward(self) -> torch.Tensor:
+        self.together += self._synchronised
+        self.apart += not self._synchronised
+        return self.weight
+
+
+def fit(line: nn.Module, batch: PairBatch) -> Outcome:
+    error = (line() * batch.source_ids[:, 0] - 1) ** 2
+    weight = batch.weight / batch.global_pairs
+    return Outcome((error * weight).sum(), {"error": (error.detach() * weight).sum()}, error.detach())
+
+
+@pytest.mark.parametrize(("accumulate", "parts"), [(1, 1), (2, 2), (3, 3), (7, 7), (100, 7)])
+def test_parts_make_the_same_update_and_exchange_gradients_once(long_batch, accumulate, parts):
+    whole, line = Replica(), Replica()
+    expected = update(whole, fit, torch.optim.SGD(whole.parameters(), lr=1.0), long_batch, 0.01, 1e9)
+    done = update(line, fit, torch.optim.SGD(line.parameters(), lr=1.0), long_batch, 0.01, 1e9, accumulate)
+    assert (line.together, line.apart) == (1, parts - 1)
+    assert line.weight.item() == pytest.approx(whole.weight.item(), rel=1e-6)
+    assert (done.loss, done.grad_norm) == pytest.approx((expected.loss, expected.grad_norm), rel=1e-6)
+    assert done.tokens == expected.tokens == 12
+    assert done.observed == pytest.approx(expected.observed, rel=1e-6)
+    assert done.observed["pairs/news"] == 4
+
+
+def test_a_part_that_is_not_finite_spoils_the_step(long_batch):
+    line = Line()
+
+    def objective(line: nn.Module, batch: PairBatch) -> Outcome:
+        return Outcome((line.weight / (batch.source_ids - 2)).sum(), {})
+
+    with pytest.raises(NumericalError):
+        update(line, objective, torch.optim.SGD(line.parameters(), lr=1.0), long_batch, 0.1, 1.0, 3)
+    assert line.weight.item() == 3.0

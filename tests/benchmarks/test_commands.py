@@ -1,0 +1,94 @@
+"""The benchmarks' own parts on tiny inputs; what they measure is for a quiet machine."""
+
+import sys
+
+import pytest
+
+from benchmarks import data, train
+from benchmarks.data_peers import PEERS, corpus
+from benchmarks.memory import PeakMemory
+from benchmarks.running import heading, in_rounds, table
+from benchmarks.synthetic import write_corpus
+from benchmarks.train_peers import MseRun
+from optical import artefacts
+from optical.data.shards import BITEXT
+from optical.data.token_shards import TOKENS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The working folder of a thousand pairs."""
+    made = tmp_path_factory.mktemp("data")
+    write_corpus(corpus(made), 1000)
+    data._learn_tokenizer(made)
+    return made
+
+
+def test_a_corpus_is_the_same_every_time_and_has_its_faults(folder, tmp_path):
+    write_corpus(tmp_path / "again.tsv", 1000)
+    assert (tmp_path / "again.tsv").read_text() == corpus(folder).read_text()
+    pairs = [line.split("\t") for line in corpus(folder).read_text().splitlines()]
+    assert len(pairs) == 1000
+    assert sum(target == "" for _, target in pairs) == 5
+    assert sum(one == other for one, other in zip(pairs, pairs[1:], strict=False)) == 5
+
+
+def test_the_plain_loop_takes_every_stage(folder):
+    stages = PEERS["plain loop"]
+    stages["clean"](folder, folder / "bitext")
+    info = artefacts.read(folder / "bitext", BITEXT).info
+    assert info["accepted"] == {"pairs": 990}
+    assert info["rejected"] == {"pairs": {"empty": 5, "near_duplicate": 5}}
+    stages["tokenise"](folder, folder / "tokens")
+    assert artefacts.read(folder / "tokens", TOKENS).info["train"] == 990 - 256
+    stages["batches"](folder, folder / "peer")
+    assert [data._pairs(stage, folder) for stage in data.STAGES] == [1000, 990, 990 - 256]
+
+
+def test_speeds_of_data_are_of_medians_and_ratios_of_ours():
+    ours = data._row("clean", "optical", 100, [data.Taken(2.0, 5_000_000), data.Taken(1.0, 3_000_000)])
+    peer = data._row("clean", "plain loop", 100, [data.Taken(9.0), data.Taken(3.0), data.Taken(1.0)])
+    _, cells = data.report([ours, peer])
+    assert cells[0] == ["clean", "optical", "100", "1.50", "67", "1.00", "5"]
+    assert cells[1] == ["clean", "plain loop", "100", "3.00", "33", "2.00", ""]
+
+
+def test_speeds_of_training_leave_the_first_wait_out_and_compare_like_with_like():
+    steps = [{"seconds": 3.0, "wait_seconds": 2.0}, {"seconds": 1.0, "wait_seconds": 0.5}]
+    runs = {"asked": [steps], "cached": [steps[1:] * 2], "both": [MseRun(1.0, 4.0)]}
+    columns, cells = train.report(train._rows(runs, 10))
+    assert [row[3:] for row in cells] == [["5.0", "1.00"], ["6.7", "1.00"], ["2.0", "2.50"], ["2.5", "2.67"]]
+    assert len(table(columns, cells).splitlines()) == 6
+
+
+def test_contestants_take_turns():
+    turns = []
+    results = in_rounds({name: lambda name=name: turns.append(name) or len(turns) for name in "ab"}, 2)
+    assert turns == ["a", "b", "a", "b"]
+    assert results == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_a_heading_says_what_is_missing():
+    said = heading("benchmarks.data", ["--pairs", "2 000"], ("torch", "no-such-package"))
+    assert "`python -m benchmarks.data --pairs '2 000'`" in said
+    assert "no-such-package missing" in said
+
+
+@pytest.mark.parametrize(
+    ("parse", "arguments"),
+    [(data.parse, ["--pairs", "999"]), (data.parse, ["--object-store-mb", "74"]), (train.parse, ["--pairs", "63"])],
+)
+def test_what_cannot_be_measured_is_refused(parse, arguments, capsys):
+    with pytest.raises(SystemExit):
+        parse(arguments)
+    assert "at least" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_peak_memory_sees_what_was_there():
+    with PeakMemory() as empty:
+        pass
+    held = bytearray(b"x" * (64 << 20))
+    with PeakMemory() as full:
+        pass
+    assert full.bytes - empty.bytes > len(held) // 2
