@@ -29,6 +29,7 @@ from benchmarks.running import heading, in_rounds, table, version_of
 from benchmarks.synthetic import write_corpus
 from optical import artefacts
 from optical.cluster import connect
+from optical.config import Resources
 from optical.data.feed import rank_batches
 from optical.data.filters import Limits
 from optical.data.resolve import Resolved
@@ -38,7 +39,6 @@ from optical.data.stream import BitextSource, checked_pairs
 from optical.data.token_shards import open_tokens, write_tokens
 from optical.data.tokenise import tokenised_pairs
 from optical.data.tokenizer import learn_wordpiece, save_tokenizer
-from optical.resources import Resources
 
 OURS = "optical"
 _VOCABULARY = 8000

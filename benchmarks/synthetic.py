@@ -1,4 +1,4 @@
-"""A bitext of any size, made on the fly: words of syllables, as frequent as words are, in sentences as long as news."""
+"""A bitext of any size, made on the fly: words of syllables, as frequent as words are, in sentences of a dozen."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -10,7 +10,7 @@ _VOWELS = "aeiou"
 _CONSONANTS = {"source": "bdfhkmnstwz", "target": "bcfglmprstv"}
 _WORDS = 20_000
 _PAIRS_PER_BLOCK = 20_000
-_MEDIAN_WORDS = 16
+_MEDIAN_WORDS = 12
 _FAULT_EVERY = 200
 
 

@@ -28,6 +28,7 @@ from benchmarks.running import heading, in_rounds, mirror, table
 from benchmarks.synthetic import write_corpus
 from benchmarks.train_peers import MseRun, distil, missing
 from optical.cluster import connect
+from optical.config import Resources
 from optical.data.collate import collate
 from optical.data.feed import rank_batches
 from optical.data.filters import Limits, SentencePair
@@ -41,7 +42,6 @@ from optical.model.encoder import Encoder, inner_mask
 from optical.model.vocabulary import extended_student
 from optical.model.weights import find_weights
 from optical.ot import transport_loss
-from optical.resources import Resources
 from optical.tracking.journal import rows
 from optical.train.encode_targets import TargetEncoder
 from optical.train.job import TrainJob

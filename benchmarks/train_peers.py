@@ -35,6 +35,7 @@ def distil(
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.losses import MSELoss
+    from transformers import PrinterCallback
 
     started = time.perf_counter()
     labels = _sentence_encoder(teacher, train.target_length).encode(
@@ -65,17 +66,20 @@ def distil(
             loss=MSELoss(student),
             callbacks=[clock],
         )
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
     return MseRun(label_seconds, clock.ended - clock.started)
 
 
 def _sentence_encoder(folder: Path, length: int) -> object:
     """Mean pooling over the tokens of an encoder folder."""
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import SentenceTransformer, SentenceTransformerModelCardData
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     tokens = Transformer(str(folder), max_seq_length=length)
-    return SentenceTransformer(modules=[tokens, Pooling(tokens.get_embedding_dimension(), "mean")], device="cpu")
+    modules = [tokens, Pooling(tokens.get_embedding_dimension(), "mean")]
+    card = SentenceTransformerModelCardData(generate_widget_examples=False)
+    return SentenceTransformer(modules=modules, device="cpu", model_card_data=card)
 
 
 def _clock() -> object:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import ray
 
+from optical.config import Resources
 from optical.errors import InfrastructureError, OpticalError, UserError
-from optical.resources import Resources
 
 _DRIVER_AND_DATA_CPUS = 2
 _OBJECT_STORE_BYTES = 512 << 20

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from optical.resources import Resources
+from optical.config import Resources
 
 
 def _default_cache() -> Path:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optical.config import MixtureConfig
 from optical.errors import UserError
-from optical.mixture_config import MixtureConfig
 
 WINDOW_PAIRS = 100_000
 _GROUPS, _ROWS, _WINDOW, _BATCHES = range(4)

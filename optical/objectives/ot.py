@@ -1,5 +1,7 @@
 """OPTICAL: optimal-transport distillation (Huang, Yu and Allan 2023, arXiv:2301.12566)."""
 
+from dataclasses import asdict
+
 import torch
 
 from optical.config import ObjectiveConfig
@@ -15,6 +17,8 @@ class TransportDistillation:
     def __init__(self, teacher: Encoder, config: ObjectiveConfig) -> None:
         self.teacher = teacher.eval().requires_grad_(False)
         self.config = config
+        fields = asdict(config)
+        self._problem = {name: fields[name] for name in fields.keys() - {"name", "special_tokens"}}
 
     def to(self, device: object) -> "TransportDistillation":
         """Move the teacher."""
@@ -34,9 +38,7 @@ class TransportDistillation:
             target.float(),
             chosen(batch.source_mask),
             chosen(batch.target_mask),
-            epsilon=self.config.epsilon,
-            tolerance=self.config.tolerance,
-            max_iterations=self.config.max_iterations,
+            **self._problem,
         )
         weight = batch.weight / batch.global_pairs
         plan = result.plan

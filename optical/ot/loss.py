@@ -1,9 +1,9 @@
 """The transport loss of a batch of sentence pairs, differentiable in the embeddings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,7 +15,7 @@ from optical.ot.cost import cost_matrix
 from optical.ot.gradients import Linear, implicit_derivative, unrolled_plan
 from optical.ot.marginals import marginal
 from optical.ot.problem import Plan, Potentials, Problem, require_mass
-from optical.ot.settings import Acceleration, Backend, Method, Settings
+from optical.ot.settings import Options, Settings
 from optical.ot.solver import solve_with
 from optical.ot.values import primal_value
 
@@ -55,20 +55,13 @@ def transport_loss(
     *,
     cost: str = "cosine",
     marginals: str = "uniform",
-    method: Method = "sinkhorn",
-    epsilon: float = 0.1,
-    tolerance: float = 1e-4,
-    max_iterations: int = 1000,
     gradient: Gradient = "detached",
     value: Value = "transport",
     order_weight: float = 0.0,
     source_weights: Float[Tensor, "batch source"] | None = None,
     target_weights: Float[Tensor, "batch target"] | None = None,
-    penalty: float = 1.0,
-    mass: float = 1.0,
-    acceleration: Acceleration = "auto",
     start: Potentials | None = None,
-    backend: Backend = "auto",
+    **options: Unpack[Options],
 ) -> TransportLoss:
     """OPTICAL's loss sum_ij P_ij C_ij for each sentence pair (Huang, Yu and Allan 2023, arXiv:2301.12566, section 3).
 
@@ -76,8 +69,7 @@ def transport_loss(
     gradient; ``gradient`` says how the loss depends on the cost (see ``gradients``), and marginals are constants.
     Masked tokens have zero mass, so their gradient is exactly zero.
 
-    >>> tokens = torch.eye(2).unsqueeze(0)
-    >>> real = torch.ones(1, 2, dtype=torch.bool)
+    >>> tokens, real = torch.eye(2).unsqueeze(0), torch.ones(1, 2, dtype=torch.bool)
     >>> round(transport_loss(tokens, tokens, real, real, epsilon=1.0).value.item(), 4)  # 1 / (1 + e)
     0.2689
 
@@ -88,47 +80,39 @@ def transport_loss(
         target_mask: true for target tokens that take part in the alignment.
         cost: a key of ``cost.COSTS``.
         marginals: ``uniform``, ``norm``, ``idf``, ``attention`` or ``given`` (the last three need the weights).
-        method: see ``Settings``, as for the six after it.
-        epsilon: entropic regularisation in the cost's units.
-        tolerance: L1 marginal error at which a problem counts as converged.
-        max_iterations: most sweeps.
         gradient: ``detached``, ``implicit`` or ``unrolled``; the last two for Sinkhorn's <P, C> alone.
         value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
         order_weight: weight of the order-aware term added to the cost.
         source_weights: token weights the source marginal is made of.
         target_weights: token weights the target marginal is made of.
-        penalty: rho of ``unbalanced``.
-        mass: mass moved by ``partial``.
-        acceleration: how sweeps may be sped up; unrolled ones are plain.
         start: potentials to start from, such as those of the last plan of the same pairs.
-        backend: ``auto``, or one by name.
+        **options: method, epsilon, tolerance and the other fields of ``Settings``.
 
     Raises:
         UserError: a pair has no token on one side, a setting no solver can work with, or a backend that is not here.
     """
-    settings = Settings(
-        method=method,
-        epsilon=epsilon,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        acceleration="none" if gradient == "unrolled" else acceleration,
-        penalty=penalty,
-        mass=mass,
-        backend=backend,
-    )
+    settings = Settings(**options)
+    if gradient == "unrolled":
+        settings = replace(settings, acceleration="none")
     _check(settings, gradient, value)
     with torch.autocast(source.device.type, enabled=False):
         a = marginal(marginals, source_mask, source, source_weights)
         b = marginal(marginals, target_mask, target, target_weights)
-        plain = cost == "cosine" and not order_weight and gradient == "detached" and value == "transport"
-        if start is None and backends.fused(source, target, settings, plain):
+        plain = cost == "cosine" and not order_weight and (gradient, value) == ("detached", "transport")
+        if backends.fused(source, target, settings, plain and start is None):
             return _fused(source, target, a, b, settings)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
-        problem = Problem(matrix.detach(), _in_precision(a, matrix.dtype), _in_precision(b, matrix.dtype))
-        with torch.no_grad():
-            plan = solve_with(problem, settings, start)
-        losses = _LOSSES[gradient, value](matrix, plan, settings)
-        return TransportLoss(losses, plan.marginal_error, plan.iterations, plan.converged, lambda: plan)
+        return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
+
+
+def _solved(
+    cost: Tensor, a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, loss: Callable[..., Tensor]
+) -> TransportLoss:
+    problem = Problem(cost.detach(), _in_precision(a, cost.dtype), _in_precision(b, cost.dtype))
+    with torch.no_grad():
+        plan = solve_with(problem, settings, start)
+    value = loss(cost, plan, settings)
+    return TransportLoss(value, plan.marginal_error, plan.iterations, plan.converged, lambda: plan)
 
 
 def _in_precision(mass: Tensor, dtype: torch.dtype) -> Tensor:

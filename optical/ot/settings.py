@@ -1,13 +1,26 @@
 """How a batch of transport problems is to be solved: method, regularisation, when to stop, where to run."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
 
 from optical.errors import UserError
 
 Method = Literal["sinkhorn", "ipot", "unbalanced", "partial", "exact"]
 Acceleration = Literal["auto", "none", "overrelaxation", "newton"]
 Backend = Literal["auto", "torch", "compiled", "triton"]
+
+
+class Options(TypedDict, total=False):
+    """The fields of ``Settings`` as keyword arguments."""
+
+    method: Method
+    epsilon: float
+    tolerance: float
+    max_iterations: int
+    acceleration: Acceleration
+    penalty: float
+    mass: float
+    backend: Backend
 
 
 @dataclass(frozen=True, kw_only=True)

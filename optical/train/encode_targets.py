@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 import ray
 import torch
 
+from optical.config import Resources
 from optical.data.collate import pad
 from optical.data.stream import ordered_and_quiet
 from optical.data.teacher_cache import Encoded
 from optical.data.token_shards import TokenShards
 from optical.data.tokens import cut_all
 from optical.model.encoder import Encoder
-from optical.resources import Resources
 
 _PAIRS_PER_FORWARD = 64
 _PAIRS_PER_ROW = 256

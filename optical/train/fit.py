@@ -14,10 +14,10 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
 
 from optical import artefacts
+from optical.config import Resources
 from optical.data.feed import rank_batches
 from optical.errors import InfrastructureError
 from optical.model.encoder import Encoder
-from optical.resources import Resources
 from optical.train import failure
 from optical.train.job import TrainJob
 from optical.train.worker import Hook, Worker, no_hook

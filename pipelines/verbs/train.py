@@ -6,13 +6,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from optical import artefacts
+from optical.config import Resources
 from optical.data.shards import BITEXT, pair_shards
 from optical.data.token_shards import TOKENS, write_tokens
 from optical.data.tokenise import tokenised_pairs
 from optical.data.tokenizer import learn_wordpiece
 from optical.model.encoder import Encoder
 from optical.model.vocabulary import extended_student
-from optical.resources import Resources
 from optical.tracking.journal import rows
 from optical.train.fit import fit
 from optical.train.job import TrainJob

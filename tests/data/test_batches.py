@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from optical.config import TrainConfig
+from optical.config import MixtureConfig, TrainConfig
 from optical.data import share, token_shards
 from optical.data.collate import collate
 from optical.data.schedule import Schedule
 from optical.data.share import RankShare
 from optical.data.token_shards import open_tokens, write_tokens
 from optical.errors import DataError
-from optical.mixture_config import MixtureConfig
 
 CONFIG = TrainConfig(epochs=3, batch_pairs=5, batch_tokens=100, source_length=12, target_length=10, seed=5)
 NUM_PAIRS = 230

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from optical.cluster import connect
-from optical.config import BitextConfig, CleaningConfig
+from optical.config import BitextConfig, CleaningConfig, Resources
 from optical.data.cleaning import duplicates
 from optical.data.cleaning.duplicates import first_seen, mark_duplicates
 from optical.data.cleaning.predicates import Cleaning, clean
@@ -16,7 +16,6 @@ from optical.data.filters import Limits
 from optical.data.shards import CHECKED
 from optical.data.sources import open_source
 from optical.data.stream import BitextSource, checked_pairs
-from optical.resources import Resources
 
 
 def reference(pairs: list[tuple[str, str, str | None]]) -> list[str | None]:

@@ -8,14 +8,13 @@ import pytest
 import torch
 
 from optical.cluster import connect
-from optical.config import TrainConfig
+from optical.config import Resources, TrainConfig
 from optical.data.collate import collate
 from optical.data.feed import rank_batches
 from optical.data.schedule import Schedule
 from optical.data.share import RankShare
 from optical.data.token_shards import open_tokens
 from optical.data.tokenise import tokenised_pairs
-from optical.resources import Resources
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 

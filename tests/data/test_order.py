@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from optical.config import MixtureConfig
 from optical.data.order import Order, quotas
 from optical.errors import UserError
-from optical.mixture_config import MixtureConfig
 
 GROUPS = np.array([7, 7, 3, 7, 2])
 STARTS = np.concatenate([[0], np.cumsum(GROUPS)])

@@ -6,10 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from optical.config import TrainConfig
+from optical.config import MixtureConfig, TrainConfig
 from optical.data.packing import Packing, count_batches, pack
 from optical.errors import UserError
-from optical.mixture_config import MixtureConfig
 
 CONFIG = TrainConfig(batch_pairs=4, batch_tokens=60, source_length=12, target_length=10)
 

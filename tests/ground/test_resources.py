@@ -2,9 +2,8 @@
 
 import pytest
 
-from optical.config import ScratchConfig, TrainConfig
+from optical.config import Resources, ScratchConfig, TrainConfig
 from optical.errors import UserError
-from optical.resources import Resources
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from optical.cluster import connect
+from optical.config import Resources
 from optical.errors import OpticalError
-from optical.resources import Resources
 from optical.train.fit import fit
 from tests.train.faults import Fault, kill, mistake
 from tests.train.ranks import distance, equal, losses, starts, train

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from optical.cluster import connect
-from optical.config import ObjectiveConfig, TrainConfig
+from optical.config import ObjectiveConfig, Resources, TrainConfig
 from optical.data import shards, token_shards
 from optical.data.batches import PairBatch
 from optical.data.collate import collate, pad
@@ -21,7 +21,6 @@ from optical.data.teacher_cache import Encoded, TeacherCache
 from optical.data.token_shards import open_tokens
 from optical.data.tokens import cut_all
 from optical.errors import DataError
-from optical.resources import Resources
 from optical.tracking.journal import rows
 from optical.train.encode_targets import TargetEncoder, encoded_targets
 from optical.train.job import TrainJob

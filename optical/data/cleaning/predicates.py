@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optical.cleaning_config import CleaningConfig
+from optical.config import CleaningConfig
 from optical.data.cleaning.codepoints import script_shares
 from optical.data.cleaning.keys import hashes, pair_keys
 from optical.data.cleaning.language import other_language

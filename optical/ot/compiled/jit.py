@@ -1,8 +1,8 @@
 """How numba compiles the kernel: without the interpreter's lock, with NaN and infinity kept, and once per machine.
 
-numba's cache on disk looks at the file of a function and not at those it calls, so machine code would outlive a change
-of them. Here the folder of the cache is named by the sources of the whole package. Functions are unwrapped first: a runtime type checker may have wrapped them,
-and numba compiles what it is given.
+numba's cache on disk looks at the file of a function and not at those it calls, so machine code would outlive a
+change of them. Here the folder of the cache is named by the sources of the whole package. Functions are unwrapped
+first: a runtime type checker may have wrapped them, and numba compiles what it is given.
 """
 
 import os

@@ -1,0 +1,41 @@
+"""The index over the English collection, and the test collection."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from optical.config.checks import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConfig:
+    """The teacher's index over the English collection."""
+
+    factory: str = "IVF256,SQ8"
+    """faiss factory string of the token index that proposes candidates."""
+    num_probes: int = 16
+    """Clusters visited per query token."""
+    tokens_per_probe: int = 128
+    """Nearest tokens fetched per query token."""
+    search: Literal["exact", "faiss"] = "exact"
+    """``exact``: MaxSim over every passage; ``faiss``: MaxSim over the candidates only."""
+    depth: int = 1000
+    """Documents kept per query."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_probes", "tokens_per_probe", "depth"):
+            require(getattr(self, name) > 0, f"index.{name}", f"is {getattr(self, name)}", "set a positive number")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """The test collection: passages, topics in the query language with English translations, qrels."""
+
+    collection: str
+    """Registry name of the collection, or a folder with passages, topics and qrels."""
+    seed: int = 0
+    """Seed of the bootstrap and the randomisation test."""
+    resamples: int = 10_000
+    """Bootstrap resamples and sign flips."""
+
+    def __post_init__(self) -> None:
+        require(self.resamples > 0, "evaluation.resamples", f"is {self.resamples}", "set at least 1")
