@@ -138,7 +138,9 @@ class ProgressLine:
         self._line = ""
 
     def __call__(self, row: dict) -> None:
-        """Take one row; a ``dev`` row shows from the next step on, rows of other events are ignored."""
+        """Take one row; a ``dev`` row shows from the next step on, a ``warning`` stands on a line of its own."""
+        if row.get("event") == "warning":
+            self._writer.show(f"train {row.get('stage', '')}  warning: {row['what']}", final=True)
         if row.get("event") == "dev":
             self._dev = {name: row[name] for name in ("dev_mrr", "dev_agreement") if name in row}
         if row.get("event") != "step":

@@ -76,10 +76,16 @@ def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig, 
             BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)
         ]
         limits = QUESTION_LIMITS if questions else Limits.of(config)
-        with session.work("prepare"), Progress("prepare", config.max_pairs, "pairs") as progress:
+        with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
             cleaning, facts = _cleaning(workspace, config, questions)
             checked = progress.counting(checked_pairs(sources, limits, cleaning))
             write_bitext(path, made_from, checked, config, facts | {"licences": _licences(config.datasets)})
+
+
+def _expected(config: BitextConfig) -> int | None:
+    """Pairs to read, where the registry knows them all and all are wanted."""
+    counts = [getattr(datasets().get(spec), "count", None) for spec in config.datasets]
+    return sum(counts) if config.max_pairs is None and all(counts) else None
 
 
 def _cleaning(workspace: Workspace, config: BitextConfig, questions: bool) -> tuple[Cleaning, dict]:

@@ -116,3 +116,10 @@ def test_numbers_read_as_a_person_says_them():
     assert [quantity(value) for value in (0.0, 31.24, 1940.0, 2.5e6)] == ["0.0", "31.2", "1.9k", "2.5M"]
     assert [duration(seconds) for seconds in (0.4, 59.6, 190, 3599.7)] == ["0s", "1m00s", "3m10s", "1h00m"]
     assert [percent(done, 480) for done in (0, 120, 479, 480)] == ["0%", "25%", "99%", "100%"]
+
+
+def test_a_warning_stands_on_a_line_of_its_own():
+    stream = io.StringIO()
+    line = ProgressLine(LineWriter(stream, interval=3600, clock=Clock()))
+    line({"event": "warning", "stage": "student", "what": "step-200 is damaged, going back to step-100"})
+    assert stream.getvalue() == "train student  warning: step-200 is damaged, going back to step-100\n"
