@@ -73,13 +73,12 @@ def distil(
 
 def _sentence_encoder(folder: Path, length: int) -> object:
     """Mean pooling over the tokens of an encoder folder."""
-    from sentence_transformers import SentenceTransformer, SentenceTransformerModelCardData
+    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     tokens = Transformer(str(folder), max_seq_length=length)
     modules = [tokens, Pooling(tokens.get_embedding_dimension(), "mean")]
-    card = SentenceTransformerModelCardData(generate_widget_examples=False)
-    return SentenceTransformer(modules=modules, device="cpu", model_card_data=card)
+    return SentenceTransformer(modules=modules, device="cpu")
 
 
 def _clock() -> object:
