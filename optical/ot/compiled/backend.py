@@ -11,7 +11,7 @@ from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
 
 _TASKS_PER_THREAD = 8
-_FEW = 16
+_CELLS_PER_THREAD = 1 << 18
 
 
 def unavailable(problem: Problem) -> str | None:
@@ -62,7 +62,7 @@ def _spread(solve: object, problem: Problem) -> None:
     """
     cells = ((problem.a > 0).sum(1) * (problem.b > 0).sum(1)).numpy()
     order = np.argsort(-cells, kind="stable")
-    threads = min(torch.get_num_threads(), 1 + len(order) // _FEW)
+    threads = min(torch.get_num_threads(), 1 + int(cells.sum()) // _CELLS_PER_THREAD)
     if threads == 1:
         solve(order)
         return
