@@ -156,7 +156,7 @@ def main() -> int:
     if not torch.cuda.is_available():
         print("no NVIDIA GPU here: nothing was measured", file=sys.stderr)
         return 1
-    reason = backend.unavailable(*random_pairs(1, 32)[:2])
+    reason = backend.not_fused(*random_pairs(1, 32)[:2])
     if reason:
         print(f"the Triton backend is unavailable: {reason}", file=sys.stderr)
         return 1

@@ -75,3 +75,18 @@ def _find(error: BaseException | None) -> OpticalError | None:
         seen.add(id(error))
         error = getattr(error, "cause", None) or error.__cause__ or error.__context__
     return None
+
+
+def encoder_pool(resources: Resources, cores: int) -> tuple[dict, dict]:
+    """A pool of Ray Data actors that hold an encoder, one for each of ``num_workers``.
+
+    Args:
+        resources: workers, threads, GPU or not.
+        cores: physical cores of a worker machine, shared between its actors.
+
+    Returns:
+        What an actor must know of where it runs (``threads``, ``use_gpu``), and the options of ``map_batches``.
+    """
+    knows = {"threads": resources.threads or max(1, cores // resources.num_workers), "use_gpu": resources.use_gpu}
+    options = {"concurrency": resources.num_workers, "num_cpus": 1, "num_gpus": 1 if resources.use_gpu else 0}
+    return knows, options

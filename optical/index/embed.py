@@ -8,6 +8,7 @@ import pyarrow as pa
 import ray
 import torch
 
+from optical.cluster import encoder_pool
 from optical.config import Resources
 from optical.data.stream import ordered_and_quiet
 from optical.model.encoder import Encoder
@@ -55,18 +56,16 @@ def embed_passages(passages: Path, encoder: Path, length: int, resources: Resour
         cores: physical cores of a worker machine, shared between its actors.
     """
     ordered_and_quiet()
+    knows, pool = encoder_pool(resources, cores)
     stream = ray.data.read_parquet(str(passages)).map_batches(
         PassageEncoder,
         fn_constructor_kwargs={
             "encoder": encoder,
             "length": length,
-            "threads": resources.threads or max(1, cores // resources.num_workers),
-            "use_gpu": resources.use_gpu,
+            **knows,
         },
-        concurrency=resources.num_workers,
         batch_size=_PASSAGES_PER_CALL,
         batch_format="pyarrow",
-        num_cpus=1,
-        num_gpus=1 if resources.use_gpu else 0,
+        **pool,
     )
     yield from stream.iter_batches(batch_size=_PASSAGES_PER_CALL, batch_format="pyarrow")

@@ -41,11 +41,10 @@ class TransportDistillation:
             **self._problem,
         )
         weight = batch.weight / batch.global_pairs
-        plan = result.plan
         observed = {
-            "marginal_error": (plan.marginal_error * weight).sum(),
-            "plan_entropy": (plan.entropy() * weight).sum(),
-            "iterations": (plan.iterations * weight).sum(),
-            "unconverged": ((~plan.converged) * weight).sum(),
+            "marginal_error": (result.marginal_error * weight).sum(),
+            "plan_entropy": (result.entropy * weight).sum(),
+            "iterations": (result.iterations * weight).sum(),
+            "unconverged": ((~result.converged) * weight).sum(),
         }
         return Outcome((result.value * weight).sum(), observed, result.value.detach())

@@ -10,10 +10,11 @@ Letters, as in the literature: C cost, a and b marginals, P plan, f and g potent
 """
 
 from optical.ot.divergence import Divergence, sinkhorn_divergence
-from optical.ot.loss import TransportLoss, transport_loss
+from optical.ot.loss import transport_loss
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
 from optical.ot.solver import solve
+from optical.ot.transported import TransportLoss
 from optical.ot.values import dual_value, duality_gap, primal_value
 
 __all__ = [

@@ -1,5 +1,7 @@
 """Which backend solves a problem here, and why another one cannot."""
 
+from importlib import import_module
+
 from torch import Tensor
 
 from optical.errors import UserError
@@ -26,25 +28,28 @@ def choose(problem: Problem, settings: Settings) -> str:
     raise _refusal(name, reason)
 
 
-def fused(source: Tensor, target: Tensor, settings: Settings, plain: bool) -> bool:
-    """Whether the Triton kernel computes ``transport_loss`` from these embeddings: only where it is asked for by name.
+def fused(source: Tensor, target: Tensor, settings: Settings, plain: bool) -> str | None:
+    """The backend whose kernel goes from these embeddings to losses and gradients, if there is one to be used.
 
-    It agrees with the others in Triton's interpreter and has never run on a GPU, so ``auto`` does not choose it yet.
+    ``auto`` takes the compiled one on the CPU. The Triton kernel agrees with the others in Triton's interpreter and has
+    never run on a GPU, so it is used only where it is asked for by name.
 
     Args:
         source: (batch, source, dim) embeddings.
         target: (batch, target, dim) embeddings.
         settings: the method and the backend asked for.
-        plain: whether the loss is <P, C> of the cosine cost with a detached plan, all that the kernel knows.
+        plain: whether the loss is <P, C> of the cosine cost with a detached plan, all that the kernels know.
 
     Raises:
         UserError: ``triton`` was asked for and cannot do this here.
     """
+    if settings.backend in ("auto", "compiled"):
+        return "compiled" if _not_fused("compiled", source, target, settings, plain) is None else None
     if settings.backend != "triton":
-        return False
-    if reason := _not_fused(source, target, settings, plain):
+        return None
+    if reason := _not_fused("triton", source, target, settings, plain):
         raise _refusal("triton", reason)
-    return True
+    return "triton"
 
 
 def _refusal(name: str, reason: str) -> UserError:
@@ -56,14 +61,7 @@ def _not_compiled(problem: Problem, settings: Settings) -> str | None:
         return f"the method {settings.method!r} is solved by torch alone"
     from optical.ot.compiled.backend import unavailable
 
-    reason = unavailable(problem)
-    if reason:
-        return reason
-    try:
-        import numba  # noqa: F401
-    except ImportError as error:
-        return f"numba does not import ({error})"
-    return None
+    return unavailable(problem) or _no_numba()
 
 
 def _no_plan(problem: Problem) -> str:
@@ -72,11 +70,19 @@ def _no_plan(problem: Problem) -> str:
     return "the kernel goes from embeddings to losses and gradients, and gives no plan: it serves transport_loss"
 
 
-def _not_fused(source: Tensor, target: Tensor, settings: Settings, plain: bool) -> str | None:
+def _not_fused(backend: str, source: Tensor, target: Tensor, settings: Settings, plain: bool) -> str | None:
     if settings.method != "sinkhorn":
         return f"the method {settings.method!r} is solved by torch alone"
     if not plain:
         return "the kernel knows <P, C> of the cosine cost with a detached plan, without the order term"
-    from optical.ot.triton.backend import unavailable
+    if backend == "compiled" and (reason := _no_numba()):
+        return reason
+    return import_module(f"optical.ot.{backend}.backend").not_fused(source, target)
 
-    return unavailable(source, target)
+
+def _no_numba() -> str | None:
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        return f"numba does not import ({error})"
+    return None

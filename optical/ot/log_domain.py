@@ -85,6 +85,31 @@ def until_converged(
     return final, iterations
 
 
+def alternate(
+    problem: Problem,
+    settings: Settings,
+    start: Potentials | None,
+    sweep: Callable[[Logs, State], tuple[State, Tensor]],
+    residual: Callable[[Tensor, Tensor, Tensor], Tensor],
+) -> Plan:
+    """The plan that alternating half sweeps on a state (f, g, soft minima of the rows under g) lead to.
+
+    Args:
+        problem: the batch.
+        settings: epsilon, tolerance, max_iterations.
+        start: potentials of an earlier plan.
+        sweep: see ``until_converged``.
+        residual: one side's distance from the optimum per problem, from its potentials, its soft minima and its log
+            masses; the sum of both sides' is the plan's ``marginal_error``.
+    """
+    epsilon, logs = settings.epsilon, Logs.of(problem)
+    g = logs.column_start(start, epsilon)
+    state = torch.zeros_like(logs.log_a), g, logs.row_minimum(g, epsilon)
+    (f, g, soft), iterations = until_converged(sweep, logs, state, settings)
+    error = residual(f, soft, logs.log_a) + residual(g, logs.column_minimum(f, epsilon), logs.log_b)
+    return as_plan(problem, logs.with_masses(f, g, epsilon), epsilon, error, iterations, settings.tolerance)
+
+
 def as_plan(
     problem: Problem,
     potentials: Potentials,

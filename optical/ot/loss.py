@@ -1,50 +1,27 @@
 """The transport loss of a batch of sentence pairs, differentiable in the embeddings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, Literal, Unpack, get_args
+from dataclasses import replace
+from typing import Literal, Unpack, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from optical.errors import UserError
 from optical.ot import backends
 from optical.ot.cost import cost_matrix
+from optical.ot.fused import fused_loss
 from optical.ot.gradients import Linear, implicit_derivative, unrolled_plan
 from optical.ot.marginals import marginal
-from optical.ot.problem import Plan, Potentials, Problem, require_mass
-from optical.ot.settings import Options, Settings
+from optical.ot.problem import Plan, Potentials, Problem
+from optical.ot.settings import Method, Options, Settings
 from optical.ot.solver import solve_with
+from optical.ot.transported import TransportLoss
 from optical.ot.values import primal_value
 
 Gradient = Literal["detached", "implicit", "unrolled"]
 Value = Literal["transport", "regularised"]
-
-
-@dataclass(frozen=True)
-class TransportLoss:
-    """Losses of a batch, and the evidence for them.
-
-    Args:
-        value: loss of each pair, on autograd's tape.
-        marginal_error: L1 distance of the plan's marginals from the given ones.
-        iterations: sweeps spent on each pair.
-        converged: whether the marginal error is within the tolerance.
-        make_plan: gives the plan; the fused kernel never writes one, and rebuilds it only when it is asked for.
-    """
-
-    value: Float[Tensor, " batch"]
-    marginal_error: Float[Tensor, " batch"]
-    iterations: Int[Tensor, " batch"]
-    converged: Bool[Tensor, " batch"]
-    make_plan: Callable[[], Plan] = field(repr=False)
-
-    @cached_property
-    def plan(self) -> Plan:
-        """The plan the losses were measured under."""
-        return self.make_plan()
 
 
 def transport_loss(
@@ -55,6 +32,7 @@ def transport_loss(
     *,
     cost: str = "cosine",
     marginals: str = "uniform",
+    method: Method = "sinkhorn",
     gradient: Gradient = "detached",
     value: Value = "transport",
     order_weight: float = 0.0,
@@ -80,18 +58,19 @@ def transport_loss(
         target_mask: true for target tokens that take part in the alignment.
         cost: a key of ``cost.COSTS``.
         marginals: ``uniform``, ``norm``, ``idf``, ``attention`` or ``given`` (the last three need the weights).
+        method: see ``Settings``.
         gradient: ``detached``, ``implicit`` or ``unrolled``; the last two for Sinkhorn's <P, C> alone.
         value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
         order_weight: weight of the order-aware term added to the cost.
         source_weights: token weights the source marginal is made of.
         target_weights: token weights the target marginal is made of.
         start: potentials to start from, such as those of the last plan of the same pairs.
-        **options: method, epsilon, tolerance and the other fields of ``Settings``.
+        **options: epsilon, tolerance and the other fields of ``Settings``.
 
     Raises:
         UserError: a pair has no token on one side, a setting no solver can work with, or a backend that is not here.
     """
-    settings = Settings(**options)
+    settings = Settings(method=method, **options)
     if gradient == "unrolled":
         settings = replace(settings, acceleration="none")
     _check(settings, gradient, value)
@@ -99,8 +78,8 @@ def transport_loss(
         a = marginal(marginals, source_mask, source, source_weights)
         b = marginal(marginals, target_mask, target, target_weights)
         plain = cost == "cosine" and not order_weight and (gradient, value) == ("detached", "transport")
-        if backends.fused(source, target, settings, plain and start is None):
-            return _fused(source, target, a, b, settings)
+        if backend := backends.fused(source, target, settings, plain and start is None):
+            return fused_loss(backend, source, target, a, b, settings)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
         return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
 
@@ -112,7 +91,7 @@ def _solved(
     with torch.no_grad():
         plan = solve_with(problem, settings, start)
     value = loss(cost, plan, settings)
-    return TransportLoss(value, plan.marginal_error, plan.iterations, plan.converged, lambda: plan)
+    return TransportLoss(value, plan.marginal_error, plan.iterations, plan.converged, lambda: plan, plan.entropy)
 
 
 def _in_precision(mass: Tensor, dtype: torch.dtype) -> Tensor:
@@ -158,42 +137,3 @@ def _check(settings: Settings, gradient: str, value: str) -> None:
         raise UserError("gradient", what, "use 'detached'")
     if gradient != "detached" and settings.method != "sinkhorn":
         raise UserError("gradient", f"is {gradient!r} for the method {settings.method!r}", "use 'detached'")
-
-
-class _Fused(torch.autograd.Function):
-    """Losses whose gradients were computed with them."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, source: Tensor, target: Tensor, value: Tensor, by_source: Tensor, by_target: Tensor | None
-    ) -> Tensor:
-        """The losses."""
-        ctx.save_for_backward(by_source, by_target)
-        ctx.types = source.dtype, target.dtype
-        return value.clone()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients, scaled per pair."""
-        scale = upstream.view(-1, 1, 1)
-        gradients = zip(ctx.saved_tensors, ctx.types, strict=True)
-        return *((None if part is None else (scale * part).to(dtype)) for part, dtype in gradients), None, None, None
-
-
-def _fused(source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> TransportLoss:
-    """Losses and gradients from embeddings in one kernel."""
-    from optical.ot.triton import backend
-
-    require_mass(a, b)
-    solved = backend.transport(source.detach(), target.detach(), a, b, settings, target.requires_grad)
-    value = _Fused.apply(source, target, solved.value, solved.source_gradient, solved.target_gradient)
-    converged = solved.marginal_error <= settings.tolerance
-
-    def plan() -> Plan:
-        problem = Problem(cost_matrix("cosine", source.detach(), target.detach(), a > 0, b > 0, 0.0), a, b)
-        f, g = solved.potentials.f.double(), solved.potentials.g.double()
-        epsilon = torch.full_like(solved.value, settings.epsilon)
-        return Plan(problem, f, g, epsilon, solved.marginal_error, solved.iterations, converged)
-
-    return TransportLoss(value, solved.marginal_error, solved.iterations, converged, plan)

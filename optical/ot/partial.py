@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from optical.errors import UserError
-from optical.ot.log_domain import Logs, State, as_plan, marginal, until_converged
+from optical.ot.log_domain import Logs, State, alternate, marginal
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
 
@@ -42,20 +42,17 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None) -> Pla
     epsilon, mass = settings.epsilon, settings.mass
     _check(problem, mass)
 
+    def residual(potential: Tensor, soft: Tensor, log_mass: Tensor) -> Tensor:
+        return _change(potential, soft, log_mass, mass, epsilon)
+
     def sweep(logs: Logs, state: State) -> tuple[State, Tensor]:
         _, _, soft = state
         f = _pour(soft, logs.log_a, mass, epsilon)
         g = _pour(logs.column_minimum(f, epsilon), logs.log_b, mass, epsilon)
         soft = logs.row_minimum(g, epsilon)
-        return (f, g, soft), _change(f, soft, logs.log_a, mass, epsilon)
+        return (f, g, soft), residual(f, soft, logs.log_a)
 
-    logs = Logs.of(problem)
-    g = logs.column_start(start, epsilon)
-    state = torch.zeros_like(logs.log_a), g, logs.row_minimum(g, epsilon)
-    (f, g, soft), iterations = until_converged(sweep, logs, state, settings)
-    error = _change(f, soft, logs.log_a, mass, epsilon)
-    error = error + _change(g, logs.column_minimum(f, epsilon), logs.log_b, mass, epsilon)
-    return as_plan(problem, logs.with_masses(f, g, epsilon), epsilon, error, iterations, settings.tolerance)
+    return alternate(problem, settings, start, sweep, residual)
 
 
 def _check(problem: Problem, mass: float) -> None:

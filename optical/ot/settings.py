@@ -11,9 +11,8 @@ Backend = Literal["auto", "torch", "compiled", "triton"]
 
 
 class Options(TypedDict, total=False):
-    """The fields of ``Settings`` as keyword arguments."""
+    """The fields of ``Settings`` but the method, as keyword arguments; their defaults are those of ``Settings``."""
 
-    method: Method
     epsilon: float
     tolerance: float
     max_iterations: int

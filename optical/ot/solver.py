@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from typing import Unpack
 
 from optical.ot import backends, newton
 from optical.ot.problem import Plan, Potentials, Problem
-from optical.ot.settings import Acceleration, Backend, Method, Settings
+from optical.ot.settings import Method, Options, Settings
 
 # From here on the sweeps of a problem are slower than Newton steps.
 _SWEEPS_BEFORE_NEWTON = 200
@@ -16,14 +17,8 @@ def solve(
     problem: Problem,
     method: Method = "sinkhorn",
     *,
-    epsilon: float = 0.1,
-    tolerance: float = 1e-4,
-    max_iterations: int = 1000,
-    acceleration: Acceleration = "auto",
-    penalty: float = 1.0,
-    mass: float = 1.0,
     start: Potentials | None = None,
-    backend: Backend = "auto",
+    **options: Unpack[Options],
 ) -> Plan:
     """Solve a batch of transport problems, each stopping by itself.
 
@@ -37,14 +32,8 @@ def solve(
     Args:
         problem: the batch, float32 or float64, on the CPU or a GPU.
         method: ``sinkhorn``, ``ipot``, ``unbalanced``, ``partial`` or ``exact``.
-        epsilon: regularisation in the cost's units; for ``ipot`` the proximal step beta.
-        tolerance: L1 marginal error at which a problem counts as converged; 0 runs every sweep allowed.
-        max_iterations: most sweeps, Newton steps included.
-        acceleration: ``auto``, ``none``, ``overrelaxation`` or ``newton`` (see ``Settings``).
-        penalty: rho of ``unbalanced``, in the cost's units.
-        mass: total mass moved by ``partial``.
         start: potentials to start from, such as those of an earlier plan.
-        backend: ``auto``, ``torch`` or ``compiled``.
+        **options: epsilon, tolerance, max_iterations and the other fields of ``Settings``.
 
     Returns:
         The plan, with the evidence of its convergence; problems that did not converge are marked so.
@@ -52,17 +41,7 @@ def solve(
     Raises:
         UserError: a setting no solver can work with, or a backend that cannot solve this problem here.
     """
-    settings = Settings(
-        method=method,
-        epsilon=epsilon,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        acceleration=acceleration,
-        penalty=penalty,
-        mass=mass,
-        backend=backend,
-    )
-    return solve_with(problem, settings, start)
+    return solve_with(problem, Settings(method=method, **options), start)
 
 
 def solve_with(problem: Problem, settings: Settings, start: Potentials | None = None) -> Plan:
@@ -73,8 +52,14 @@ def solve_with(problem: Problem, settings: Settings, start: Potentials | None = 
     sweeps = _sinkhorn(backend)
     if not settings.newton:
         return sweeps(problem, settings, start)
-    few = replace(settings, max_iterations=min(settings.max_iterations, _SWEEPS_BEFORE_NEWTON))
-    return newton.finish(sweeps(problem, few, start), settings)
+    return newton.finish(sweeps(problem, before_newton(settings), start), settings)
+
+
+def before_newton(settings: Settings) -> Settings:
+    """The settings of the sweeps alone: where Newton steps are to follow, the sweeps are few."""
+    if not settings.newton or settings.max_iterations <= _SWEEPS_BEFORE_NEWTON:
+        return settings
+    return replace(settings, max_iterations=_SWEEPS_BEFORE_NEWTON)
 
 
 def _sinkhorn(backend: str) -> Callable[[Problem, Settings, Potentials | None], Plan]:

@@ -20,7 +20,7 @@ may move little of it. So each half sweep here maximises over f *and* that const
 import torch
 from torch import Tensor
 
-from optical.ot.log_domain import Logs, State, as_plan, marginal, until_converged
+from optical.ot.log_domain import Logs, State, alternate, marginal
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
 
@@ -39,20 +39,17 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None) -> Pla
     """
     epsilon, rho = settings.epsilon, settings.penalty
 
+    def residual(potential: Tensor, soft: Tensor, log_mass: Tensor) -> Tensor:
+        return _gradient(potential, soft, log_mass, epsilon, rho)
+
     def sweep(logs: Logs, state: State) -> tuple[State, Tensor]:
         _, g, soft = state
         f, g = _ascend(soft, logs.log_a, g, logs.log_b, epsilon, rho)
         g, f = _ascend(logs.column_minimum(f, epsilon), logs.log_b, f, logs.log_a, epsilon, rho)
         soft = logs.row_minimum(g, epsilon)
-        return (f, g, soft), _gradient(f, soft, logs.log_a, epsilon, rho)
+        return (f, g, soft), residual(f, soft, logs.log_a)
 
-    logs = Logs.of(problem)
-    g = logs.column_start(start, epsilon)
-    state = torch.zeros_like(logs.log_a), g, logs.row_minimum(g, epsilon)
-    (f, g, soft), iterations = until_converged(sweep, logs, state, settings)
-    error = _gradient(f, soft, logs.log_a, epsilon, rho)
-    error = error + _gradient(g, logs.column_minimum(f, epsilon), logs.log_b, epsilon, rho)
-    return as_plan(problem, logs.with_masses(f, g, epsilon), epsilon, error, iterations, settings.tolerance)
+    return alternate(problem, settings, start, sweep, residual)
 
 
 def _ascend(

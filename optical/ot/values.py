@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from optical.ot.problem import Plan
+from optical.ot.problem import Plan, Potentials
 from optical.ot.settings import Settings
 
 
@@ -49,6 +49,21 @@ def dual_value(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
 def duality_gap(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
     """Primal less dual value: zero at the optimum."""
     return primal_value(plan, settings) - dual_value(plan, settings)
+
+
+def entropy_of_potentials(
+    value: Float[Tensor, " batch"],
+    potentials: Potentials,
+    a: Float[Tensor, "batch source"],
+    b: Float[Tensor, "batch target"],
+    epsilon: float,
+) -> Float[Tensor, " batch"]:
+    """Entropy -sum P log P, in nats, of a plan P = exp((f + g - C) / epsilon) with these marginals and <P, C>.
+
+    It is (<P, C> - <a, f> - <b, g>) / epsilon, so the plan itself is not needed.
+    """
+    paid = _dot(a.double(), potentials.f.double()) + _dot(b.double(), potentials.g.double())
+    return ((value.double() - paid) / epsilon).to(value.dtype)
 
 
 def _sinkhorn(plan: Plan, settings: Settings) -> Tensor:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import ray
 import torch
 
+from optical.cluster import encoder_pool
 from optical.config import Resources
 from optical.data.collate import pad
 from optical.data.stream import ordered_and_quiet
@@ -74,6 +75,7 @@ def encoded_targets(
         cores: physical cores of a worker machine, shared between its actors.
     """
     ordered_and_quiet()
+    knows, pool = encoder_pool(resources, cores)
     groups = [pa.table({"group": [group]}) for group in np.flatnonzero(np.isin(tokens.shard, shards)).tolist()]
     stream = ray.data.from_arrow(groups).map_batches(
         TargetEncoder,
@@ -81,14 +83,11 @@ def encoded_targets(
             "teacher": teacher,
             "tokens": tokens,
             "length": length,
-            "threads": resources.threads or max(1, cores // resources.num_workers),
-            "use_gpu": resources.use_gpu,
+            **knows,
         },
-        concurrency=resources.num_workers,
         batch_size=None,
         batch_format="pyarrow",
-        num_cpus=1,
-        num_gpus=1 if resources.use_gpu else 0,
+        **pool,
     )
     for block in stream.iter_batches(batch_size=None, batch_format="pyarrow"):
         yield from block.to_pylist()

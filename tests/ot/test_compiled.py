@@ -1,26 +1,32 @@
 """The compiled kernel: what only it can get wrong. That it agrees with the others, test_conformance says."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 
-from optical.ot.compiled import backend
+from optical.ot.compiled import backend, threads
+from optical.ot.compiled.elementary import exponential, logarithm
 from optical.ot.compiled.jit import compiled
+from optical.ot.compiled.memory import take
 from optical.ot.compiled.vector import (
     LANES,
     add,
     get,
+    keep_first,
     larger,
     least,
     load,
+    load_all,
+    load_first,
     magnitude,
     multiply_add,
-    nearest,
-    power_of_two,
     put,
     smaller,
     splat,
     store,
+    sums,
     total,
 )
 from optical.ot.problem import Potentials, Problem
@@ -49,30 +55,72 @@ def _arithmetic(x, y, out):
     store(out, LANES, larger(a, b))
     store(out, 2 * LANES, smaller(a, b))
     store(out, 3 * LANES, magnitude(a))
-    store(out, 4 * LANES, nearest(a))
-    store(out, 5 * LANES, power_of_two(nearest(a)))
-    put(out, 6 * LANES, least(add(a, b)))
-    put(out, 6 * LANES + 1, total(a))
-    put(out, 6 * LANES + 2, get(x, 3))
+    store(out, 4 * LANES, load_all(x, 2))
+    store(out, 5 * LANES, load_first(x, 5, 3, b))
+    store(out, 6 * LANES, keep_first(2, a, b))
+    store(out, 7 * LANES, sums(a, b, a, b, a, b, b, add(a, b)))
+    put(out, 8 * LANES, least(add(a, b)))
+    put(out, 8 * LANES + 1, total(a))
+    put(out, 8 * LANES + 2, get(x, 3))
 
 
 def test_vectors_do_arithmetic_lane_by_lane():
     x = np.array([-2.6, -1.5, -0.4, 0.0, 0.4, 1.4, 2.6, 7.0], np.float32)
     y = np.array([1.0, -2.0, 3.0, 0.5, -0.5, 4.0, 2.0, -7.0], np.float32)
-    out = np.zeros(7 * LANES, np.float32)
+    out = np.zeros(9 * LANES, np.float32)
     _arithmetic(x, y, out)
-    rounded = np.array([-3, -2, 0, 0, 0, 1, 3, 7], np.float32)
-    expected = [x * y + 2, np.maximum(x, y), np.minimum(x, y), np.abs(x), rounded, 2.0**rounded]
-    np.testing.assert_allclose(out[: 6 * LANES].reshape(6, LANES), expected, rtol=1e-6)
-    np.testing.assert_allclose(out[6 * LANES :][:3], [(x + y).min(), x.sum(), x[3]], rtol=1e-6)
+    folded = [side.sum() for side in (x, y, x, y, x, y, y, x + y)]
+    first = [np.full(LANES, x[2]), np.r_[x[5:], y[3:]], np.r_[x[:2], y[2:]]]
+    expected = [x * y + 2, np.maximum(x, y), np.minimum(x, y), np.abs(x), *first, folded]
+    np.testing.assert_allclose(out[: 8 * LANES].reshape(8, LANES), expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(out[8 * LANES :][:3], [(x + y).min(), x.sum(), x[3]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_neither_threads_nor_neighbours_change_a_bit(threads):
-    problem, before = cloud_problem(1, 200), torch.get_num_threads()
+@compiled
+def _elementary(x, exponentials, logarithms):
+    for c in range(0, len(x), LANES):
+        store(exponentials, c, exponential(load(x, c)))
+        store(logarithms, c, logarithm(exponential(load(x, c))))
+
+
+def test_exponential_and_logarithm_are_exact_to_single_precision():
+    x = np.linspace(-80, 80, 80_000, dtype=np.float32)
+    exponentials, logarithms = np.empty_like(x), np.empty_like(x)
+    _elementary(x, exponentials, logarithms)
+    np.testing.assert_allclose(exponentials, np.exp(x.astype(np.float64)), rtol=3e-7)
+    np.testing.assert_allclose(logarithms, np.log(exponentials.astype(np.float64)), rtol=2e-7, atol=1e-7)
+
+
+@compiled
+def _take(counter, most, taken):
+    while True:
+        first = take(counter, 1)
+        if first >= most:
+            break
+        taken[first] += 1
+
+
+def test_no_problem_is_taken_twice_or_left():
+    counter, taken = np.zeros(1, np.int64), np.zeros(200_000, np.int64)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: _take(counter, len(taken), taken), range(4)))
+    assert (taken == 1).all()
+
+
+def test_threads_of_python_stand_in_for_those_of_torch(monkeypatch):
+    problem = cloud_problem(9, 700)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    usual = solve(problem)
+    monkeypatch.setattr(threads, "_openmp", lambda: None)
+    assert torch.equal(solve(problem).matrix, usual.matrix)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_neither_threads_nor_neighbours_change_a_bit(count):
+    problem, before = cloud_problem(1, 700), torch.get_num_threads()
     alone = [solve(problem.rows(slice(row, row + 1))) for row in range(0, 200, 17)]
     try:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(count)
         together = solve(problem)
     finally:
         torch.set_num_threads(before)
@@ -81,12 +129,12 @@ def test_neither_threads_nor_neighbours_change_a_bit(threads):
         assert plan.iterations[0] == together.iterations[row]
 
 
-def test_more_problems_than_lanes_and_fewer():
-    whole = solve(cloud_problem(2, 61))
-    assert whole.converged.all()
-    for count in (1, 7, 8, 9):
-        few = solve(cloud_problem(2, 61).rows(slice(0, count)))
-        assert torch.equal(few.matrix, whole.matrix[:count])
+@pytest.mark.parametrize("width", [1, 7, 8, 9, 15, 33])
+def test_rows_of_any_length_and_nothing_but_padding_is_zero(width):
+    problem = cloud_problem(2, 61, longest=width)
+    plan = solve(problem, tolerance=1e-6, max_iterations=20_000)
+    assert plan.converged.all()
+    assert torch.equal(plan.matrix > 0, problem.real)
 
 
 def test_a_problem_stops_by_itself():

@@ -17,6 +17,7 @@ from torch.nn.functional import normalize
 
 from optical.errors import UserError
 from optical.ot.settings import Settings
+from optical.ot.transported import Transported
 from optical.ot.triton import backend
 
 pytest.importorskip("triton", reason="triton is not installed: it is part of the extra optical-clir[gpu]")
@@ -39,18 +40,18 @@ def interpreter() -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.fixture(params=["interpreter", pytest.param("cuda", marks=pytest.mark.gpu)])
-def solve(request) -> Callable[..., backend.Transported]:
+def solve(request) -> Callable[..., Transported]:
     """Solves pairs by the kernel, given what ``Settings`` take."""
 
-    def interpreted(pairs: Pairs, both: bool = False, **settings) -> backend.Transported:
+    def interpreted(pairs: Pairs, both: bool = False, **settings) -> Transported:
         pool = request.getfixturevalue("interpreter")
         return pool.submit(backend.transport, *pairs, Settings(**settings), both).result()
 
-    def on_gpu(pairs: Pairs, both: bool = False, **settings) -> backend.Transported:
+    def on_gpu(pairs: Pairs, both: bool = False, **settings) -> Transported:
         solved = backend.transport(*(tensor.cuda() for tensor in pairs), Settings(**settings), both)
         potentials = type(solved.potentials)(solved.potentials.f.cpu(), solved.potentials.g.cpu())
         moved = (part.cpu() if isinstance(part, torch.Tensor) else part for part in solved)
-        return backend.Transported(*moved)._replace(potentials=potentials)
+        return Transported(*moved)._replace(potentials=potentials)
 
     solver = interpreted if request.param == "interpreter" else on_gpu
     # The interpreter cuts numbers off at the end of bfloat16, where a GPU rounds them.
@@ -214,7 +215,7 @@ def test_an_empty_side_costs_nothing_and_never_converges(solve):
     ],
 )
 def test_what_the_kernel_cannot_take_is_refused_with_the_reason(source, target, reason):
-    assert reason in backend.unavailable(source, target)
+    assert reason in backend.not_fused(source, target)
     masses = (torch.ones(side.shape[:2]) for side in (source, target))
     with pytest.raises(UserError, match=reason):
         backend.transport(source, target, *masses, Settings())
@@ -223,7 +224,7 @@ def test_what_the_kernel_cannot_take_is_refused_with_the_reason(source, target, 
 def test_a_missing_triton_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "triton", None)
     monkeypatch.delitem(sys.modules, "optical.ot.triton.kernel", raising=False)
-    reason = backend.unavailable(torch.zeros(1, 2, 4), torch.zeros(1, 2, 4))
+    reason = backend.not_fused(torch.zeros(1, 2, 4), torch.zeros(1, 2, 4))
     assert "triton does not import" in reason
     assert "optical-clir[gpu]" in reason
 

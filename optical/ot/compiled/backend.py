@@ -1,17 +1,16 @@
-"""The compiled CPU backend: batches over threads, each problem over its true lengths."""
-
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+"""The compiled CPU backend: batches over threads, each problem over its real tokens."""
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
+from optical.ot.transported import Transported
 
-_TASKS_PER_THREAD = 8
-_CELLS_PER_THREAD = 1 << 18
+_CELLS_PER_THREAD = 1 << 16
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_LANES = 8
 
 
 def unavailable(problem: Problem) -> str | None:
@@ -23,6 +22,17 @@ def unavailable(problem: Problem) -> str | None:
     return None
 
 
+def not_fused(source: Tensor, target: Tensor) -> str | None:
+    """Why this backend cannot go from these embeddings to loss and gradient, or ``None`` when it can."""
+    if source.device.type != "cpu":
+        return f"the embeddings are on {source.device.type}, and the compiled kernel runs on the CPU"
+    if source.dtype not in _DTYPES or target.dtype not in _DTYPES:
+        return f"the embeddings are {source.dtype} and {target.dtype}, and the compiled kernel works in torch.float32"
+    if source.shape[2] % _LANES:
+        return f"the embeddings have {source.shape[2]} dimensions, and the compiled kernel takes multiples of {_LANES}"
+    return None
+
+
 def sinkhorn(problem: Problem, settings: Settings, start: Potentials | None) -> Plan:
     """Sinkhorn's algorithm, each problem stopping by itself (see ``sweeps``).
 
@@ -31,49 +41,56 @@ def sinkhorn(problem: Problem, settings: Settings, start: Potentials | None) -> 
         settings: epsilon, tolerance and sweeps.
         start: potentials to start from.
     """
-    from optical.ot.compiled.state import Batch, Rule
-    from optical.ot.compiled.sweeps import solve_many
-
-    size = len(problem.cost)
     cost = problem.cost.contiguous()
     matrix = torch.empty_like(cost)
-    f, g = (torch.full(side.shape, -torch.inf, dtype=torch.float64) for side in (problem.a, problem.b))
+    solved = _run(problem.a, problem.b, settings, start, cost=cost, matrix=matrix)
+    epsilon = torch.full_like(solved.value, settings.epsilon, dtype=torch.float64)
+    converged = solved.marginal_error <= settings.tolerance
+    evidence = solved.marginal_error, solved.iterations, converged
+    return Plan(problem, solved.potentials.f, solved.potentials.g, epsilon, *evidence, matrix, solved.value)
+
+
+def transport(
+    source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings, want_target_gradient: bool = False
+) -> Transported:
+    """Losses and gradients of <P, C> for the cosine cost C = 1 - S T^T, without writing C or P to memory.
+
+    Args:
+        source: (batch, source, dim) L2-normalised embeddings on the CPU, in single or half precision.
+        target: (batch, target, dim), likewise.
+        a: (batch, source) masses, zero on padding.
+        b: (batch, target) masses, likewise.
+        settings: epsilon, tolerance and sweeps.
+        want_target_gradient: whether to compute -P^T S too; a frozen teacher needs none.
+    """
+    source, target = (side.float().contiguous() for side in (source, target))
+    gradients = {"by_source": torch.empty_like(source)}
+    if want_target_gradient:
+        gradients["by_target"] = torch.empty_like(target)
+    return _run(a, b, settings, None, source=source, target=target, **gradients)
+
+
+def _run(a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, **tensors: Tensor) -> Transported:
+    """Solve a batch given by its costs or its embeddings; results go to those of ``tensors`` that are for results."""
+    from optical.ot.compiled.state import JOB
+    from optical.ot.compiled.threads import run_together
+    from optical.ot.compiled.work import work
+
+    (size, n), m = a.shape, b.shape[1]
+    f, g = (torch.empty(side.shape, dtype=torch.float64) for side in (a, b))
     if start is not None:
         f.copy_(start.f), g.copy_(start.g)
-    u, v = torch.ones_like(problem.a), torch.ones_like(problem.b)
-    value, error = torch.zeros(size, dtype=torch.float64), torch.zeros(size)
-    iterations = torch.zeros(size, dtype=torch.int64)
-    a, b = problem.a.contiguous(), problem.b.contiguous()
-    tensors = (cost.view(-1), a, b, f, g, u, v, matrix.view(-1), value, error, iterations)
-    batch = Batch(*(tensor.detach().numpy() for tensor in tensors))
-    most = settings.max_iterations
-    rule = Rule(1 / settings.epsilon, float(settings.tolerance), most, settings.overrelaxed, start is not None)
-    _spread(lambda chosen: solve_many(batch, rule, chosen), problem)
-    f += settings.epsilon * u.double().log()
-    g += settings.epsilon * v.double().log()
-    epsilon = torch.full_like(value, settings.epsilon)
-    return Plan(problem, f, g, epsilon, error, iterations, error <= settings.tolerance, matrix, value.float())
-
-
-def _spread(solve: object, problem: Problem) -> None:
-    """Run ``solve`` on every problem, the largest first, over torch's number of threads.
-
-    numba releases the interpreter's lock, so plain Python threads do: no threading layer that a fork could break.
-    """
-    cells = ((problem.a > 0).sum(1) * (problem.b > 0).sum(1)).numpy()
-    order = np.argsort(-cells, kind="stable")
-    threads = min(torch.get_num_threads(), 1 + int(cells.sum()) // _CELLS_PER_THREAD)
-    if threads == 1:
-        solve(order)
-        return
-    tasks = _TASKS_PER_THREAD * threads
-    shares = [np.ascontiguousarray(order[task::tasks]) for task in range(tasks)]
-    for done in _pool(os.getpid(), threads).map(solve, shares):
-        del done
-
-
-@lru_cache(maxsize=4)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of this process (a fork inherits the cache, not the threads)."""
-    del process
-    return ThreadPoolExecutor(threads, "optical-ot")
+    value, error = torch.empty(2, size)
+    iterations = torch.empty(size + 1, dtype=torch.int64)
+    iterations[size] = 0
+    tensors |= {"a": a.contiguous(), "b": b.contiguous(), "f": f, "g": g}
+    tensors |= {"value": value, "error": error, "iterations": iterations, "waiting": iterations[size:]}
+    fields = dict.fromkeys(JOB.names, 0) | {name: tensor.data_ptr() for name, tensor in tensors.items()}
+    fields |= {"problems": size, "n": n, "m": m, "dim": tensors["source"].shape[2] if "source" in tensors else 0}
+    fields |= {"most": settings.max_iterations, "relaxed": settings.overrelaxed, "warm": start is not None}
+    fields |= {"inverse": 1 / settings.epsilon, "tolerance": settings.tolerance}
+    job = np.array(tuple(fields.values()), JOB)
+    threads = max(1, min(torch.get_num_threads(), size * n * m // _CELLS_PER_THREAD))
+    run_together(work.address, job.ctypes.data, threads)
+    gradients = (tensors.get("by_source"), tensors.get("by_target"))
+    return Transported(value, *gradients, Potentials(f, g), error, iterations[:size])

@@ -1,22 +1,22 @@
-"""The cells of one problem: its costs gathered, its kernel absorbed into a lane, its plan written.
-
-A row is worked on eight cells at a time, in scratch that is filled up to whole vectors.
-"""
+"""The cells of the problem on the desk: its costs, its kernel, its plan. Rows are worked on eight cells at a time."""
 
 import numpy as np
 
-from optical.ot.compiled.jit import compiled, inlined
+from optical.ot.compiled.elementary import exponential
+from optical.ot.compiled.jit import inlined
+from optical.ot.compiled.state import whole
 from optical.ot.compiled.vector import (
     LANES,
     add,
     get,
-    larger,
+    keep_first,
     least,
     load,
+    load_all,
+    load_first,
+    magnitude,
     multiply,
     multiply_add,
-    nearest,
-    power_of_two,
     put,
     smaller,
     splat,
@@ -29,125 +29,139 @@ _NEVER_PAID = np.float32(1e30)
 _ONE, _ZERO = np.float32(1), np.float32(0)
 
 
-@compiled
-def gather_costs(batch, lanes, lane):
-    """The costs between the real tokens of a lane's problem, to ``lanes.costs``."""
-    n, m, rows, columns = lanes.n[lane], lanes.m[lane], lanes.rows[lane], lanes.columns[lane]
-    source, target = batch.a.shape[1], batch.b.shape[1]
+@inlined
+def read_costs(batch, desk, problem, n, m):
+    """The costs between the real tokens, each row filled up with a cost that is never paid."""
+    rows, columns, width = desk.rows, desk.columns, whole(m)
     together = columns[m - 1] - columns[0] == m - 1
+    never = splat(_NEVER_PAID)
     for i in range(n):
-        start, row = (lanes.problem[lane] * source + rows[i]) * target, i * lanes.stride
+        start, row = (problem * batch.n + rows[i]) * batch.m, i * width
         if together:
-            _copy(batch.cost, start + columns[0], lanes.costs, row, m)
+            start += columns[0]
+            for c in range(0, m - LANES + 1, LANES):
+                store(desk.costs, row + c, load(batch.cost, start + c))
+            if m < width:
+                last = width - LANES
+                store(desk.costs, row + last, load_first(batch.cost, start + last, m - last, never))
         else:
+            store(desk.costs, row + width - LANES, never)
             for j in range(m):
-                put(lanes.costs, row + j, get(batch.cost, start + columns[j]))
-        for j in range(m, _whole(m)):
-            put(lanes.costs, row + j, _NEVER_PAID)
+                put(desk.costs, row + j, get(batch.cost, start + columns[j]))
 
 
-@compiled
-def start_potentials(lanes, lane):
+@inlined
+def start_potentials(desk, n, m):
     """Potentials under which every row and every column of the kernel has a one and no cell is above it."""
-    n, m, f = lanes.n[lane], lanes.m[lane], lanes.f[lane]
+    width = whole(m)
     for i in range(n):
         lowest = splat(_NEVER_PAID)
-        for c in range(0, m, LANES):
-            lowest = smaller(lowest, load(lanes.costs, i * lanes.stride + c))
-        f[i] = least(lowest)
-    for c in range(0, m, LANES):
-        lowest = splat(_NEVER_PAID)
+        for c in range(i * width, (i + 1) * width, LANES):
+            lowest = smaller(lowest, load(desk.costs, c))
+        put(desk.row, i, least(lowest))
+    for i in range(n):
+        desk.f[i] = desk.row[i]
+    for c in range(0, width, LANES):
+        lowest, cell = splat(_NEVER_PAID), c
         for i in range(n):
-            lowest = smaller(lowest, subtract(load(lanes.costs, i * lanes.stride + c), splat(np.float32(f[i]))))
-        store(lanes.row, c, lowest)
+            lowest = smaller(lowest, subtract(load(desk.costs, cell), load_all(desk.row, i)))
+            cell += width
+        store(desk.column, c, lowest)
     for j in range(m):
-        lanes.g[lane, j] = lanes.row[j]
+        desk.g[j] = desk.column[j]
 
 
-@compiled
-def absorb(rule, lanes, lane):
-    """Kernel of a lane's potentials, rounded to single precision; the lane's scalings start at one again."""
-    n, m, f, g = lanes.n[lane], lanes.m[lane], lanes.f[lane], lanes.g[lane]
-    inverse = splat(np.float32(rule.inverse))
+@inlined
+def absorb(rule, desk, n, m):
+    """Kernel of the potentials, rounded to single precision; scalings start at one again."""
+    width, inverse, last = whole(m), splat(np.float32(rule.inverse)), whole(m) - LANES
     for j in range(m):
-        lanes.right_row[j] = np.float32(g[j])
-        g[j] = lanes.right_row[j]
-        lanes.v[j * LANES + lane] = _ONE
+        desk.column[j] = np.float32(desk.g[j])
+        desk.g[j] = desk.column[j]
+    for c in range(0, width, LANES):
+        store(desk.v, c, keep_first(m - c, splat(_ONE), splat(_ZERO)))
+    for c in range(0, whole(n), LANES):
+        store(desk.u, c, keep_first(n - c, splat(_ONE), splat(_ZERO)))
     for i in range(n):
-        potential, row = np.float32(f[i]), i * lanes.stride
-        f[i] = potential
-        lanes.u[i * LANES + lane] = _ONE
-        for c in range(0, m, LANES):
-            slack = add(subtract(splat(potential), load(lanes.costs, row + c)), load(lanes.right_row, c))
-            store(lanes.row, c, _exponential(multiply(slack, inverse)))
-        first = i * lanes.width * LANES + lane
-        for j in range(m):
-            put(lanes.kernel, first + j * LANES, get(lanes.row, j))
+        potential, row, place = np.float32(desk.f[i]), i * width, tile(i, width)
+        desk.f[i] = potential
+        x = splat(potential)
+        for c in range(0, last, LANES):
+            store(desk.kernel, place + LANES * c, _cell(desk, row, c, x, inverse))
+        cell = keep_first(m - last, _cell(desk, row, last, x, inverse), splat(_ZERO))
+        store(desk.kernel, place + LANES * last, cell)
+    for i in range(n, whole(n)):
+        for c in range(0, width, LANES):
+            store(desk.kernel, tile(i, width) + LANES * c, splat(_ZERO))
 
 
-@compiled
-def write_plan(batch, lanes, lane):
-    """Write the plan u K v of a lane, zeros on padding, with its marginal error and <P, C>."""
-    problem, n, m = lanes.problem[lane], lanes.n[lane], lanes.m[lane]
-    rows, columns = lanes.rows[lane], lanes.columns[lane]
-    source, target = batch.a.shape[1], batch.b.shape[1]
-    together = columns[m - 1] - columns[0] == m - 1
-    batch.matrix[problem * source * target : (problem + 1) * source * target] = 0
-    for c in range(0, m, LANES):
-        store(lanes.sum_row, c, splat(_ZERO))
-        store(lanes.right_row, c, splat(_ZERO))
-        store(lanes.row, c, splat(_ZERO))
-    for j in range(m):
-        lanes.right_row[j] = lanes.v[j * LANES + lane]
-    wrong, value = _ZERO, 0.0
+@inlined
+def _cell(desk, row, c, potential, inverse):
+    slack = add(subtract(potential, load(desk.costs, row + c)), load(desk.column, c))
+    return exponential(multiply(slack, inverse))
+
+
+@inlined
+def make_plan(desk, n, m):
+    """Put the plan u K v in the place of the costs; returns <P, C> and the plan's L1 marginal error."""
+    width = whole(m)
+    for c in range(0, width, LANES):
+        store(desk.column, c, splat(_ZERO))
+    value = splat(_ZERO)
     for i in range(n):
-        first, row = i * lanes.width * LANES + lane, i * lanes.stride
-        for j in range(m):
-            put(lanes.row, j, get(lanes.kernel, first + j * LANES))
-        u, row_sum, row_value = splat(lanes.u[i * LANES + lane]), splat(_ZERO), splat(_ZERO)
-        for c in range(0, m, LANES):
-            mass = multiply(multiply(u, load(lanes.row, c)), load(lanes.right_row, c))
-            row_sum, row_value = add(row_sum, mass), multiply_add(mass, load(lanes.costs, row + c), row_value)
-            store(lanes.sum_row, c, add(load(lanes.sum_row, c), mass))
-            store(lanes.row, c, mass)
-        start = (problem * source + rows[i]) * target
+        scaling, row_sum, row, place = load_all(desk.u, i), splat(_ZERO), i * width, tile(i, width)
+        for c in range(0, width, LANES):
+            mass = multiply(multiply(scaling, load(desk.kernel, place + LANES * c)), load(desk.v, c))
+            row_sum, value = add(row_sum, mass), multiply_add(mass, load(desk.costs, row + c), value)
+            store(desk.column, c, add(load(desk.column, c), mass))
+            store(desk.costs, row + c, mass)
+        put(desk.row, i, total(row_sum))
+    wrong = splat(_ZERO)
+    for i in range(0, n, LANES):
+        lacking = magnitude(subtract(load(desk.row, i), load(desk.a, i)))
+        wrong = add(wrong, keep_first(n - i, lacking, splat(_ZERO)))
+    for c in range(0, width, LANES):
+        wrong = add(wrong, magnitude(subtract(load(desk.column, c), load(desk.b, c))))
+    return total(value), total(wrong)
+
+
+@inlined
+def write_plan(batch, desk, problem, n, m):
+    """Copy the plan to its place in the batch; padding is exactly zero."""
+    rows, columns, width = desk.rows, desk.columns, whole(m)
+    start, stop = problem * batch.n * batch.m, (problem + 1) * batch.n * batch.m
+    together = columns[m - 1] == m - 1
+    for i in range(n):
+        cell, place = i * width, (problem * batch.n + rows[i]) * batch.m
         if together:
-            _copy(lanes.row, 0, batch.matrix, start + columns[0], m)
+            _clear(batch.matrix, start, place)
+            for c in range(0, m - LANES + 1, LANES):
+                store(batch.matrix, place + c, load(desk.costs, cell + c))
+            for j in range(m - m % LANES, m):
+                put(batch.matrix, place + j, get(desk.costs, cell + j))
+            start = place + m
         else:
+            _clear(batch.matrix, start, place + batch.m)
             for j in range(m):
-                put(batch.matrix, start + columns[j], get(lanes.row, j))
-        wrong += abs(total(row_sum) - lanes.left[i * LANES + lane])
-        value += total(row_value)
-    for j in range(m):
-        wrong += abs(lanes.sum_row[j] - lanes.right[j * LANES + lane])
-    batch.error[problem], batch.value[problem] = wrong, value
+                put(batch.matrix, place + columns[j], get(desk.costs, cell + j))
+            start = place + batch.m
+    _clear(batch.matrix, start, stop)
 
 
 @inlined
-def _copy(source, start, target, place, count):
-    whole = count - count % LANES
-    for c in range(0, whole, LANES):
-        store(target, place + c, load(source, start + c))
-    for c in range(whole, count):
-        put(target, place + c, get(source, start + c))
+def tile(i, width):
+    """Where row i of the kernel begins. Rows lie in blocks of eight, a block's first vectors together, then its second.
+
+    So the eight rows that a sweep works on at once are one stretch of memory, and its vectors eight rows apart.
+    """
+    inside = i % LANES
+    return (i - inside) * width + inside * LANES
 
 
 @inlined
-def _whole(count):
-    return LANES * ((count + LANES - 1) // LANES)
-
-
-@inlined
-def _exponential(x):
-    """exp(x) for x between -87 and 87 within 2e-7 (the polynomial of the Cephes library), cut off outside."""
-    x = larger(smaller(x, splat(np.float32(87))), splat(np.float32(-87)))
-    power = nearest(multiply(x, splat(np.float32(1.4426950408889634))))
-    x = multiply_add(power, splat(np.float32(-0.693359375)), x)
-    x = multiply_add(power, splat(np.float32(2.12194440e-4)), x)
-    series = multiply_add(splat(np.float32(1.9875691500e-4)), x, splat(np.float32(1.3981999507e-3)))
-    series = multiply_add(series, x, splat(np.float32(8.3334519073e-3)))
-    series = multiply_add(series, x, splat(np.float32(4.1665795894e-2)))
-    series = multiply_add(series, x, splat(np.float32(1.6666665459e-1)))
-    series = multiply_add(series, x, splat(np.float32(0.5)))
-    series = add(multiply_add(series, multiply(x, x), x), splat(_ONE))
-    return multiply(series, power_of_two(power))
+def _clear(array, start, stop):
+    whole_vectors = start + (stop - start) // LANES * LANES
+    for c in range(start, whole_vectors, LANES):
+        store(array, c, splat(_ZERO))
+    for c in range(whole_vectors, stop):
+        put(array, c, _ZERO)

@@ -1,4 +1,4 @@
-"""How numba compiles the kernel: without the interpreter's lock, with NaN and infinity kept, and once per machine.
+"""How numba compiles the kernel: with NaN and infinity kept, sums in the order written, and once per machine.
 
 numba's cache on disk looks at the file of a function and not at those it calls, so machine code would outlive a
 change of them. Here the folder of the cache is named by the sources of the whole package. Functions are unwrapped
@@ -11,26 +11,33 @@ from functools import cache
 from hashlib import sha256
 from inspect import unwrap
 from pathlib import Path
+from typing import Any
 
 import numba
+from numba import types
 
-# Sums may be taken in any order and multiply-adds fused; that there is no NaN and no infinity is not promised to the
-# optimiser, since the kernel looks for both.
-_CAREFUL = {"contract", "reassoc", "arcp", "nsz"}
+# Multiply-adds may be fused. Sums are not reordered: the kernel orders them itself, and the exponential relies on it.
+_CAREFUL = {"contract"}
 
 
-def compiled(function: Callable) -> Callable:
-    """Compile a function to machine code that runs without the interpreter's lock, and keep it on disk."""
+def entry_point(function: Callable) -> Any:
+    """Compile a function of one address to one that C can call, and keep it on disk."""
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _folder()
     try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_CAREFUL)(unwrap(function))
+        compile_it = numba.cfunc(types.void(types.voidptr), cache=True, error_model="numpy", fastmath=_CAREFUL)
+        return compile_it(unwrap(function))
     finally:
         numba.config.CACHE_DIR = before
 
 
+def compiled(function: Callable) -> Callable:
+    """Compile a function to machine code that runs without the interpreter's lock."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath=_CAREFUL)(unwrap(function))
+
+
 def inlined(function: Callable) -> Callable:
     """Make a function part of each compiled one that calls it."""
-    return numba.njit(inline="always", error_model="numpy", fastmath=_CAREFUL)(unwrap(function))
+    return numba.njit(forceinline=True, error_model="numpy", fastmath=_CAREFUL)(unwrap(function))
 
 
 @cache

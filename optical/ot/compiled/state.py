@@ -1,41 +1,62 @@
-"""What the compiled kernel works on: the batch, the rule for stopping, and the eight lanes."""
+"""What the compiled kernel works on: a job as its threads receive it, the batch, the rule for stopping, and a desk.
+
+C calls a thread's work with one address. So a job is a record of addresses and sizes, and every thread makes its own
+arrays of them. All arrays are flat.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
+from numba import carray
 
-from optical.ot.compiled.jit import compiled
+from optical.ot.compiled.jit import compiled, inlined
+from optical.ot.compiled.memory import doubles, floats, integers
 from optical.ot.compiled.vector import LANES
 
-ROWS = 4
-NEVER = (1 << 60) + 1
+_ADDRESSES = ("a", "b", "cost", "matrix", "source", "target", "by_source", "by_target", "f", "g")
+_RESULTS = ("value", "error", "iterations", "waiting")
+_SIZES = ("problems", "n", "m", "dim", "most", "relaxed", "warm")
+JOB = np.dtype(
+    [(name, np.int64) for name in (*_ADDRESSES, *_RESULTS, *_SIZES)]
+    + [("inverse", np.float64), ("tolerance", np.float64)]
+)
+"""A batch and a rule, see ``Batch`` and ``Rule``; the address of what is not there is 0."""
 
 
 class Batch(NamedTuple):
     """A padded batch and where its solution goes. A token is real where its mass is positive."""
 
-    cost: np.ndarray
-    """(batch * source * target,) float32."""
+    problems: int
+    n: int
+    """Source tokens of a problem, padding included."""
+    m: int
+    dim: int
     a: np.ndarray
     """(batch, source) float32."""
     b: np.ndarray
     """(batch, target) float32."""
+    cost: np.ndarray
+    """(batch, source, target) float32; empty where the embeddings give it."""
+    matrix: np.ndarray
+    """(batch, source, target) float32, receives the plan; empty where nobody wants it."""
+    source: np.ndarray
+    """(batch, source, dim) float32 embeddings, or empty."""
+    target: np.ndarray
+    by_source: np.ndarray
+    """(batch, source, dim) float32, receives the gradient; empty where nobody wants it."""
+    by_target: np.ndarray
     f: np.ndarray
-    """(batch, source) float64: the start (if warm) on entry, what the kernel has absorbed of the solution on return."""
+    """(batch, source) float64 potentials: the start (if warm) on entry, the solution on return."""
     g: np.ndarray
     """(batch, target) float64, likewise."""
-    u: np.ndarray
-    """(batch, source) float32, receives the scalings: the solution's potentials are f + epsilon log u."""
-    v: np.ndarray
-    """(batch, target) float32, likewise."""
-    matrix: np.ndarray
-    """(batch * source * target,) float32, receives the plan."""
     value: np.ndarray
-    """(batch,) float64, receives <P, C>."""
+    """(batch,) float32, receives <P, C>."""
     error: np.ndarray
     """(batch,) float32, receives the L1 marginal error of the plan."""
     iterations: np.ndarray
     """(batch,) int64, receives the sweeps spent."""
+    waiting: np.ndarray
+    """(1,) int64: the first problem that no thread has taken yet."""
 
 
 class Rule(NamedTuple):
@@ -52,83 +73,89 @@ class Rule(NamedTuple):
     """Whether the batch's potentials are a start."""
 
 
-class Lanes(NamedTuple):
-    """What the eight lanes hold. A flat array has eight floats, one per lane, for each token or cell."""
+class Desk(NamedTuple):
+    """Where a thread works on one problem: its real tokens alone, rows filled up to whole vectors."""
 
-    width: int
-    """Cells in a row of ``kernel``."""
+    rows: np.ndarray
+    """Positions of the real source tokens."""
+    columns: np.ndarray
+    f: np.ndarray
+    """Source potentials that the kernel has absorbed, double precision."""
+    g: np.ndarray
+    costs: np.ndarray
+    """Row by row; in the end the plan."""
     kernel: np.ndarray
-    """exp((f + g - C) / epsilon), zero outside each lane's problem."""
+    """exp((f + g - C) / epsilon), zero outside the problem, in blocks of eight rows (see ``tile``)."""
+    a: np.ndarray
+    b: np.ndarray
     u: np.ndarray
     v: np.ndarray
     sums: np.ndarray
     """K^T u."""
-    left: np.ndarray
-    """Source masses."""
-    right: np.ndarray
-    """Target masses."""
-    omega: np.ndarray
-    """Over-relaxation of each lane; 1 is a plain sweep, after which the row error speaks for the plan."""
-    idle: np.ndarray
-    """Zero for a lane at work, infinite for an empty one."""
-    error: np.ndarray
-    """Row error of each lane."""
-    mark: np.ndarray
-    """Row error of each lane when its over-relaxation was last set."""
-    done: np.ndarray
-    """Whether each lane's problem leaves after this sweep."""
-    problem: np.ndarray
-    """Position of each lane's problem in the batch, -1 when the lane is empty."""
-    entered: np.ndarray
-    """The sweep before the first one of each lane's problem."""
-    n: np.ndarray
-    m: np.ndarray
-    rows: np.ndarray
-    """(lane, token): positions of the real source tokens."""
-    columns: np.ndarray
-    """(lane, token): positions of the real target tokens."""
-    f: np.ndarray
-    """(lane, token): source potentials that the kernel has absorbed."""
-    g: np.ndarray
-    stride: int
-    """Cells in a row of ``costs``: ``width``, rounded up to whole vectors."""
-    costs: np.ndarray
-    """One problem's real costs, row by row; a row is filled up to whole vectors with a cost that is never paid."""
     row: np.ndarray
-    """Scratch of one row of cells, likewise ``right_row``, ``sum_row``."""
-    right_row: np.ndarray
-    sum_row: np.ndarray
+    """Scratch of a side, in single precision; likewise ``column``."""
+    column: np.ndarray
+
+
+@inlined
+def open_job(address):
+    """The batch and the rule of the job at an address."""
+    job = carray(address, 1, JOB)[0]
+    size, n, m, dim = job.problems, job.n, job.m, job.dim
+    batch = Batch(
+        size,
+        n,
+        m,
+        dim,
+        floats(job.a, size * n),
+        floats(job.b, size * m),
+        floats(job.cost, size * n * m),
+        floats(job.matrix, size * n * m),
+        floats(job.source, size * n * dim),
+        floats(job.target, size * m * dim),
+        floats(job.by_source, size * n * dim),
+        floats(job.by_target, size * m * dim),
+        doubles(job.f, size * n),
+        doubles(job.g, size * m),
+        floats(job.value, size),
+        floats(job.error, size),
+        integers(job.iterations, size),
+        integers(job.waiting, 1),
+    )
+    return batch, Rule(job.inverse, job.tolerance, job.most, job.relaxed != 0, job.warm != 0)
 
 
 @compiled
-def empty_lanes(source, target):
-    """Lanes for problems of at most so many tokens, all of them idle."""
-    height, width = ROWS * ((source + ROWS - 1) // ROWS) * LANES, target * LANES
-    stride = LANES * ((target + LANES - 1) // LANES)
-    return Lanes(
-        target,
-        np.zeros(height * target, np.float32),
-        np.zeros(height, np.float32),
-        np.zeros(width, np.float32),
-        np.zeros(width, np.float32),
-        np.zeros(height, np.float32),
-        np.zeros(width, np.float32),
-        np.full(LANES, np.float32(1)),
-        np.full(LANES, np.float32(np.inf)),
-        np.zeros(LANES, np.float32),
-        np.zeros(LANES, np.float32),
-        np.zeros(LANES, np.bool_),
-        np.full(LANES, -1),
-        np.full(LANES, NEVER),
-        np.zeros(LANES, np.int64),
-        np.zeros(LANES, np.int64),
-        np.zeros((LANES, source), np.int64),
-        np.zeros((LANES, target), np.int64),
-        np.zeros((LANES, source), np.float64),
-        np.zeros((LANES, target), np.float64),
-        stride,
-        np.zeros(source * stride, np.float32),
-        np.zeros(stride, np.float32),
-        np.zeros(stride, np.float32),
-        np.zeros(stride, np.float32),
+def empty_desk(n, m):
+    """A desk for problems of at most so many tokens."""
+    height, width = whole(n), whole(m)
+    cells, longest = height * width, max(height, width)
+    return Desk(
+        np.zeros(n, np.int64),
+        np.zeros(m, np.int64),
+        np.zeros(height, np.float64),
+        np.zeros(width, np.float64),
+        _aligned(cells),
+        _aligned(cells),
+        _aligned(height),
+        _aligned(width),
+        _aligned(height),
+        _aligned(width),
+        _aligned(width),
+        _aligned(longest),
+        _aligned(longest),
     )
+
+
+@inlined
+def whole(count):
+    """``count`` rounded up to whole vectors."""
+    return LANES * ((count + LANES - 1) // LANES)
+
+
+@inlined
+def _aligned(count):
+    """Zeros that start on a cache line: a vector across two of them is loaded twice."""
+    block = np.zeros(count + 16, np.float32)
+    first = (-block.ctypes.data % 64) // 4
+    return block[first : first + count]

@@ -1,10 +1,10 @@
-"""The compiled Sinkhorn kernel: eight small problems at a time, each in a lane of its own, each stopping by itself.
+"""The compiled Sinkhorn kernel: one problem at a time, over its real tokens, until it has converged.
 
-The sweeps are those of ``sinkhorn.py``; what differs is the layout. Eight problems of like size lie interleaved, so
-that one vector instruction serves a cell of each. When a lane's problem has converged, its plan is written and the
-next problem takes the lane, so that none waits for a slower one. Problems are gathered by their real tokens: padding
-never costs a multiplication. A row update is followed at once by its share of the column sums, so that the kernel
-matrix is read once a sweep.
+The sweeps are those of ``sinkhorn.py``. Rows are taken in blocks of eight: their eight sums under v are folded into
+one vector, one division gives their scalings, and their share of the column sums follows at once, while the block is
+in the nearest cache. So the kernel is read from further away once a sweep, and everything is done eight cells at a
+time. Problems are gathered by their real tokens: padding never costs a multiplication, but for what fills up the last
+vector of a row and the last block.
 
 The kernel stays in single precision at any epsilon by absorption (Schmitzer 2019, arXiv:1610.06519, section 3.1):
 it holds exp((f + g - C) / epsilon) for potentials f and g in double precision, sweeps with scalings u and v that
@@ -15,17 +15,17 @@ rate of convergence, as in Young's adaptive SOR.
 
 import numpy as np
 
-from optical.ot.compiled.cells import absorb, gather_costs
+from optical.ot.compiled.cells import absorb
 from optical.ot.compiled.jit import compiled, inlined
-from optical.ot.compiled.lanes import SAFE, WIDE, enter, leave, log_sweeps, scaling_range, to_potentials
-from optical.ot.compiled.state import ROWS, empty_lanes
+from optical.ot.compiled.potentials import BROKEN, SAFE, log_sweeps, scaling_range, to_potentials
+from optical.ot.compiled.state import whole
 from optical.ot.compiled.vector import (
     LANES,
     add,
     divide,
     larger,
-    least,
     load,
+    load_all,
     magnitude,
     multiply,
     multiply_add,
@@ -33,129 +33,94 @@ from optical.ot.compiled.vector import (
     splat,
     store,
     subtract,
+    sums,
+    total,
 )
 
 _CHECK_SWEEPS = 4
 _LOG_SWEEPS = 8
 _TINY = np.float32(1e-35)
-_ONE, _ZERO = np.float32(1), np.float32(0)
+_ONE, _ZERO, _HALF = np.float32(1), np.float32(0), np.float32(0.5)
 _MOST_RELAXED = 1.9
 
 
-@compiled
-def solve_many(batch, rule, chosen):
-    """Solve the problems at the positions ``chosen``, in that order; neighbours should be of like size."""
-    lanes = empty_lanes(batch.a.shape[1], _longest(batch.b, chosen))
-    waiting = 0
-    for lane in range(min(LANES, len(chosen))):
-        enter(batch, rule, lanes, lane, chosen[waiting], 0)
-        waiting += 1
-    sweep, busy = 0, waiting
-    while busy > 0:
+@inlined
+def sweep_to_the_end(rule, desk, n, m):
+    """Sweep until the rows are within the tolerance, or all sweeps are spent; returns their number.
+
+    The last column update is a plain one: it leaves the columns exact, so that the row error speaks for the plan.
+    """
+    omega, mark, sweep = _ONE, _ZERO, 0
+    while True:
         sweep += 1
-        height, width = _most(lanes.n), _most(lanes.m)
-        closest = _row_sweep(lanes, height, width)
-        due = _due(lanes, sweep)
-        if not due and closest > rule.tolerance and sweep < lanes.entered.min() + rule.most:
-            _column_sweep(lanes, width)
-            continue
-        _close(lanes, rule, sweep)
-        _column_sweep(lanes, width)
-        for lane in range(LANES):
-            if lanes.problem[lane] < 0:
-                continue
-            if lanes.done[lane]:
-                leave(batch, rule, lanes, lane, sweep)
-                busy -= 1
-                if waiting < len(chosen):
-                    enter(batch, rule, lanes, lane, chosen[waiting], sweep)
-                    waiting, busy = waiting + 1, busy + 1
-            elif (sweep - lanes.entered[lane]) % _CHECK_SWEEPS == 0:
-                _guard(batch, rule, lanes, lane, sweep)
-
-
-@inlined
-def _longest(mass, chosen):
-    """Most real tokens of the chosen problems: the tighter the lanes lie, the better they fit the cache."""
-    longest = 0
-    for problem in chosen:
-        longest = max(longest, (mass[problem] > 0).sum())
-    return longest
-
-
-@inlined
-def _most(counts):
-    most = 0
-    for lane in range(LANES):
-        most = max(most, counts[lane])
-    return most
-
-
-@inlined
-def _due(lanes, sweep):
-    """Whether a lane has a check to pass: by its own count of sweeps, so that its neighbours change nothing."""
-    due = False
-    for lane in range(LANES):
-        due |= (sweep - lanes.entered[lane]) % _CHECK_SWEEPS == 0
-    return due
-
-
-@inlined
-def _close(lanes, rule, sweep):
-    """Which lanes are done, before the column update: a last update is a plain one, and leaves the columns exact."""
-    for lane in range(LANES):
-        spent = sweep - lanes.entered[lane]
-        last = spent >= rule.most
-        within = lanes.error[lane] <= rule.tolerance
-        lanes.done[lane] = last or (within and spent > 1 and lanes.omega[lane] == _ONE)
+        error = _row_sweep(desk, n, m, omega)
+        last, within = sweep >= rule.most, error <= rule.tolerance
+        done = last or (within and sweep > 1 and omega == _ONE)
         if last or within:
-            lanes.omega[lane] = _ONE
+            omega = _ONE
+        _column_sweep(desk, m, omega)
+        if done:
+            return sweep
+        # A rate seen across a change of omega is that of the change: between a change and the mark lie four sweeps.
+        # The first rate is taken for that of four sweeps, though two were made: early sweeps gain more than later ones.
+        if sweep == _CHECK_SWEEPS // 2 or sweep % (2 * _CHECK_SWEEPS) == 0:
+            mark = error
+        if rule.relaxed and not within and sweep % (2 * _CHECK_SWEEPS) == _CHECK_SWEEPS:
+            omega = np.float32(_relaxation(omega, error / mark)) if mark > 0 else _ONE
+        if sweep % (2 * _CHECK_SWEEPS) == 0:
+            omega = _guard(rule, desk, n, m, omega)
+
+
+@compiled
+def into_range(rule, desk, n, m):
+    """Bring scalings that have left the range of a float back, by a sweep in the log domain."""
+    if scaling_range(desk, n, m) == BROKEN:
+        log_sweeps(rule, desk, n, m, 1)
+        absorb(rule, desk, n, m)
 
 
 @inlined
-def _row_sweep(lanes, height, width):
-    """u = a / K v, four rows at a time, and sums = K^T u. Returns the least row error, of the plans before."""
-    kernel, u, v, sums, left = lanes.kernel, lanes.u, lanes.v, lanes.sums, lanes.left
-    omega, tiny, stride = load(lanes.omega, 0), splat(_TINY), lanes.width * LANES
-    error = load(lanes.idle, 0)
-    for j in range(width):
-        store(sums, j * LANES, splat(_ZERO))
-    for i in range(0, height, ROWS):
-        r0 = i * stride
-        r1, r2, r3 = r0 + stride, r0 + 2 * stride, r0 + 3 * stride
-        s0, s1, s2, s3 = splat(_ZERO), splat(_ZERO), splat(_ZERO), splat(_ZERO)
-        for c in range(0, width * LANES, LANES):
-            x = load(v, c)
-            s0 = multiply_add(load(kernel, r0 + c), x, s0)
-            s1 = multiply_add(load(kernel, r1 + c), x, s1)
-            s2 = multiply_add(load(kernel, r2 + c), x, s2)
-            s3 = multiply_add(load(kernel, r3 + c), x, s3)
-        row = i * LANES
-        u0, e0 = _rescaled(load(u, row), load(left, row), s0, omega, tiny)
-        u1, e1 = _rescaled(load(u, row + LANES), load(left, row + LANES), s1, omega, tiny)
-        u2, e2 = _rescaled(load(u, row + 2 * LANES), load(left, row + 2 * LANES), s2, omega, tiny)
-        u3, e3 = _rescaled(load(u, row + 3 * LANES), load(left, row + 3 * LANES), s3, omega, tiny)
-        store(u, row, u0)
-        store(u, row + LANES, u1)
-        store(u, row + 2 * LANES, u2)
-        store(u, row + 3 * LANES, u3)
-        error = add(error, add(add(e0, e1), add(e2, e3)))
-        for c in range(0, width * LANES, LANES):
-            total = multiply_add(load(kernel, r0 + c), u0, load(sums, c))
-            total = multiply_add(load(kernel, r1 + c), u1, total)
-            total = multiply_add(load(kernel, r2 + c), u2, total)
-            store(sums, c, multiply_add(load(kernel, r3 + c), u3, total))
-    store(lanes.error, 0, error)
-    return least(error)
+def _row_sweep(desk, n, m, omega):
+    """u = a / K v, and sums = K^T u. Returns the row error of the plan before."""
+    kernel, u, v, width = desk.kernel, desk.u, desk.v, whole(m)
+    relaxation, tiny, error, first = splat(omega), splat(_TINY), splat(_ZERO), load(desk.v, 0)
+    for c in range(0, width, LANES):
+        store(desk.sums, c, splat(_ZERO))
+    for i in range(0, n, LANES):
+        block = i * width
+        s0, s1 = multiply(load(kernel, block), first), multiply(load(kernel, block + 8), first)
+        s2, s3 = multiply(load(kernel, block + 16), first), multiply(load(kernel, block + 24), first)
+        s4, s5 = multiply(load(kernel, block + 32), first), multiply(load(kernel, block + 40), first)
+        s6, s7 = multiply(load(kernel, block + 48), first), multiply(load(kernel, block + 56), first)
+        for c in range(LANES, width, LANES):
+            k, x = block + LANES * c, load(v, c)
+            s0, s1 = multiply_add(load(kernel, k), x, s0), multiply_add(load(kernel, k + 8), x, s1)
+            s2, s3 = multiply_add(load(kernel, k + 16), x, s2), multiply_add(load(kernel, k + 24), x, s3)
+            s4, s5 = multiply_add(load(kernel, k + 32), x, s4), multiply_add(load(kernel, k + 40), x, s5)
+            s6, s7 = multiply_add(load(kernel, k + 48), x, s6), multiply_add(load(kernel, k + 56), x, s7)
+        row_sums = sums(s0, s1, s2, s3, s4, s5, s6, s7)
+        scaling, lacking = _rescaled(load(u, i), load(desk.a, i), row_sums, relaxation, tiny)
+        error = add(error, lacking)
+        store(u, i, scaling)
+        u0, u1, u2, u3 = load_all(u, i), load_all(u, i + 1), load_all(u, i + 2), load_all(u, i + 3)
+        u4, u5, u6, u7 = load_all(u, i + 4), load_all(u, i + 5), load_all(u, i + 6), load_all(u, i + 7)
+        for c in range(0, width, LANES):
+            k = block + LANES * c
+            even, odd = multiply(load(kernel, k), u0), multiply(load(kernel, k + 8), u1)
+            even, odd = multiply_add(load(kernel, k + 16), u2, even), multiply_add(load(kernel, k + 24), u3, odd)
+            even, odd = multiply_add(load(kernel, k + 32), u4, even), multiply_add(load(kernel, k + 40), u5, odd)
+            even, odd = multiply_add(load(kernel, k + 48), u6, even), multiply_add(load(kernel, k + 56), u7, odd)
+            store(desk.sums, c, add(load(desk.sums, c), add(even, odd)))
+    return total(error)
 
 
 @inlined
-def _column_sweep(lanes, width):
+def _column_sweep(desk, m, omega):
     """v = b / K^T u."""
-    omega, tiny = load(lanes.omega, 0), splat(_TINY)
-    for c in range(0, width * LANES, LANES):
-        scaling, _ = _rescaled(load(lanes.v, c), load(lanes.right, c), load(lanes.sums, c), omega, tiny)
-        store(lanes.v, c, scaling)
+    relaxation, tiny = splat(omega), splat(_TINY)
+    for c in range(0, m, LANES):
+        scaling, _ = _rescaled(load(desk.v, c), load(desk.b, c), load(desk.sums, c), relaxation, tiny)
+        store(desk.v, c, scaling)
 
 
 @inlined
@@ -163,30 +128,23 @@ def _rescaled(old, mass, total, omega, tiny):
     """The scaling that gives a token its mass, over-relaxed by at most a factor of two; and the mass it lacked."""
     new = divide(mass, larger(total, tiny))
     relaxed = multiply_add(omega, subtract(new, old), old)
-    bounded = larger(smaller(relaxed, add(new, new)), multiply(new, splat(np.float32(0.5))))
+    bounded = larger(smaller(relaxed, add(new, new)), multiply(new, splat(_HALF)))
     return bounded, magnitude(subtract(multiply(old, total), mass))
 
 
 @compiled
-def _guard(batch, rule, lanes, lane, sweep):
-    """Keep a lane's scalings in range, and set its over-relaxation."""
-    mark, error = lanes.mark[lane], lanes.error[lane]
-    lanes.mark[lane] = error
-    # A rate seen across a change of omega is that of the change: omega moves at every second check only.
-    if (sweep - lanes.entered[lane]) // _CHECK_SWEEPS % 2 == 1:
-        return
-    if rule.relaxed:
-        lanes.omega[lane] = np.float32(_relaxation(lanes.omega[lane], error / mark)) if mark > 0 and error > 0 else _ONE
-    state = scaling_range(lanes, lane)
+def _guard(rule, desk, n, m, omega):
+    """Keep the scalings in range; returns the over-relaxation to go on with."""
+    state = scaling_range(desk, n, m)
     if state == SAFE:
-        return
-    gather_costs(batch, lanes, lane)
-    if state == WIDE:
-        to_potentials(rule, lanes, lane)
+        return omega
+    if state == BROKEN:
+        log_sweeps(rule, desk, n, m, _LOG_SWEEPS)
+        omega = _ONE
     else:
-        log_sweeps(rule, lanes, lane, _LOG_SWEEPS)
-        lanes.omega[lane] = _ONE
-    absorb(rule, lanes, lane)
+        to_potentials(rule, desk, n, m)
+    absorb(rule, desk, n, m)
+    return omega
 
 
 @inlined

@@ -1,7 +1,7 @@
-"""Vectors of eight floats for numba: one problem per lane, one instruction for all of them.
+"""Vectors of eight floats for numba: one instruction for eight cells.
 
-numba leaves vectors to LLVM's optimiser, which does not find this pattern by itself. So the vector is a type of its
-own here, with just the operations the kernel needs; LLVM turns it into two SSE registers, one AVX register or half
+numba leaves vectors to LLVM's optimiser, which finds some of them, and none across a sum. So the vector is a type of
+its own here, with just the operations the kernel needs; LLVM turns it into two SSE registers, one AVX register or half
 an AVX-512 one. A vector lives in registers only: it is loaded from, and stored to, flat float32 arrays.
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 LANES = 8
@@ -17,6 +18,8 @@ LANES = 8
 _LLVM = ir.VectorType(ir.FloatType(), LANES)
 _INDEX = ir.IntType(32)
 _INTEGERS = ir.VectorType(_INDEX, LANES)
+_ROOT_HALF = 0x3F3504F3
+"""The bits of sqrt(1/2)."""
 
 
 class _VectorType(types.Type):
@@ -34,7 +37,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def _elementwise(name: str, result: types.Type, operands: tuple[types.Type, ...], build: Callable) -> Any:
-    """A numba function of one, two or three operands that becomes the instructions ``build(builder, *values)``."""
+    """A numba function of one, two, three or eight operands: the instructions ``build(builder, *values)``."""
     signature = result(*operands)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
@@ -44,6 +47,7 @@ def _elementwise(name: str, result: types.Type, operands: tuple[types.Type, ...]
         1: lambda typing, x: (signature, generate),
         2: lambda typing, x, y: (signature, generate),
         3: lambda typing, x, y, z: (signature, generate),
+        8: lambda typing, s, t, u, v, w, x, y, z: (signature, generate),
     }
     body = bodies[len(operands)]
     body.__name__ = body.__qualname__ = name
@@ -61,6 +65,31 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
         return builder.load(_address(context, builder, signature.args[0], *values), align=4)
+
+    return _VECTOR(array, types.intp), generate
+
+
+@intrinsic
+def load_first(typing: Any, array: Any, index: Any, count: Any, other: Any) -> Any:
+    """The ``count`` floats that start at ``array[index]``, and ``other`` in the lanes left; nothing beyond is read."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
+        address = _address(context, builder, signature.args[0], *values[:2])
+        arguments = [address.type, _INDEX, ir.VectorType(ir.IntType(1), LANES), _LLVM]
+        kind, name = ir.FunctionType(_LLVM, arguments), f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
+        masked = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(masked, [address, ir.Constant(_INDEX, 4), _first(builder, values[2]), values[3]])
+
+    return _VECTOR(array, types.intp, types.intp, _VECTOR), generate
+
+
+@intrinsic
+def load_all(typing: Any, array: Any, index: Any) -> Any:
+    """``array[index]`` in every lane."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        return _splat(builder, builder.load(builder.gep(data, [values[1]])))
 
     return _VECTOR(array, types.intp), generate
 
@@ -100,9 +129,21 @@ def put(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 def _splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    undefined = ir.Constant(_LLVM, ir.Undefined)
-    first = builder.insert_element(undefined, value, ir.Constant(_INDEX, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(_INTEGERS, [0] * LANES))
+    first = builder.insert_element(ir.Constant(_LLVM, ir.Undefined), value, ir.Constant(_INDEX, 0))
+    return _shuffled(builder, first, first, [0] * LANES)
+
+
+def _shuffled(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: Sequence[int]) -> ir.Value:
+    """Lanes of ``x`` (0 to 7) and ``y`` (8 to 15) in another order."""
+    return builder.shuffle_vector(x, y, ir.Constant(_INTEGERS, list(lanes)))
+
+
+def _first(builder: ir.IRBuilder, count: ir.Value) -> ir.Value:
+    """A mask of the first ``count`` lanes."""
+    undefined = ir.Constant(_INTEGERS, ir.Undefined)
+    counts = builder.insert_element(undefined, builder.trunc(count, _INDEX), ir.Constant(_INDEX, 0))
+    counts = _shuffled(builder, counts, undefined, [0] * LANES)
+    return builder.icmp_signed("<", ir.Constant(_INTEGERS, list(range(LANES))), counts)
 
 
 def _larger(builder: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
@@ -113,50 +154,71 @@ def _smaller(builder: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     return builder.select(builder.fcmp_ordered("<", x, y), x, y)
 
 
-def _least(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    return _folded(builder, x, lambda one, other: _smaller(builder, one, other))
-
-
-def _folded(builder: ir.IRBuilder, x: ir.Value, combine: Callable) -> ir.Value:
-    values = [builder.extract_element(x, ir.Constant(_INDEX, lane)) for lane in range(LANES)]
-    while len(values) > 1:
-        values = [combine(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
-    return values[0]
-
-
 def _multiply_add(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
     return builder.fadd(builder.fmul(x, y, flags=("contract",)), z, flags=("contract",))
-
-
-def _nearest(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    halves = [ir.Constant(_LLVM, [half] * LANES) for half in (-0.5, 0.5)]
-    half = builder.select(builder.fcmp_ordered("<", x, ir.Constant(_LLVM, [0.0] * LANES)), *halves)
-    return builder.sitofp(builder.fptosi(builder.fadd(x, half), _INTEGERS), _LLVM)
-
-
-def _power_of_two(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    exponent = builder.add(builder.fptosi(x, _INTEGERS), ir.Constant(_INTEGERS, [127] * LANES))
-    return builder.bitcast(builder.shl(exponent, ir.Constant(_INTEGERS, [23] * LANES)), _LLVM)
-
-
-def _total(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    return _folded(builder, x, builder.fadd)
 
 
 def _magnitude(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
     return _larger(builder, x, builder.fneg(x))
 
 
+def _shifted(builder: ir.IRBuilder, x: ir.Value, power: ir.Value) -> ir.Value:
+    exponents = builder.shl(builder.bitcast(power, _INTEGERS), ir.Constant(_INTEGERS, [23] * LANES))
+    return builder.bitcast(builder.add(builder.bitcast(x, _INTEGERS), exponents), _LLVM)
+
+
+def _exponent(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    bits = builder.sub(builder.bitcast(x, _INTEGERS), ir.Constant(_INTEGERS, [_ROOT_HALF] * LANES))
+    return builder.sitofp(builder.ashr(bits, ir.Constant(_INTEGERS, [23] * LANES)), _LLVM)
+
+
+def _significand(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    bits = builder.sub(builder.bitcast(x, _INTEGERS), ir.Constant(_INTEGERS, [_ROOT_HALF] * LANES))
+    fraction = builder.and_(bits, ir.Constant(_INTEGERS, [0x7FFFFF] * LANES))
+    return builder.bitcast(builder.add(fraction, ir.Constant(_INTEGERS, [_ROOT_HALF] * LANES)), _LLVM)
+
+
+def _folded(builder: ir.IRBuilder, x: ir.Value, combine: Callable) -> ir.Value:
+    """One number of the eight, halves upon halves."""
+    for lanes in ((4, 5, 6, 7, 0, 1, 2, 3), (2, 3, 0, 1, 6, 7, 4, 5), (1, 0, 3, 2, 5, 4, 7, 6)):
+        x = combine(builder, x, _shuffled(builder, x, x, lanes))
+    return builder.extract_element(x, ir.Constant(_INDEX, 0))
+
+
+def _sums(builder: ir.IRBuilder, *rows: ir.Value) -> ir.Value:
+    """Pairs of rows are interleaved while they are folded, so that the eighth sum costs no more than the first."""
+    for low, high in (
+        ((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)),
+        ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)),
+        ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)),
+    ):
+        pairs = zip(rows[::2], rows[1::2], strict=True)
+        rows = [builder.fadd(_shuffled(builder, x, y, low), _shuffled(builder, x, y, high)) for x, y in pairs]
+    return rows[0]
+
+
 splat = _elementwise("splat", _VECTOR, (types.float32,), _splat)
-add = _elementwise("add", _VECTOR, (_VECTOR, _VECTOR), lambda builder, x, y: builder.fadd(x, y))
-subtract = _elementwise("subtract", _VECTOR, (_VECTOR, _VECTOR), lambda builder, x, y: builder.fsub(x, y))
-multiply = _elementwise("multiply", _VECTOR, (_VECTOR, _VECTOR), lambda builder, x, y: builder.fmul(x, y))
-divide = _elementwise("divide", _VECTOR, (_VECTOR, _VECTOR), lambda builder, x, y: builder.fdiv(x, y))
-multiply_add = _elementwise("multiply_add", _VECTOR, (_VECTOR, _VECTOR, _VECTOR), _multiply_add)
-larger = _elementwise("larger", _VECTOR, (_VECTOR, _VECTOR), _larger)
-smaller = _elementwise("smaller", _VECTOR, (_VECTOR, _VECTOR), _smaller)
+add = _elementwise("add", _VECTOR, (_VECTOR,) * 2, lambda builder, x, y: builder.fadd(x, y))
+subtract = _elementwise("subtract", _VECTOR, (_VECTOR,) * 2, lambda builder, x, y: builder.fsub(x, y))
+multiply = _elementwise("multiply", _VECTOR, (_VECTOR,) * 2, lambda builder, x, y: builder.fmul(x, y))
+divide = _elementwise("divide", _VECTOR, (_VECTOR,) * 2, lambda builder, x, y: builder.fdiv(x, y))
+multiply_add = _elementwise("multiply_add", _VECTOR, (_VECTOR,) * 3, _multiply_add)
+larger = _elementwise("larger", _VECTOR, (_VECTOR,) * 2, _larger)
+smaller = _elementwise("smaller", _VECTOR, (_VECTOR,) * 2, _smaller)
 magnitude = _elementwise("magnitude", _VECTOR, (_VECTOR,), _magnitude)
-least = _elementwise("least", types.float32, (_VECTOR,), _least)
-total = _elementwise("total", types.float32, (_VECTOR,), _total)
-nearest = _elementwise("nearest", _VECTOR, (_VECTOR,), _nearest)
-power_of_two = _elementwise("power_of_two", _VECTOR, (_VECTOR,), _power_of_two)
+# x 2^k for k in the low bits of ``power``'s significand, as adding 1.5 x 2^23 puts it there.
+shifted = _elementwise("shifted", _VECTOR, (_VECTOR,) * 2, _shifted)
+# x = significand 2^exponent for positive normal x, the significand between sqrt(1/2) and sqrt(2).
+exponent = _elementwise("exponent", _VECTOR, (_VECTOR,), _exponent)
+significand = _elementwise("significand", _VECTOR, (_VECTOR,), _significand)
+# x in the first ``count`` lanes, y in the others.
+keep_first = _elementwise(
+    "keep_first",
+    _VECTOR,
+    (types.intp, _VECTOR, _VECTOR),
+    lambda builder, count, x, y: builder.select(_first(builder, count), x, y),
+)
+least = _elementwise("least", types.float32, (_VECTOR,), lambda builder, x: _folded(builder, x, _smaller))
+total = _elementwise("total", types.float32, (_VECTOR,), lambda builder, x: _folded(builder, x, ir.IRBuilder.fadd))
+# The sums of eight vectors' lanes, as one vector.
+sums = _elementwise("sums", _VECTOR, (_VECTOR,) * LANES, _sums)

@@ -3,15 +3,14 @@
 The kernel has been run in Triton's interpreter on a CPU, and compiled for NVIDIA's sm_90. It has not been run on a GPU.
 """
 
-from typing import NamedTuple
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from optical.errors import UserError
 from optical.ot.problem import Potentials
 from optical.ot.settings import Settings
+from optical.ot.transported import Transported
 
 MOST_TOKENS = 128
 _LEAST_TOKENS = 16
@@ -21,23 +20,7 @@ _ROUNDING = 5e-7
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
-class Transported(NamedTuple):
-    """Losses and gradients of a batch of sentence pairs, with their evidence."""
-
-    value: Float[Tensor, " batch"]
-    """<P, C>, in single precision."""
-    source_gradient: Float[Tensor, "batch source dim"]
-    """-P T: of <P, C> in the source for a given P, in the embeddings' precision, as autograd wants it."""
-    target_gradient: Float[Tensor, "batch target dim"] | None
-    """-P^T S, where it was asked for."""
-    potentials: Potentials
-    marginal_error: Float[Tensor, " batch"]
-    """L1 distance of P's marginals from a and b, both sides added."""
-    iterations: Int[Tensor, " batch"]
-    """Sweeps spent on each pair."""
-
-
-def unavailable(source: Tensor, target: Tensor) -> str | None:
+def not_fused(source: Tensor, target: Tensor) -> str | None:
     """Why this backend cannot take these embeddings (batch, tokens, dim), or ``None`` when it can."""
     try:
         from optical.ot.triton.kernel import INTERPRETED
@@ -82,7 +65,7 @@ def transport(
     Raises:
         UserError: the backend is unavailable.
     """
-    reason = unavailable(source, target)
+    reason = not_fused(source, target)
     if reason:
         raise UserError("backend triton", reason, "choose another backend, such as auto")
     from optical.ot.triton.kernel import transport_kernel

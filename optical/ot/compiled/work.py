@@ -1,0 +1,79 @@
+"""What one thread does: it takes problems while there are any, solves each at its desk, and writes what is wanted."""
+
+import numpy as np
+
+from optical.ot.compiled.cells import absorb, make_plan, read_costs, start_potentials, write_plan
+from optical.ot.compiled.jit import entry_point, inlined
+from optical.ot.compiled.memory import take
+from optical.ot.compiled.potentials import to_potentials
+from optical.ot.compiled.products import cosine_costs, source_gradient, target_gradient
+from optical.ot.compiled.state import empty_desk, open_job, whole
+from optical.ot.compiled.sweeps import into_range, sweep_to_the_end
+
+_AT_ONCE = 8
+_ZERO = np.float32(0)
+
+
+@inlined
+def _real(masses, start, length, tokens, own):
+    """Put the real tokens of one side and their masses on the desk, and fill up with zeros; returns their number."""
+    count = 0
+    for token in range(length):
+        mass = masses[start + token]
+        if mass > 0:
+            tokens[count], own[count] = token, mass
+            count += 1
+    for i in range(count, whole(count)):
+        own[i] = _ZERO
+    return count
+
+
+@inlined
+def _leave(potentials, start, length, tokens, own, count):
+    for token in range(start, start + length):
+        potentials[token] = -np.inf
+    for i in range(count):
+        potentials[start + tokens[i]] = own[i]
+
+
+@inlined
+def _solve(batch, rule, desk, problem):
+    n = _real(batch.a, problem * batch.n, batch.n, desk.rows, desk.a)
+    m = _real(batch.b, problem * batch.m, batch.m, desk.columns, desk.b)
+    if len(batch.cost):
+        read_costs(batch, desk, problem, n, m)
+    else:
+        cosine_costs(batch, desk, problem, n, m)
+    if rule.warm:
+        for i in range(n):
+            desk.f[i] = batch.f[problem * batch.n + desk.rows[i]]
+        for j in range(m):
+            desk.g[j] = batch.g[problem * batch.m + desk.columns[j]]
+    else:
+        start_potentials(desk, n, m)
+    absorb(rule, desk, n, m)
+    batch.iterations[problem] = sweep_to_the_end(rule, desk, n, m)
+    into_range(rule, desk, n, m)
+    batch.value[problem], batch.error[problem] = make_plan(desk, n, m)
+    to_potentials(rule, desk, n, m)
+    _leave(batch.f, problem * batch.n, batch.n, desk.rows, desk.f, n)
+    _leave(batch.g, problem * batch.m, batch.m, desk.columns, desk.g, m)
+    if len(batch.matrix):
+        write_plan(batch, desk, problem, n, m)
+    if len(batch.by_source):
+        source_gradient(batch, desk, problem, n, m)
+    if len(batch.by_target):
+        target_gradient(batch, desk, problem, n, m)
+
+
+@entry_point
+def work(address):
+    """Serve the job at an address, together with the other threads that serve it."""
+    batch, rule = open_job(address)
+    desk = empty_desk(batch.n, batch.m)
+    while True:
+        first = take(batch.waiting, _AT_ONCE)
+        if first >= batch.problems:
+            break
+        for problem in range(first, min(first + _AT_ONCE, batch.problems)):
+            _solve(batch, rule, desk, problem)

@@ -1,0 +1,104 @@
+"""The loss by a fused kernel: from embeddings to losses and gradients, without writing C or P to memory.
+
+The kernels know one loss, OPTICAL's own: <P, C> of the cosine cost, with a detached plan. What their sweeps leave
+unconverged is finished by Newton steps, as everywhere else.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from optical.ot import newton
+from optical.ot.cost import cost_matrix
+from optical.ot.problem import Plan, Problem, require_mass
+from optical.ot.settings import Settings
+from optical.ot.solver import before_newton
+from optical.ot.transported import Transported, TransportLoss
+from optical.ot.values import entropy_of_potentials
+
+
+def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> TransportLoss:
+    """Losses and gradients in one kernel.
+
+    Args:
+        backend: ``compiled`` or ``triton``.
+        source: (batch, source, dim) L2-normalised embeddings.
+        target: (batch, target, dim), likewise.
+        a: (batch, source) masses, zero on padding.
+        b: (batch, target) masses, likewise.
+        settings: epsilon, tolerance and sweeps.
+
+    Raises:
+        UserError: a pair has no token on one side.
+    """
+    require_mass(a, b)
+    inputs = source.detach(), target.detach(), a, b
+    transport = import_module(f"optical.ot.{backend}.backend").transport
+    solved = transport(*inputs, before_newton(settings), target.requires_grad)
+    solved = _finished(solved, *inputs, settings)
+    value = _Fused.apply(source, target, solved.value, solved.source_gradient, solved.target_gradient)
+    converged = solved.marginal_error <= settings.tolerance
+    return TransportLoss(
+        value,
+        solved.marginal_error,
+        solved.iterations,
+        converged,
+        lambda: _plan(solved, *inputs, settings),
+        lambda: entropy_of_potentials(solved.value, solved.potentials, a, b, settings.epsilon),
+    )
+
+
+class _Fused(torch.autograd.Function):
+    """Losses whose gradients were computed with them."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, source: Tensor, target: Tensor, value: Tensor, by_source: Tensor, by_target: Tensor | None
+    ) -> Tensor:
+        """The losses."""
+        ctx.save_for_backward(by_source, by_target)
+        ctx.types = source.dtype, target.dtype
+        return value.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients, scaled per pair."""
+        scale = upstream.view(-1, 1, 1)
+        gradients = zip(ctx.saved_tensors, ctx.types, strict=True)
+        return *((None if part is None else (scale * part).to(dtype)) for part, dtype in gradients), None, None, None
+
+
+def _plan(solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> Plan:
+    """The plan that the potentials stand for."""
+    problem = Problem(cost_matrix("cosine", source, target, a > 0, b > 0, 0.0), a, b)
+    f, g = solved.potentials.f.double(), solved.potentials.g.double()
+    epsilon = torch.full_like(solved.value, settings.epsilon, dtype=torch.float64)
+    converged = solved.marginal_error <= settings.tolerance
+    return Plan(problem, f, g, epsilon, solved.marginal_error, solved.iterations, converged)
+
+
+def _finished(
+    solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings
+) -> Transported:
+    """What was solved, with its unconverged pairs finished by Newton steps, in place."""
+    left = (solved.marginal_error > settings.tolerance).nonzero().squeeze(1)
+    if not settings.newton or not len(left):
+        return solved
+    parts = (solved.value, solved.potentials.f, solved.potentials.g, solved.marginal_error, solved.iterations)
+    value, f, g, error, iterations = (part[left] for part in parts)
+    some = solved._replace(
+        value=value, potentials=type(solved.potentials)(f, g), marginal_error=error, iterations=iterations
+    )
+    source, target = source[left], target[left]
+    plan = newton.finish(_plan(some, source, target, a[left], b[left], settings), settings)
+    results = (plan.transport_cost, plan.f, plan.g, plan.marginal_error, plan.iterations)
+    for whole, part in zip(parts, results, strict=True):
+        whole[left] = part.to(whole.dtype)
+    matrix = plan.matrix
+    solved.source_gradient[left] = -(matrix @ target.float()).to(solved.source_gradient.dtype)
+    if solved.target_gradient is not None:
+        solved.target_gradient[left] = -(matrix.transpose(1, 2) @ source.float()).to(solved.target_gradient.dtype)
+    return solved
