@@ -94,10 +94,14 @@ def test_a_backend_that_cannot_is_refused_by_name_with_the_reason(ragged, monkey
         solve(single, backend="compiled")
 
 
-def test_the_fused_kernel_is_for_gpus_and_for_the_loss_it_knows():
-    source = target = torch.zeros(1, 2, 4)
-    assert not backends.fused(source, target, Settings(), plain=True)
-    assert not backends.fused(source, target, Settings(backend="torch"), plain=True)
+def test_a_fused_kernel_is_for_the_loss_it_knows():
+    source = target = torch.zeros(1, 2, 8)
+    assert backends.fused(source, target, Settings(), plain=True) == "compiled"
+    assert backends.fused(source, target, Settings(backend="compiled"), plain=True) == "compiled"
+    assert backends.fused(source, target, Settings(), plain=False) is None
+    assert backends.fused(source.double(), target.double(), Settings(), plain=True) is None
+    assert backends.fused(source[:, :, :7], target[:, :, :7], Settings(), plain=True) is None
+    assert backends.fused(source, target, Settings(backend="torch"), plain=True) is None
     with pytest.raises(UserError, match="^backend 'triton': .*detached plan"):
         backends.fused(source, target, Settings(backend="triton"), plain=False)
     with pytest.raises(UserError, match="^backend 'triton': the method 'ipot'"):
