@@ -61,14 +61,16 @@ def _run(form: Form, index: Int[Tensor, " batch"], settings: Settings, plan: Pla
     relaxed = False
     for sweep in range(1, last + 1):
         form.sweep(omega if relaxed and sweep < last else None)
-        if settings.tolerance == 0 or sweep % check or sweep == last:
+        first = sweep == check // 2
+        if settings.tolerance == 0 or (sweep % check and not first) or sweep == last:
             continue
         error = form.row_error().double().unsqueeze(1)
         within = error <= _SHARE * settings.tolerance
         done = (within & (omega == 1)).squeeze(1)
         if settings.overrelaxed:
-            # The sweeps right after a change of omega say little of its rate: every other check is the mark.
-            if sweep % (2 * check) == 0:
+            # The sweeps right after a change of omega say little of its rate: every other check is the mark. The first
+            # rate is taken for that of ``check`` sweeps, though half were made: early ones gain more than later ones.
+            if sweep % (2 * check) == check:
                 omega, relaxed = _relaxation(omega, (error / mark) ** (1 / check)), True
             omega, mark = torch.where(within, 1.0, omega), error
         if done.any():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from typing import Unpack
 
@@ -55,6 +56,7 @@ def solve_with(problem: Problem, settings: Settings, start: Potentials | None = 
     return newton.finish(sweeps(problem, before_newton(settings), start), settings)
 
 
+@cache
 def before_newton(settings: Settings) -> Settings:
     """The settings of the sweeps alone: where Newton steps are to follow, the sweeps are few."""
     if not settings.newton or settings.max_iterations <= _SWEEPS_BEFORE_NEWTON:
