@@ -39,9 +39,10 @@ def finish(plan: Plan, settings: Settings) -> Plan:
         plan: of Sinkhorn's sweeps; its potentials are the start.
         settings: epsilon, tolerance and most iterations.
     """
+    if plan.converged.all():
+        return plan
     left = (~plan.converged).nonzero().squeeze(1)
-    spent = plan.iterations[left]
-    steps = min(_MOST_STEPS, settings.max_iterations - int(spent.amax())) if len(left) else 0
+    steps = min(_MOST_STEPS, settings.max_iterations - int(plan.iterations[left].amax()))
     if steps < 1:
         return plan
     copied = (plan.f, plan.g, plan.marginal_error, plan.iterations, plan.converged, plan.matrix)

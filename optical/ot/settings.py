@@ -1,5 +1,6 @@
 """How a batch of transport problems is to be solved: method, regularisation, when to stop, where to run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
@@ -52,14 +53,12 @@ class Settings:
     backend: Backend = "auto"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("method", Method), ("acceleration", Acceleration), ("backend", Backend)):
-            value, names = getattr(self, name), get_args(allowed)
-            _require(value in names, name, f"is {value!r}", f"choose from {', '.join(names)}")
-        _require(self.epsilon > 0, "epsilon", f"is {self.epsilon}, and Sinkhorn needs epsilon > 0", "try 0.1")
-        _require(self.tolerance >= 0, "tolerance", f"is {self.tolerance}", "set 0 or more, such as 1e-4")
-        _require(self.max_iterations >= 1, "max_iterations", f"is {self.max_iterations}", "set at least 1")
-        _require(self.penalty > 0, "penalty", f"is {self.penalty}", "set a positive number, such as 1.0")
-        _require(self.mass > 0, "mass", f"is {self.mass}", "set a positive mass, at most that of either side")
+        for name, names in _NAMES.items():
+            if getattr(self, name) not in names:
+                raise UserError(name, f"is {getattr(self, name)!r}", f"choose from {', '.join(names)}")
+        for name, (holds, advice) in _NUMBERS.items():
+            if not holds(getattr(self, name)):
+                raise UserError(name, f"is {getattr(self, name)}", advice)
 
     @property
     def overrelaxed(self) -> bool:
@@ -72,6 +71,11 @@ class Settings:
         return self.acceleration in ("auto", "newton") and self.tolerance > 0
 
 
-def _require(holds: bool, where: str, what: str, advice: str) -> None:
-    if not holds:
-        raise UserError(where, what, advice)
+_NAMES = {"method": get_args(Method), "acceleration": get_args(Acceleration), "backend": get_args(Backend)}
+_NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
+    "epsilon": (lambda value: value > 0, "Sinkhorn needs epsilon > 0; try 0.1"),
+    "tolerance": (lambda value: value >= 0, "set 0 or more, such as 1e-4"),
+    "max_iterations": (lambda value: value >= 1, "set at least 1"),
+    "penalty": (lambda value: value > 0, "set a positive number, such as 1.0"),
+    "mass": (lambda value: value > 0, "set a positive mass, at most that of either side"),
+}

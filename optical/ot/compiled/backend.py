@@ -80,7 +80,7 @@ def _run(a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, **t
     f, g = (torch.empty(side.shape, dtype=torch.float64) for side in (a, b))
     if start is not None:
         f.copy_(start.f), g.copy_(start.g)
-    value, error = torch.empty(2, size)
+    value, error = torch.empty(size), torch.empty(size)
     iterations = torch.empty(size + 1, dtype=torch.int64)
     iterations[size] = 0
     tensors |= {"a": a.contiguous(), "b": b.contiguous(), "f": f, "g": g}

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import torch
 
+_CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
 
 def run_together(function: int, data: int, threads: int) -> None:
     """Call the C function at an address with ``data`` on so many threads at once, and wait for all of them."""
-    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function)
+    call = _CALL(function)
     if threads == 1:
         call(data)
     elif parallel := _openmp():
