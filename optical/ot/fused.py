@@ -4,6 +4,7 @@ The kernels know one loss, OPTICAL's own: <P, C> of the cosine cost, with a deta
 unconverged is finished by Newton steps, as everywhere else.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -36,39 +37,47 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
     require_mass(a, b)
     inputs = source.detach(), target.detach(), a, b
     transport = import_module(f"optical.ot.{backend}.backend").transport
-    solved = transport(*inputs, before_newton(settings), target.requires_grad)
-    solved = _finished(solved, *inputs, settings)
-    value = _Fused.apply(source, target, solved.value, solved.source_gradient, solved.target_gradient)
-    converged = solved.marginal_error <= settings.tolerance
+
+    def solve() -> Transported:
+        return _finished(transport(*inputs, before_newton(settings), target.requires_grad), *inputs, settings)
+
+    solved = solve()
+    value = _Fused.apply(source, target, solved, solve)
+    evidence = solved._replace(source_gradient=None, target_gradient=None)
     return TransportLoss(
         value,
         solved.marginal_error,
         solved.iterations,
-        converged,
-        lambda: _plan(solved, *inputs, settings),
-        lambda: entropy_of_potentials(solved.value, solved.potentials, a, b, settings.epsilon),
+        solved.marginal_error <= settings.tolerance,
+        lambda: _plan(evidence, *inputs, settings),
+        lambda: entropy_of_potentials(evidence.value, evidence.potentials, a, b, settings.epsilon),
     )
 
 
 class _Fused(torch.autograd.Function):
-    """Losses whose gradients were computed with them."""
+    """Losses whose gradients were computed with them.
+
+    The gradients are scaled where they lie and given away: a copy would cost as much as the kernel, in fresh memory
+    alone. A second backward pass (``retain_graph``) solves the batch again.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, source: Tensor, target: Tensor, value: Tensor, by_source: Tensor, by_target: Tensor | None
+        ctx: Any, source: Tensor, target: Tensor, solved: Transported, solve_again: Callable[[], Transported]
     ) -> Tensor:
         """The losses."""
-        ctx.save_for_backward(by_source, by_target)
+        ctx.solved, ctx.solve_again = solved, solve_again
         ctx.types = source.dtype, target.dtype
-        return value.clone()
+        return solved.value.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients, scaled per pair."""
+        solved, ctx.solved = ctx.solved or ctx.solve_again(), None
         scale = upstream.view(-1, 1, 1)
-        gradients = zip(ctx.saved_tensors, ctx.types, strict=True)
-        return *((None if part is None else (scale * part).to(dtype)) for part, dtype in gradients), None, None, None
+        gradients = zip((solved.source_gradient, solved.target_gradient), ctx.types, strict=True)
+        return *((None if part is None else part.mul_(scale).to(dtype)) for part, dtype in gradients), None, None
 
 
 def _plan(solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> Plan:

@@ -36,7 +36,7 @@ def test_the_loss_is_the_mean_transport_loss_of_the_inner_tokens(encoder, studen
         whole = transport_loss(source, target, batch.source_mask, batch.target_mask, **options)
     torch.testing.assert_close(outcome.loss.detach(), inner.value.mean())
     assert outcome.observed["marginal_error"].item() == pytest.approx(inner.plan.marginal_error.mean().item())
-    assert outcome.observed["plan_entropy"].item() == pytest.approx(inner.plan.entropy().mean().item(), rel=1e-5)
+    assert outcome.observed["plan_entropy"].item() == pytest.approx(inner.plan.entropy().mean().item(), rel=1e-4)
     assert outcome.observed["unconverged"].item() == 0
     kept = TransportDistillation(encoder, ObjectiveConfig(special_tokens="keep"))(student, batch)
     torch.testing.assert_close(kept.loss.detach(), whole.value.mean())

@@ -73,7 +73,8 @@ def test_padding_is_not_read_and_has_no_gradient():
 def test_what_the_sweeps_leave_is_finished_by_newton_steps():
     batch = pairs(2, width=30)
     options = {"epsilon": 0.005, "max_iterations": 1000}
-    swept, *_ = losses_and_gradients(batch, "compiled", acceleration="overrelaxation", max_iterations=200, epsilon=0.005)
+    without = options | {"acceleration": "overrelaxation", "max_iterations": 200}
+    swept, *_ = losses_and_gradients(batch, "compiled", **without)
     assert not swept.converged.all()
     fused, by_source, by_target = losses_and_gradients(batch, "compiled", **options)
     assert fused.converged.all()
@@ -102,6 +103,19 @@ def test_a_frozen_teacher_gets_no_gradient_and_an_empty_pair_is_named():
     masks[1][7] = False
     with pytest.raises(UserError, match="problem 7: its target side has no mass"):
         transport_loss(source, target, *masks, backend="compiled")
+
+
+def test_a_second_backward_pass_gives_the_same_gradients():
+    source, target, *masks = pairs(6)
+    source.requires_grad_(), target.requires_grad_()
+    loss = transport_loss(source, target, *masks, backend="compiled").value
+    weights = torch.linspace(-1, 2, len(source))
+    first, second = (
+        torch.autograd.grad((loss * factor * weights).sum(), (source, target), retain_graph=True) for factor in (1, 3)
+    )
+    for once, thrice in zip(first, second, strict=True):
+        torch.testing.assert_close(thrice, 3 * once)
+        assert once.data_ptr() != thrice.data_ptr()
 
 
 def test_a_batch_of_nothing_is_no_error():
