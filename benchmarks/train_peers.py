@@ -26,11 +26,18 @@ def missing() -> str:
 
 
 def distil(
-    start: Path, teacher: Path, sources: list[str], targets: list[str], train: TrainConfig, both_sides: bool
+    start: Path,
+    teacher: Path,
+    sources: list[str],
+    targets: list[str],
+    train: TrainConfig,
+    both_sides: bool,
+    keep: Path | None = None,
 ) -> MseRun:
-    """One epoch of its trainer over all pairs, from the same weights and with the same batch size and lengths.
+    """Its trainer over all pairs, from the same weights, with the same batch size, lengths, learning rate and epochs.
 
     Its recipe lets the student read both sides; with ``both_sides`` false the student reads the source alone, as ours.
+    The encoder it has trained is written to the folder ``keep``, where one is given.
     """
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
@@ -38,16 +45,16 @@ def distil(
     from transformers import PrinterCallback
 
     started = time.perf_counter()
-    labels = _sentence_encoder(teacher, train.target_length).encode(
+    labels = sentence_encoder(teacher, train.target_length).encode(
         targets, batch_size=train.batch_pairs, show_progress_bar=False
     )
     label_seconds = time.perf_counter() - started
-    student = _sentence_encoder(start, train.source_length)
+    student = sentence_encoder(start, train.source_length)
     columns = ({"english": targets} if both_sides else {}) | {"non_english": sources, "label": labels.tolist()}
     with TemporaryDirectory() as folder:
         options = SentenceTransformerTrainingArguments(
             output_dir=folder,
-            num_train_epochs=1,
+            num_train_epochs=train.epochs,
             per_device_train_batch_size=train.batch_pairs,
             learning_rate=train.learning_rate,
             max_grad_norm=train.max_grad_norm,
@@ -68,10 +75,13 @@ def distil(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
+    if keep:
+        student[0].auto_model.save_pretrained(keep)
+        student.tokenizer.save_pretrained(keep)
     return MseRun(label_seconds, clock.ended - clock.started)
 
 
-def _sentence_encoder(folder: Path, length: int) -> object:
+def sentence_encoder(folder: Path, length: int) -> object:
     """Mean pooling over the tokens of an encoder folder."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
