@@ -16,6 +16,8 @@ from optical.data.resolve import Resolved
 from optical.data.shards import CHECKED
 
 TASK_CPUS = 0.25
+# Whole ones: on few cores, more processes only share them out, and each takes seconds to start.
+WORKING_CPUS = 1
 _BLOCK_BYTES = 8 << 20
 _PAIRS_PER_BLOCK = 1 << 14
 _BLOCKS = {"batch_size": None, "batch_format": "pyarrow"}
@@ -55,7 +57,7 @@ def checked_pairs(
     keyed = (
         ray.data.from_arrow(one_each)
         .map_batches(_read, fn_kwargs={"sources": sources, "limits": limits}, num_cpus=TASK_CPUS, **_BLOCKS)
-        .map_batches(_clean, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=2 * TASK_CPUS, **_BLOCKS)
+        .map_batches(_clean, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=WORKING_CPUS, **_BLOCKS)
         .iter_batches(batch_size=None, batch_format="pyarrow")
     )
     yield from unkeyed(keyed) if cleaning.config.duplicates == "keep" else mark_duplicates(keyed)

@@ -62,25 +62,29 @@ def test_first_seen_against_a_set(seed: int):
         assert seen.tolist() == sorted(known), f"seed {seed}"
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch):
-    """Tasks run where they are submitted, and Ray is not needed."""
+@pytest.fixture(params=[False, True])
+def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """Tasks run where they are submitted, and Ray is not needed; they seem to have ended, or never to end."""
+    late = request.param
 
     class Compare:
         remote = staticmethod(duplicates._compare._function)
 
     monkeypatch.setattr(duplicates, "_compare", Compare)
     monkeypatch.setattr(duplicates.ray, "get", lambda value: value)
+    answer = (lambda values, **_: ([], values)) if late else (lambda values, **_: (values, []))
+    monkeypatch.setattr(duplicates.ray, "wait", answer)
+    monkeypatch.setattr(duplicates, "_partitions", lambda: 3)
 
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("seed", [random.randrange(10**6) for _ in range(4)])
-@pytest.mark.parametrize("partitions", [1, 2, 7])
-def test_any_windows_and_partitions_agree_with_the_reference(seed: int, partitions: int):
+@pytest.mark.parametrize(("partitions", "pairs_per_window"), [(1, 0), (2, 50), (7, 0), (3, 1000)])
+def test_any_windows_and_partitions_agree_with_the_reference(seed: int, partitions: int, pairs_per_window: int):
     pairs = drawn(seed, 120)
     rng = random.Random(seed)
     cuts = sorted(rng.choices(range(121), k=rng.randint(0, 9)))
-    marked = pa.concat_tables(mark_duplicates(windows(pairs, cuts), partitions))
+    marked = pa.concat_tables(mark_duplicates(windows(pairs, cuts), partitions, pairs_per_window))
     assert marked["reason"].to_pylist() == reference(pairs), f"seed {seed}"
     assert marked["position"].to_pylist() == list(range(120))
     assert marked.schema == CHECKED
@@ -89,7 +93,8 @@ def test_any_windows_and_partitions_agree_with_the_reference(seed: int, partitio
 @pytest.mark.usefixtures("at_once")
 def test_no_window_and_empty_windows():
     assert list(mark_duplicates([])) == []
-    assert [len(window) for window in mark_duplicates(windows([], [0]))] == [0, 0]
+    assert [len(window) for window in mark_duplicates(windows([], [0]))] == [0]
+    assert [len(window) for window in mark_duplicates(windows([], [0]), pairs_per_window=0)] == [0, 0]
 
 
 @pytest.mark.usefixtures("at_once")
@@ -103,7 +108,7 @@ def test_a_window_leaves_before_the_last_has_come():
             taken += 1
             yield from windows(drawn(taken, 5), [])
 
-    marked = mark_duplicates(endless())
+    marked = mark_duplicates(endless(), pairs_per_window=5)
     for _ in range(20):
         next(marked)
     assert taken <= 20 + duplicates._WINDOWS_AHEAD + 1

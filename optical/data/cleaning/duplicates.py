@@ -17,8 +17,9 @@ import ray
 
 from optical.data.cleaning.predicates import EXACT, NEAR
 
-_PARTITIONS = 8
-_WINDOWS_AHEAD = 3
+_MOST_PARTITIONS = 32
+_PAIRS_PER_WINDOW = 1 << 16
+_WINDOWS_AHEAD = 2
 _TASK_CPUS = 0.25
 _KEYS = (EXACT, NEAR)
 
@@ -43,25 +44,53 @@ def first_seen(seen: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.insert(seen, places[new], unique[new]), mask
 
 
-def mark_duplicates(keyed: Iterable[pa.Table], partitions: int = _PARTITIONS) -> Iterator[pa.Table]:
+def mark_duplicates(
+    keyed: Iterable[pa.Table], partitions: int | None = None, pairs_per_window: int = _PAIRS_PER_WINDOW
+) -> Iterator[pa.Table]:
     """Give the reason ``duplicate`` or ``near_duplicate`` to all but the first of equal accepted pairs.
 
     Args:
-        keyed: windows of cleaned pairs in order, with their keys (see ``clean``); the keys are taken off.
-        partitions: how many parts of the key space are worked on independently.
+        keyed: tables of cleaned pairs in order, with their keys (see ``clean``); the keys are taken off.
+        partitions: how many parts of the key space are worked on independently; by default one for every two CPUs.
+        pairs_per_window: least pairs looked at together; every window costs a task and a copy of the keys seen for
+            each partition.
     """
-    seen: list[ray.ObjectRef | None] = [None] * partitions
+    seen: list[ray.ObjectRef | None] = [None] * (partitions or _partitions())
     pending: deque[tuple[pa.Table, list[tuple[np.ndarray, ray.ObjectRef]]]] = deque()
-    for window in chain(keyed, [None] * _WINDOWS_AHEAD):
+    for window in chain(_windows(keyed, pairs_per_window), [None] * _WINDOWS_AHEAD):
         if window is not None:
             pending.append((window, _submit(window, seen)))
-        if pending and (window is None or len(pending) > _WINDOWS_AHEAD):
+        while pending and (window is None or len(pending) > _WINDOWS_AHEAD or _finished(pending[0][1])):
             yield _marked(*pending.popleft())
 
 
 def unkeyed(keyed: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The windows without their keys."""
     return (window.drop_columns(list(_KEYS)) for window in keyed)
+
+
+def _partitions() -> int:
+    """Few on a laptop, where they only share two cores out, and more on a cluster."""
+    return max(1, min(_MOST_PARTITIONS, int(ray.cluster_resources()["CPU"]) // 2))
+
+
+def _finished(verdicts: list[tuple[np.ndarray, ray.ObjectRef]]) -> bool:
+    """Whether nothing would have to be waited for."""
+    return not verdicts or not ray.wait([verdict for _, verdict in verdicts], num_returns=len(verdicts), timeout=0)[1]
+
+
+def _windows(tables: Iterable[pa.Table], least: int) -> Iterator[pa.Table]:
+    """Tables joined until they have ``least`` rows, copied so that they no longer take room in the object store."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        waiting.append(table)
+        rows += len(table)
+        if rows >= least:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting, rows = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _submit(window: pa.Table, seen: list[ray.ObjectRef | None]) -> list[tuple[np.ndarray, ray.ObjectRef]]:
