@@ -1,4 +1,8 @@
-"""Target sides of training pairs through the teacher, streamed through Ray Data: what a teacher cache holds."""
+"""Target sides of training pairs through the teacher, streamed through Ray Data: what a teacher cache holds.
+
+The teacher computes in float32 on every device: a cache made on a GPU and one made on a CPU differ by rounding alone,
+have the same name, and what was begun on one may be finished on the other.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +33,8 @@ class TargetEncoder:
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if use_gpu else "cpu")
         self.teacher = Encoder.load(teacher).eval().to(self.device)
+        # A cache has one name wherever it is made, and so one precision: that of the CPU.
+        self.teacher.full_precision = True
         self.tokens = tokens
         self.length = length
 
