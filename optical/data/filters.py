@@ -22,7 +22,7 @@ REASONS = {
     "language": "a side is in another language",
     "contaminated": "a side occurs in a test collection of the query language",
     "duplicate": "an earlier pair has the same sides",
-    "near_duplicate": "an earlier pair differs in case, punctuation or spaces alone",
+    "near_duplicate": "an earlier pair has the same letters and digits, or (minhash) nearly the same",
 }
 """Reasons of rejection, in the order in which they are looked for: a pair has one."""
 
