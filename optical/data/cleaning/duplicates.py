@@ -96,7 +96,7 @@ def _windows(tables: Iterable[pa.Table], least: int) -> Iterator[pa.Table]:
 
 
 def _submit(window: pa.Table, seen: list[ray.ObjectRef | None]) -> list[tuple[list[np.ndarray], ray.ObjectRef]]:
-    """Start a task for each partition that has keys here: of each kind of key the rows they are of, and the verdicts."""
+    """Start a task for each partition with keys here: of each kind of key the rows they are of, and the verdicts."""
     accepted = np.flatnonzero(pc.is_null(window["reason"]))
     keys = [_key_rows(window[column])[accepted] for column in _KEYS]
     rows = [np.repeat(accepted, of_kind.shape[1]) for of_kind in keys]
