@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
 
-from optical.data.stream import WORKING_CPUS, ordered_and_quiet
+from optical.data.stream import WORKING_CPUS, one_block_each, ordered_and_quiet
 from optical.data.token_shards import TOKENISED
 from optical.data.tokenizer import load_tokenizer
 from optical.data.wordwise import WordwiseTokenizer
@@ -26,7 +25,7 @@ def tokenised_pairs(shards: Sequence[str], source_tokenizer: Path, target_tokeni
         target_tokenizer: folder of the teacher's tokenizer.
     """
     ordered_and_quiet()
-    stream = ray.data.from_arrow([pa.table({"shard": [shard]}) for shard in shards]).map_batches(
+    stream = one_block_each({"shard": shard} for shard in shards).map_batches(
         _tokenise,
         fn_kwargs={"source_tokenizer": source_tokenizer, "target_tokenizer": target_tokenizer},
         batch_size=None,

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import ray
 import torch
 
 from optical.config import Resources
 from optical.data.collate import pad
-from optical.data.stream import ordered_and_quiet
+from optical.data.stream import one_block_each, ordered_and_quiet
 from optical.data.teacher_cache import Encoded
 from optical.data.token_shards import TokenShards
 from optical.data.tokens import cut_all
@@ -80,8 +79,8 @@ def encoded_targets(
         cores: physical cores of a worker machine, shared between its actors.
     """
     ordered_and_quiet()
-    groups = [pa.table({"group": [group]}) for group in np.flatnonzero(np.isin(tokens.shard, shards)).tolist()]
-    stream = ray.data.from_arrow(groups).map_batches(
+    groups = np.flatnonzero(np.isin(tokens.shard, shards)).tolist()
+    stream = one_block_each({"group": group} for group in groups).map_batches(
         TargetEncoder,
         fn_constructor_kwargs={
             "teacher": teacher,
