@@ -29,7 +29,8 @@ from benchmarks.running import heading, in_rounds, table, version_of
 from benchmarks.synthetic import write_corpus
 from optical import artefacts
 from optical.cluster import connect
-from optical.config import Resources
+from optical.config import CleaningConfig, Resources
+from optical.data.cleaning.predicates import Cleaning
 from optical.data.feed import rank_batches
 from optical.data.filters import Limits
 from optical.data.resolve import Resolved
@@ -84,6 +85,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=200_000, help="sentence pairs of the corpus, at least 1,000")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; above 500,000 pairs there is one, of ours alone")
     parser.add_argument("--object-store-mb", type=int, default=512, help="Ray's object store; it needs 75 or more")
+    parser.add_argument("--duplicates", choices=("keep", "exact", "near", "minhash"), default="near", help="of ours")
     parser.add_argument("--folder", type=Path, help="where to work; five million pairs need 5 GB (default: temporary)")
     parser.add_argument("--json", type=Path, help="write every row to this file")
     chosen = parser.parse_args(arguments)
@@ -103,6 +105,7 @@ def _measure(folder: Path, chosen: argparse.Namespace) -> list[Row]:
     try:
         rows = []
         for stage, run in STAGES.items():
+            run = partial(run, duplicates=chosen.duplicates) if run is clean else run
             contestants = {OURS: partial(_ours, run, folder)}
             contestants |= {name: partial(_peer, name, stage, folder) for name in PEERS if small and not _missing(name)}
             taken = in_rounds(contestants, chosen.rounds if small else 1)
@@ -128,14 +131,12 @@ def _learn_tokenizer(folder: Path) -> None:
     save_tokenizer(learn_wordpiece(texts, _VOCABULARY), folder / "tokenizer", 512)
 
 
-def clean(folder: Path) -> None:
+def clean(folder: Path, duplicates: str = "near") -> None:
     """From the corpus to clean shards."""
     files = Resolved("pairs", "tsv", (corpus(folder),), (MADE_FROM,))
     bitext = config(folder)
-    checked = checked_pairs(
-        [BitextSource(files, SOURCE, TARGET)],
-        Limits.of(bitext),
-    )
+    cleaning = Cleaning(CleaningConfig(duplicates=duplicates))
+    checked = checked_pairs([BitextSource(files, SOURCE, TARGET)], Limits.of(bitext), cleaning)
     write_bitext(_emptied(folder / "bitext"), MADE_FROM, checked, bitext, {})
 
 

@@ -34,7 +34,9 @@ def connect(resources: Resources, object_store_bytes: int = _OBJECT_STORE_BYTES)
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
-        local = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": object_store_bytes}
+        # Without an address Ray would join whatever cluster it finds running on this machine.
+        local = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+        local |= {"object_store_memory": object_store_bytes}
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if remote else local))
         except (ValueError, ConnectionError) as error:

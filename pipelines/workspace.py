@@ -13,6 +13,7 @@ from optical.config import Recipe, TrainConfig
 from optical.data.entry import DataSet
 from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
+from optical.data.resolve import hashes_of
 from optical.data.sources import parse_source, split_language
 from optical.data.teacher_cache import KIND, TeacherCache
 from optical.model.weights import find_weights, weights_fingerprint
@@ -22,7 +23,10 @@ _CADENCE = ("checkpoint_steps", "dev_steps")
 
 
 class Workspace:
-    """Fingerprints and folders of a recipe's artefacts; nothing is read or written until asked for."""
+    """Fingerprints and folders of a recipe's artefacts; nothing is read or written until asked for.
+
+    The first fingerprint over data whose hash the registry does not know fetches them.
+    """
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.recipe = recipe
@@ -53,7 +57,7 @@ class Workspace:
         """Identity of the clean bitext shards."""
         config = asdict(self.recipe.bitext)
         config.pop("dev_pairs")
-        content = [_identity(spec) for spec in config.pop("datasets")]
+        content = [_identity(spec, self.settings) for spec in config.pop("datasets")]
         return fingerprint(["bitext", config, content, *self._held_out])
 
     @cached_property
@@ -61,7 +65,8 @@ class Workspace:
         """Identity of the clean question-passage shards a scratch teacher learns from."""
         pairs = self.recipe.teacher.scratch.pairs
         cleaning = asdict(self.recipe.bitext.cleaning)
-        return fingerprint(["questions", cleaning, [_identity(spec) for spec in pairs], *self._held_out])
+        content = [_identity(spec, self.settings) for spec in pairs]
+        return fingerprint(["questions", cleaning, content, *self._held_out])
 
     @property
     def _held_out(self) -> list[str]:
@@ -83,7 +88,7 @@ class Workspace:
     @cached_property
     def collection_fingerprint(self) -> str:
         """Identity of the test collection."""
-        return fingerprint(["collection", _collection_identity(self.recipe.evaluation.collection)])
+        return fingerprint(["collection", _collection_identity(self.recipe.evaluation.collection, self.settings)])
 
     @property
     def collection(self) -> Path:
@@ -212,19 +217,23 @@ def _train_identity(config: TrainConfig) -> dict:
     return {name: value for name, value in asdict(config).items() if name not in _CADENCE}
 
 
-def _identity(spec: str) -> dict:
+def _identity(spec: str, settings: Settings) -> dict:
     """A bitext source by content: names and hashes of its files, not where they are."""
     found = parse_source(spec)
     if isinstance(found, DataSet):
-        return {"name": found.name, "files": {file.path: file.sha256 for file in found.files}}
+        return _registered(found, settings)
     members = [split_member(path)[1] for path in found.paths]
     _, language = split_language(spec)
     suffix = {"language": language} if language else {}
     return {"reader": found.reader, "files": list(found.sha256s), "members": members} | suffix
 
 
-def _collection_identity(spec: str) -> dict:
+def _collection_identity(spec: str, settings: Settings) -> dict:
     folder = Path(spec)
     if spec not in datasets() and folder.is_dir():
         return {file.name: sha256_file(file) for file in sorted(folder.iterdir()) if file.is_file()}
-    return {"name": spec, "files": {file.path: file.sha256 for file in dataset(spec).files}}
+    return _registered(dataset(spec), settings)
+
+
+def _registered(found: DataSet, settings: Settings) -> dict:
+    return {"name": found.name, "files": hashes_of(found, settings.cache, settings.mirror)}

@@ -19,8 +19,9 @@ class CleaningConfig:
     """Drop pairs with a side that CLD2 reliably takes for another language; needs pycld2, takes 20 us a pair."""
     drop_test_leaks: bool = True
     """Drop pairs of which a side occurs in a test collection of the query language (see ``data/cleaning/leaks.py``)."""
-    duplicates: Literal["keep", "exact", "near"] = "near"
-    """Of equal pairs the first stays: ``exact`` compares the text, ``near`` its letters and digits without case."""
+    duplicates: Literal["keep", "exact", "near", "minhash"] = "near"
+    """Of equal pairs the first stays: ``exact`` compares the text, ``near`` its letters and digits without case,
+    ``minhash`` also takes most pairs that share nine tenths of their shingles (see ``data/cleaning/minhash.py``)."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_script_share <= 1:

@@ -16,7 +16,7 @@ from optical.data.batches import PairBatch
 from optical.data.collate import collate
 from optical.data.schedule import Schedule
 from optical.data.share import RankShare, gather
-from optical.data.stream import TASK_CPUS, ordered_and_quiet
+from optical.data.stream import one_block_each, ordered_and_quiet
 from optical.data.teacher_cache import TargetEmbeddings
 
 _WINDOWS_AHEAD = 2
@@ -33,13 +33,13 @@ def rank_batches(
     """
     ordered_and_quiet()
     ray.data.DataContext.get_current().target_max_block_size = _BLOCK_BYTES
-    windows = [pa.Table.from_pylist([asdict(stretch)]) for stretch in schedule.stretches(start)]
-    blocks = ray.data.from_arrow(windows).map_batches(
+    blocks = one_block_each(map(asdict, schedule.stretches(start))).map_batches(
         gather,
         fn_kwargs={"share": RankShare.of(schedule, rank, world_size)},
         batch_size=None,
         batch_format="pyarrow",
-        num_cpus=TASK_CPUS,
+        # Trainers may hold every CPU of a cluster (an elastic run takes what it finds), and would wait for ever.
+        num_cpus=0,
         compute=ray.data.TaskPoolStrategy(_WINDOWS_AHEAD),
     )
     collate_fn = _Collate(schedule.tokens.dataset_names, targets)

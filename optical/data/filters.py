@@ -22,7 +22,7 @@ REASONS = {
     "language": "a side is in another language",
     "contaminated": "a side occurs in a test collection of the query language",
     "duplicate": "an earlier pair has the same sides",
-    "near_duplicate": "an earlier pair differs in case, punctuation or spaces alone",
+    "near_duplicate": "an earlier pair has the same letters and digits, or (minhash) nearly the same",
 }
 """Reasons of rejection, in the order in which they are looked for: a pair has one."""
 
@@ -106,8 +106,11 @@ def screen(
         return _reject(position, "missing", source_text, target_text)
     if isinstance(source_text, TooLong) or isinstance(target_text, TooLong):
         return _reject(position, "too_long", source_text, target_text)
-    source_text, target_text = normalise(source_text), normalise(target_text)
-    if reason := _reason(source_text, target_text, limits):
+    reason = None
+    if not (_settled(source_text) and _settled(target_text)):
+        source_text, target_text = normalise(source_text), normalise(target_text)
+        reason = _broken(source_text, target_text)
+    if reason := reason or _disproportionate(source_text, target_text, limits):
         return _reject(position, reason, source_text, target_text)
     return SentencePair(position, source_text, target_text)
 
@@ -140,14 +143,33 @@ def _text(side: bytes | str | TooLong | None) -> str | TooLong | None:
     return side
 
 
-def _reason(source: str, target: str, limits: Limits) -> str | None:
+def _settled(text: str) -> bool:
+    """Whether a text is certain to be normalised, visible and free of control characters.
+
+    Most are, and a few calls tell: but for the space, what is printable is neither white space nor control nor format.
+    """
+    return (
+        text.isprintable()
+        and "  " not in text
+        and text[:1] not in ("", " ")
+        and text[-1] != " "
+        and (text.isascii() or unicodedata.is_normalized("NFC", text))
+    )
+
+
+def _broken(source: str, target: str) -> str | None:
     if _blank(source) or _blank(target):
         return "empty"
     if _CONTROL.search(source) or _CONTROL.search(target):
         return "control"
-    if max(len(source), len(target)) > limits.max_characters:
+    return None
+
+
+def _disproportionate(source: str, target: str, limits: Limits) -> str | None:
+    if len(source) > limits.max_characters or len(target) > limits.max_characters:
         return "too_long"
-    shorter, longer = sorted((_columns(source), _columns(target)))
+    one, other = _columns(source), _columns(target)
+    shorter, longer = (one, other) if one < other else (other, one)
     if longer >= _SHORT and longer > limits.max_length_ratio * shorter:
         return "ratio"
     return None

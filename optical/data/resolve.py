@@ -55,6 +55,22 @@ def resolve(dataset: DataSet, cache: Path, mirror: str | None = None) -> Resolve
     return Resolved(dataset.name, dataset.reader, tuple(paths), tuple(hashes))
 
 
+def hashes_of(dataset: DataSet, cache: Path, mirror: str | None = None) -> dict[str, str | None]:
+    """The hash of each file by its path in the origin: what tells two states of a data set apart.
+
+    What the registry does not pin is fetched and pinned for this, unless that is done: nothing but its bytes can tell.
+
+    Raises:
+        DataError, InfrastructureError: as ``resolve``.
+    """
+    unpinned = [file for file in dataset.files if not _is_pinned(dataset, file)]
+    pins = {file.path: _pin(cached_path(dataset, file, cache)) for file in unpinned}
+    if None in pins.values():
+        resolve(dataset, cache, mirror)
+        pins = {file.path: _pin(cached_path(dataset, file, cache)) for file in unpinned}
+    return {file.path: file.sha256 for file in dataset.files} | pins
+
+
 def cached_path(dataset: DataSet, file: DataFile, cache: Path) -> Path:
     """Where a fetched file is kept: ``cache/owner/repo/commit/path``, shared by every data set that names it."""
     origin = dataset.origin.removeprefix(HUB).removeprefix(MIRROR_ONLY).removeprefix("https://")
@@ -82,7 +98,7 @@ def _with_member(path: Path, file: DataFile) -> Path:
 
 def _verified(dataset: DataSet, file: DataFile, path: Path) -> str:
     """The file's hash: as the registry has it, or as it was when the file was first fetched."""
-    pinned = file.sha256 is not None or dataset.origin == GENERATOR
+    pinned = _is_pinned(dataset, file)
     expected = file.sha256 if pinned else _pin(path)
     found = check(path, expected, path, "delete it; the next run brings it again")
     if not pinned and expected is None:
@@ -90,6 +106,11 @@ def _verified(dataset: DataSet, file: DataFile, path: Path) -> str:
         write_json(pin_path(path), note)
         _log.warning("%s: %s had no hash in the registry; pinned as %s in %s", dataset.name, path.name, found, path)
     return found
+
+
+def _is_pinned(dataset: DataSet, file: DataFile) -> bool:
+    """Whether this package itself says which bytes a file has."""
+    return file.sha256 is not None or dataset.origin == GENERATOR
 
 
 def _pin(path: Path) -> str | None:

@@ -1,6 +1,6 @@
 """Ray Data stream from bitext to checked pairs. No order is left to the scheduler: every dataset preserves it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,6 +16,8 @@ from optical.data.resolve import Resolved
 from optical.data.shards import CHECKED
 
 TASK_CPUS = 0.25
+# Whole ones: on few cores, more processes only share them out, and each takes seconds to start.
+WORKING_CPUS = 1
 _BLOCK_BYTES = 8 << 20
 _PAIRS_PER_BLOCK = 1 << 14
 _BLOCKS = {"batch_size": None, "batch_format": "pyarrow"}
@@ -41,6 +43,14 @@ def ordered_and_quiet() -> None:
     context.target_max_block_size = _BLOCK_BYTES
 
 
+def one_block_each(rows: Iterable[dict]) -> ray.data.Dataset:
+    """A dataset of which every row is a block, and so the work of one task.
+
+    ``from_arrow`` would start a task of a whole CPU, which a cluster whose trainers hold every CPU never has.
+    """
+    return ray.data.from_blocks([pa.Table.from_pylist([row]) for row in rows])
+
+
 def checked_pairs(
     sources: Sequence[BitextSource], limits: Limits, cleaning: Cleaning = _CLEANING
 ) -> Iterator[pa.Table]:
@@ -51,11 +61,10 @@ def checked_pairs(
     """
     ordered_and_quiet()
     sources = tuple(sources)
-    one_each = [pa.table({"number": [number]}) for number in range(len(sources))]
     keyed = (
-        ray.data.from_arrow(one_each)
+        one_block_each({"number": number} for number in range(len(sources)))
         .map_batches(_read, fn_kwargs={"sources": sources, "limits": limits}, num_cpus=TASK_CPUS, **_BLOCKS)
-        .map_batches(_clean, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=2 * TASK_CPUS, **_BLOCKS)
+        .map_batches(_clean, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=WORKING_CPUS, **_BLOCKS)
         .iter_batches(batch_size=None, batch_format="pyarrow")
     )
     yield from unkeyed(keyed) if cleaning.config.duplicates == "keep" else mark_duplicates(keyed)

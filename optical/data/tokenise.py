@@ -1,18 +1,19 @@
 """Ray Data stream from clean shards to token ids."""
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
-import ray
-from tokenizers import Tokenizer
+import pyarrow.parquet as pq
 
-from optical.data.stream import TASK_CPUS, ordered_and_quiet
+from optical.data.stream import WORKING_CPUS, one_block_each, ordered_and_quiet
 from optical.data.token_shards import TOKENISED
 from optical.data.tokenizer import load_tokenizer
+from optical.data.wordwise import WordwiseTokenizer
 
-_PAIRS_PER_TASK = 2048
+_PAIRS_AT_ONCE = 1 << 13
 
 
 def tokenised_pairs(shards: Sequence[str], source_tokenizer: Path, target_tokenizer: Path) -> Iterator[pa.Table]:
@@ -24,24 +25,28 @@ def tokenised_pairs(shards: Sequence[str], source_tokenizer: Path, target_tokeni
         target_tokenizer: folder of the teacher's tokenizer.
     """
     ordered_and_quiet()
-    stream = ray.data.read_parquet(list(shards), columns=["dataset", "source", "target"]).map_batches(
+    stream = one_block_each({"shard": shard} for shard in shards).map_batches(
         _tokenise,
         fn_kwargs={"source_tokenizer": source_tokenizer, "target_tokenizer": target_tokenizer},
-        batch_size=_PAIRS_PER_TASK,
+        batch_size=None,
         batch_format="pyarrow",
-        num_cpus=TASK_CPUS,
+        num_cpus=WORKING_CPUS,
     )
     yield from stream.iter_batches(batch_size=None, batch_format="pyarrow")
 
 
-def _tokenise(pairs: pa.Table, source_tokenizer: Path, target_tokenizer: Path) -> pa.Table:
-    ids = [
-        [encoding.ids for encoding in _tokenizer(folder).encode_batch_fast(pairs[side].to_pylist())]
-        for side, folder in (("source", source_tokenizer), ("target", target_tokenizer))
-    ]
-    return pa.table([pairs["dataset"], *ids], schema=TOKENISED)
+def _tokenise(shards: pa.Table, source_tokenizer: Path, target_tokenizer: Path) -> Iterator[pa.Table]:
+    """A whole shard in one task: reading is cheap, and a tokenizer is the faster the more words it has seen."""
+    sides = {"source": _tokenizer(source_tokenizer), "target": _tokenizer(target_tokenizer)}
+    for shard in shards["shard"].to_pylist():
+        with pq.ParquetFile(shard) as file:
+            for pairs in file.iter_batches(_PAIRS_AT_ONCE, columns=["dataset", *sides]):
+                ids = [tokenizer.encode(pairs[side]) for side, tokenizer in sides.items()]
+                yield pa.table([pairs["dataset"], *ids], schema=TOKENISED)
 
 
 @lru_cache(maxsize=4)
-def _tokenizer(folder: Path) -> Tokenizer:
-    return load_tokenizer(folder)
+def _tokenizer(folder: Path) -> WordwiseTokenizer:
+    # Tasks share the cores out; threads of each one's tokenizer would stand in each other's way.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    return WordwiseTokenizer(load_tokenizer(folder))

@@ -38,6 +38,8 @@ class Encoder(nn.Module):
         self.backbone = backbone
         self.projection = projection
         self.tokenizer = tokenizer
+        self.full_precision = False
+        """Whether it computes in float32 on a GPU too, for embeddings that are kept rather than trained on at once."""
 
     @property
     def dim(self) -> int:
@@ -48,11 +50,15 @@ class Encoder(nn.Module):
         self, ids: Int[Tensor, "batch tokens"], mask: Bool[Tensor, "batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
         """Unit token embeddings; the rows of padding are defined but mean nothing."""
-        with torch.autocast(ids.device.type, torch.bfloat16, enabled=ids.device.type == "cuda"):
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.in_half_precision(ids.device)):
             hidden = self.backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
             if self.projection is not None:
                 hidden = self.projection(hidden)
         return nn.functional.normalize(hidden.float(), dim=-1)
+
+    def in_half_precision(self, device: torch.device) -> bool:
+        """Whether the backbone's products are made in bfloat16."""
+        return device.type == "cuda" and not self.full_precision
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str], length: int) -> list[Float[Tensor, "tokens dim"]]:

@@ -1,4 +1,8 @@
-"""Target sides of training pairs through the teacher, streamed through Ray Data: what a teacher cache holds."""
+"""Target sides of training pairs through the teacher, streamed through Ray Data: what a teacher cache holds.
+
+The teacher computes in float32 on every device: a cache made on a GPU and one made on a CPU differ by rounding alone,
+have the same name, and what was begun on one may be finished on the other.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -7,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import ray
 import torch
 
 from optical.cluster import encoder_pool
 from optical.config import Resources
 from optical.data.collate import pad
-from optical.data.stream import ordered_and_quiet
+from optical.data.stream import one_block_each, ordered_and_quiet
 from optical.data.teacher_cache import Encoded
 from optical.data.token_shards import TokenShards
 from optical.data.tokens import cut_all
@@ -30,6 +33,8 @@ class TargetEncoder:
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if use_gpu else "cpu")
         self.teacher = Encoder.load(teacher).eval().to(self.device)
+        # A cache has one name wherever it is made, and so one precision: that of the CPU.
+        self.teacher.full_precision = True
         self.tokens = tokens
         self.length = length
 
@@ -76,8 +81,8 @@ def encoded_targets(
     """
     ordered_and_quiet()
     knows, pool = encoder_pool(resources, cores)
-    groups = [pa.table({"group": [group]}) for group in np.flatnonzero(np.isin(tokens.shard, shards)).tolist()]
-    stream = ray.data.from_arrow(groups).map_batches(
+    groups = np.flatnonzero(np.isin(tokens.shard, shards)).tolist()
+    stream = one_block_each({"group": group} for group in groups).map_batches(
         TargetEncoder,
         fn_constructor_kwargs={
             "teacher": teacher,

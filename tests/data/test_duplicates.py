@@ -10,7 +10,9 @@ import pytest
 from optical.cluster import connect
 from optical.config import BitextConfig, CleaningConfig, Resources
 from optical.data.cleaning import duplicates
+from optical.data.cleaning.codepoints import skeletons
 from optical.data.cleaning.duplicates import first_seen, mark_duplicates
+from optical.data.cleaning.minhash import band_keys
 from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.filters import Limits
 from optical.data.shards import CHECKED
@@ -37,14 +39,42 @@ def drawn(seed: int, size: int) -> list[tuple[str, str, str | None]]:
     return [(rng.choice(sides), rng.choice(sides) + "x", rng.choice([None, None, None, "ratio"])) for _ in range(size)]
 
 
-def windows(pairs: list[tuple[str, str, str | None]], cuts: list[int]) -> Iterator[pa.Table]:
+def minhash_reference(pairs: list[tuple[str, str, str | None]]) -> list[str | None]:
+    """One set of texts, one of bands, one loop."""
+    exact, bands, reasons = set(), set(), []
+    for source, target, reason in pairs:
+        if reason is None:
+            own = {*enumerate(band_keys(skeletons([source]), skeletons([target]))[0].tolist())}
+            reason = "duplicate" if (source, target) in exact else "near_duplicate" if own & bands else None
+            exact.add((source, target))
+            bands |= own
+        reasons.append(reason)
+    return reasons
+
+
+def sentences(seed: int, size: int) -> list[tuple[str, str, str | None]]:
+    """Sentences of a few dozen words, many of which repeat an earlier one but for a word or two."""
+    rng = random.Random(seed)
+    words = ["".join(rng.choices("abcdefgh", k=5)) for _ in range(50)]
+    pairs: list[tuple[str, str, str | None]] = []
+    for _ in range(size):
+        sides = [rng.choices(words, k=25) for _ in range(2)]
+        if pairs and rng.random() < 0.6:
+            sides = [side.split() for side in rng.choice(pairs)[:2]]
+            for _ in range(rng.choice([0, 1, 2, 6])):
+                rng.choice(sides)[rng.randrange(25)] = rng.choice(words)
+        pairs.append((*(" ".join(side) for side in sides), rng.choice([None, None, None, "ratio"])))
+    return pairs
+
+
+def windows(pairs: list[tuple[str, str, str | None]], cuts: list[int], kind: str = "near") -> Iterator[pa.Table]:
     rows = [
         {"dataset": "toy", "position": place, "source": source, "target": target, "reason": reason}
         for place, (source, target, reason) in enumerate(pairs)
     ]
     for start, end in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         block = pa.Table.from_pylist(rows[start:end], schema=CHECKED)
-        yield clean(block, "swa", "eng", Cleaning(CleaningConfig(drop_identical=False)))
+        yield clean(block, "swa", "eng", Cleaning(CleaningConfig(drop_identical=False, duplicates=kind)))
 
 
 @pytest.mark.parametrize("seed", [random.randrange(10**6) for _ in range(5)])
@@ -62,34 +92,51 @@ def test_first_seen_against_a_set(seed: int):
         assert seen.tolist() == sorted(known), f"seed {seed}"
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch):
-    """Tasks run where they are submitted, and Ray is not needed."""
+@pytest.fixture(params=[False, True])
+def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """Tasks run where they are submitted, and Ray is not needed; they seem to have ended, or never to end."""
+    late = request.param
 
     class Compare:
         remote = staticmethod(duplicates._compare._function)
 
     monkeypatch.setattr(duplicates, "_compare", Compare)
     monkeypatch.setattr(duplicates.ray, "get", lambda value: value)
+    answer = (lambda values, **_: ([], values)) if late else (lambda values, **_: (values, []))
+    monkeypatch.setattr(duplicates.ray, "wait", answer)
+    monkeypatch.setattr(duplicates, "_partitions", lambda: 3)
 
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("seed", [random.randrange(10**6) for _ in range(4)])
-@pytest.mark.parametrize("partitions", [1, 2, 7])
-def test_any_windows_and_partitions_agree_with_the_reference(seed: int, partitions: int):
+@pytest.mark.parametrize(("partitions", "pairs_per_window"), [(1, 0), (2, 50), (7, 0), (3, 1000)])
+def test_any_windows_and_partitions_agree_with_the_reference(seed: int, partitions: int, pairs_per_window: int):
     pairs = drawn(seed, 120)
     rng = random.Random(seed)
     cuts = sorted(rng.choices(range(121), k=rng.randint(0, 9)))
-    marked = pa.concat_tables(mark_duplicates(windows(pairs, cuts), partitions))
+    marked = pa.concat_tables(mark_duplicates(windows(pairs, cuts), partitions, pairs_per_window))
     assert marked["reason"].to_pylist() == reference(pairs), f"seed {seed}"
     assert marked["position"].to_pylist() == list(range(120))
     assert marked.schema == CHECKED
 
 
 @pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(("partitions", "pairs_per_window"), [(1, 0), (5, 0), (3, 1000)])
+def test_minhash_agrees_with_the_reference_in_any_windows_and_partitions(partitions: int, pairs_per_window: int):
+    pairs = sentences(partitions, 200)
+    expected = minhash_reference(pairs)
+    assert min(expected.count(reason) for reason in (None, "duplicate", "near_duplicate")) > 10
+    for cuts in ([], [3, 3, 90, 150]):
+        marked = pa.concat_tables(mark_duplicates(windows(pairs, cuts, "minhash"), partitions, pairs_per_window))
+        assert marked["reason"].to_pylist() == expected
+        assert marked.schema == CHECKED
+
+
+@pytest.mark.usefixtures("at_once")
 def test_no_window_and_empty_windows():
     assert list(mark_duplicates([])) == []
-    assert [len(window) for window in mark_duplicates(windows([], [0]))] == [0, 0]
+    assert [len(window) for window in mark_duplicates(windows([], [0]))] == [0]
+    assert [len(window) for window in mark_duplicates(windows([], [0]), pairs_per_window=0)] == [0, 0]
 
 
 @pytest.mark.usefixtures("at_once")
@@ -103,7 +150,7 @@ def test_a_window_leaves_before_the_last_has_come():
             taken += 1
             yield from windows(drawn(taken, 5), [])
 
-    marked = mark_duplicates(endless())
+    marked = mark_duplicates(endless(), pairs_per_window=5)
     for _ in range(20):
         next(marked)
     assert taken <= 20 + duplicates._WINDOWS_AHEAD + 1

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optical.config import BitextConfig
+from optical.data import filters
 from optical.data.filters import QUESTION_LIMITS, REASONS, Limits, Reject, SentencePair, excerpt, normalise, screen
 from optical.data.openers import TooLong
 
@@ -118,3 +119,17 @@ def test_an_accepted_pair_is_clean_and_screening_it_again_changes_nothing(source
         assert screen(3, pair.source.encode(), pair.target.encode(), LIMITS) == pair
     else:
         assert pair.reason in REASONS
+
+
+PLAIN = st.lists(st.sampled_from(["a", "b", " ", "  ", "\u00e9", "e\u0301"]), max_size=6).map("".join)
+ODD = st.text(st.sampled_from([*" \t\u00a0\u2028\u200d\ufeff\x00\x85a\u0301\u0928\u4f60\u1100\u1161"]), max_size=8)
+SIDES = st.one_of(PLAIN, ODD, st.text(max_size=12))
+
+
+@settings(max_examples=400, deadline=None)
+@given(source=SIDES, target=SIDES)
+def test_the_short_way_round_normalisation_ends_where_the_long_one_does(source: str, target: str):
+    short = screen(0, source, target, LIMITS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filters, "_settled", lambda text: False)
+        assert screen(0, source, target, LIMITS) == short

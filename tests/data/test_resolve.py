@@ -20,7 +20,7 @@ from optical.data import download as downloading
 from optical.data import fetch as fetching
 from optical.data.entry import GENERATOR, DataFile, DataSet
 from optical.data.openers import open_bytes
-from optical.data.resolve import pin_path, resolve
+from optical.data.resolve import hashes_of, pin_path, resolve
 from optical.data.sources import open_source, parse_source
 from optical.errors import DataError, InfrastructureError, UserError
 
@@ -199,6 +199,16 @@ def test_an_unpinned_file_is_pinned_when_it_is_first_fetched(
     pin_path(found.paths[0]).write_text("{")
     with pytest.raises(DataError, match="no pin"):
         resolve(entry, cache, None)
+
+
+def test_the_hash_of_an_unpinned_file_is_its_pin(tmp_path: Path, mirror: Path):
+    entry, cache = data_set(sha256=None), tmp_path / "cache"
+    with pytest.raises(InfrastructureError):
+        hashes_of(entry, cache, None)
+    assert hashes_of(entry, cache, str(mirror)) == {"x/train.swa": SHA}
+    assert hashes_of(entry, cache, None) == {"x/train.swa": SHA}
+    assert hashes_of(data_set(sha256="0" * 64), tmp_path / "nothing", None) == {"x/train.swa": "0" * 64}
+    assert not (tmp_path / "nothing").exists(), "what the registry pins needs no file"
 
 
 def test_a_member_is_named_behind_its_archive(tmp_path: Path):

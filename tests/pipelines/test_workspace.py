@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from optical import artefacts
+from optical.data.registry import datasets
 from optical.errors import DataError, UserError
 from pipelines.__main__ import main
 from pipelines.recipes import recipe
@@ -70,6 +71,21 @@ def test_a_local_file_is_known_by_its_bytes(settings, tmp_path):
     assert Workspace(_with("bitext", datasets=(str(moved),)), settings).bitext_fingerprint == before
     moved.write_text("maji\tfire\n")
     assert Workspace(_with("bitext", datasets=(str(moved),)), settings).bitext_fingerprint != before
+
+
+def test_other_bytes_of_an_unpinned_origin_are_another_bitext(settings, tmp_path):
+    entry = next(entry for entry in datasets().values() if [file.sha256 for file in entry.files] == [None])
+    fingerprints = set()
+    for number, content in enumerate((b"first", b"second", b"first")):
+        file = tmp_path / f"mirror-{number}" / entry.files[0].mirror
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+        here = replace(settings, cache=tmp_path / f"cache-{number}", mirror=str(tmp_path / f"mirror-{number}"))
+        recipes = [_with("bitext", datasets=(entry.name,)), _with("evaluation", collection=entry.name)]
+        fingerprints.add((Workspace(recipes[0], here).bitext_fingerprint, Workspace(recipes[1], here).fingerprint))
+        again = replace(here, mirror=None)
+        fingerprints.add((Workspace(recipes[0], again).bitext_fingerprint, Workspace(recipes[1], again).fingerprint))
+    assert len(fingerprints) == 2
 
 
 def test_a_missing_file_is_a_data_error(settings, capsys):

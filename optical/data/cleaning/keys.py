@@ -4,17 +4,21 @@ Two different texts share one with probability 2^-64: among five million, some p
 """
 
 from collections.abc import Iterable
-from hashlib import blake2b
 
 import numpy as np
+from pandas.util import hash_array
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+_KEY = "optical-bitext-1"
 
 
 def hashes(texts: Iterable[str]) -> np.ndarray:
-    """BLAKE2b of each text as one unsigned 64-bit number; the same on every machine."""
-    digests = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts)
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
+    """SipHash of each text as one unsigned 64-bit number; the same on every machine (Aumasson and Bernstein 2012).
+
+    pandas has the one loop in machine code over Python's strings that is here already: four times as fast as hashlib's
+    BLAKE2b, call by call.
+    """
+    return hash_array(np.array(list(texts), dtype=object), hash_key=_KEY, categorize=False)
 
 
 def pair_keys(sources: np.ndarray, targets: np.ndarray) -> np.ndarray:

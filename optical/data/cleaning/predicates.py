@@ -11,6 +11,7 @@ from optical.data.cleaning.codepoints import script_shares
 from optical.data.cleaning.keys import hashes, pair_keys
 from optical.data.cleaning.language import other_language
 from optical.data.cleaning.leaks import HeldOut
+from optical.data.cleaning.minhash import band_keys
 from optical.data.cleaning.sides import Side
 from optical.data.languages import canonical, languages
 
@@ -42,7 +43,8 @@ def clean(checked: pa.Table, source: str, target: str, cleaning: Cleaning) -> pa
         cleaning: the rules.
 
     Returns:
-        The same rows with ``exact_key`` and ``near_key`` (0 for rows that were rejected before).
+        The same rows with ``exact_key`` and ``near_key`` (0 for rows that were rejected before); for ``minhash`` the
+        latter is a list of the same length everywhere.
     """
     rows = np.flatnonzero(pc.is_null(checked["reason"]))
     well_formed = checked.take(rows)
@@ -55,9 +57,9 @@ def clean(checked: pa.Table, source: str, target: str, cleaning: Cleaning) -> pa
         whole[rows] = values
         checked = checked.set_column(checked.schema.get_field_index(column), column, pa.array(whole, pa.string()))
     for column, values in _keys(*sides, cleaning.config).items():
-        whole = np.zeros(len(checked), np.uint64)
+        whole = np.zeros((len(checked), *values.shape[1:]), np.uint64)
         whole[rows] = values
-        checked = checked.append_column(column, pa.array(whole))
+        checked = checked.append_column(column, _column(whole))
     return checked
 
 
@@ -90,6 +92,12 @@ def _foreign(side: Side, config: CleaningConfig) -> np.ndarray:
 
 
 def _keys(source: Side, target: Side, config: CleaningConfig) -> dict[str, np.ndarray]:
-    """The keys that the search for duplicates needs; equal texts have equal ones."""
+    """The keys that the search for duplicates needs; pairs that share any of a kind are duplicates of that kind."""
     exact = hashes(f"{a}\n{b}" for a, b in zip(source.texts, target.texts, strict=True))
+    if config.duplicates == "minhash":
+        return {EXACT: exact, NEAR: band_keys(source.skeletons, target.skeletons)}
     return {EXACT: exact, NEAR: exact if config.duplicates == "exact" else pair_keys(source.keys, target.keys)}
+
+
+def _column(keys: np.ndarray) -> pa.Array:
+    return pa.array(keys) if keys.ndim == 1 else pa.FixedSizeListArray.from_arrays(keys.ravel(), keys.shape[1])
