@@ -36,7 +36,7 @@ def guarded(work: Callable[[list[str]], None], arguments: list[str] | None) -> i
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command continues from the last checkpoint\n")
+        sys.stderr.write("interrupted; the same command goes on from what is finished\n")
         return 130
     return 0
 

@@ -23,5 +23,5 @@ def dataset(name: str) -> DataSet:
     if found := datasets().get(name):
         return found
     near = difflib.get_close_matches(name, datasets(), n=3, cutoff=0.5)
-    advice = f"did you mean {', '.join(near)}?" if near else f"choose from {', '.join(sorted(datasets()))}"
+    advice = f"did you mean {', '.join(near)}?" if near else "python -m pipelines prepare --list names them all"
     raise UserError(f"data set {name!r}", "not in the registry", advice)

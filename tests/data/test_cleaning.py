@@ -69,6 +69,12 @@ def test_a_side_in_another_script():
     assert reasons((hindi, "hello"), source="xyz") == [None], "no table, no judgement"
 
 
+def test_marks_of_the_script_are_letters_and_others_are_nothing():
+    assert script_shares(["\u0915\u0940 ab"], "Deva") == [0.5], "a vowel sign"
+    assert script_shares(["\u0915\u0940 ab"], "Latn") == pytest.approx([2 / 3])
+    assert script_shares(["a\u0300b \u0633\u064b"], "Latn") == pytest.approx([2 / 3]), "an accent of no script"
+
+
 def test_every_known_script_has_its_letters():
     samples = {
         "Arab": "\u0633\u0644\u0627",

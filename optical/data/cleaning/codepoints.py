@@ -17,6 +17,7 @@ _END = ord("\n")
 _SURROGATES = range(0xD800, 0xE000)
 _LAST = 0x3FFFF  # a noncharacter; no letter lies beyond it
 _LETTER = r"\p{L}"
+_LETTER_OR_MARK = r"[\p{L}\p{M}]"
 _SPOKEN = r"[\p{L}\p{M}\p{N}]"
 _SCRIPTS = {
     "Arab": r"\p{Arabic}",
@@ -40,6 +41,8 @@ _SCRIPTS = {
 def script_shares(sentences: Sequence[str], script: str) -> np.ndarray:
     """Share of each sentence's letters that are in a script (ISO 15924, e.g. ``Latn``); 1 where it has no letter.
 
+    Marks of that script count as letters: they are the vowels of Indic scripts, of which letters are a half only.
+
     Raises:
         UserError: no table for this script.
     """
@@ -48,8 +51,8 @@ def script_shares(sentences: Sequence[str], script: str) -> np.ndarray:
         raise UserError(f"script {script!r}", f"not one of {', '.join(_SCRIPTS)}", advice)
     codes = _codes("\n".join(sentences))
     starts = np.concatenate([[0], np.flatnonzero(codes == _END) + 1])[: len(sentences)]
-    letters = _members(_LETTER)[codes]
-    inside = letters & _members(_SCRIPTS[script])[codes]
+    inside = (_members(_SCRIPTS[script]) & _members(_LETTER_OR_MARK))[codes]
+    letters = _members(_LETTER)[codes] | inside
     letters, inside = (np.add.reduceat(mask, starts, dtype=np.int64) for mask in (letters, inside))
     return np.divide(inside, letters, out=np.ones(len(sentences)), where=letters > 0)
 
