@@ -19,6 +19,7 @@ from torch import Tensor
 
 from benchmarks.clouds import clouds, cosine_problem
 from benchmarks.ot_peers import LOOPED, PEERS, missing
+from benchmarks.running import table
 from benchmarks.timing import LONGEST_SECONDS, keep_memory, timed
 from optical.ot import TransportLoss, solve, transport_loss
 from optical.ot.problem import Problem
@@ -27,6 +28,10 @@ TOLERANCE = 1e-4
 _MOST_SWEEPS = 1000
 _CHECKED = 32
 OURS = ("compiled", "torch")
+_RATIOS = (
+    *(("compiled", peer) for peer in ("POT batch log", "POT batch", "POT loop", "torch.compile")),
+    *(("torch", peer) for peer in ("POT batch log", "POT batch")),
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def main(arguments: list[str]) -> None:
         _print_cell(measured)
     rows += (losses := [row for length in (32, 64) for row in _measure_loss(length)])
     _print_cell(losses)
+    print("\n" + table(*summary(rows)))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
 
@@ -181,11 +187,34 @@ def _errors(problem: Problem, plan: Tensor, reference: Tensor | None) -> tuple[f
     return float(marginal.max()), float(((value - reference[:count]) / reference[:count]).abs().max())
 
 
-def _print_cell(rows: list[Row]) -> None:
-    by_cell: dict[tuple, list[Row]] = {}
+def summary(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
+    """Columns and cells of the table of all cells: our times, and how many times theirs the peers take."""
+    columns = ["stop", "B", "n = m", "epsilon", *(f"{name} ms" for name in OURS)]
+    columns += [f"{ours}, x {peer}" for ours, peer in _RATIOS] + ["error", "loss"]
+    cells = []
+    for cell, members in _by_cell(rows).items():
+        found = {row.contestant: row for row in members}
+        batch, length, epsilon, stop = cell
+        times = [f"{1e3 * found[name].seconds:.2f}" for name in OURS]
+        ratios = [_ratio(found.get(peer), found[ours]) for ours, peer in _RATIOS]
+        errors = [f"{value:.0e}" for value in (found[OURS[0]].marginal_error, found[OURS[0]].loss_error)]
+        cells.append([stop, str(batch), str(length), f"{epsilon:g}", *times, *ratios, *errors])
+    return columns, cells
+
+
+def _ratio(peer: Row | None, ours: Row) -> str:
+    return f"{peer.seconds / ours.seconds:.1f}" if peer and peer.seconds else "-"
+
+
+def _by_cell(rows: list[Row]) -> dict[tuple, list[Row]]:
+    cells: dict[tuple, list[Row]] = {}
     for row in rows:
-        by_cell.setdefault((row.batch, row.length, row.epsilon, row.stop), []).append(row)
-    for (batch, length, epsilon, stop), members in by_cell.items():
+        cells.setdefault((row.batch, row.length, row.epsilon, row.stop), []).append(row)
+    return cells
+
+
+def _print_cell(rows: list[Row]) -> None:
+    for (batch, length, epsilon, stop), members in _by_cell(rows).items():
         print(f"\n**B = {batch}, n = m = {length}, epsilon {epsilon:g}, {stop}**\n")
         print("| solver | ms | problems/s | x POT batch log | x POT batch | marginal error | loss error |")
         print("|---|---|---|---|---|---|---|")
