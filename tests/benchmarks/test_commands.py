@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks import data, train
+from benchmarks import data, ot, quality, train
 from benchmarks.data_peers import PEERS, corpus
 from benchmarks.memory import PeakMemory
 from benchmarks.running import heading, in_rounds, table
@@ -13,6 +13,7 @@ from benchmarks.train_peers import MseRun
 from optical import artefacts
 from optical.data.shards import BITEXT
 from optical.data.token_shards import TOKENS
+from optical.evaluation.measures import MEASURES, Measured
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +93,34 @@ def test_peak_memory_sees_what_was_there():
     with PeakMemory() as full:
         pass
     assert full.bytes - empty.bytes > len(held) // 2
+
+
+def test_the_table_of_transport_has_a_row_a_cell_and_a_dash_for_who_was_left_out():
+    def row(contestant, seconds):
+        return ot.Row(64, 32, 0.1, "to 0.0001", contestant, seconds, None, 3e-5, 2e-6)
+
+    peers = row("POT batch", 0.01), row("POT loop", None)
+    columns, cells = ot.summary([row("compiled", 0.001), row("torch", 0.004), *peers])
+    assert len(cells) == 1
+    found = dict(zip(columns, cells[0], strict=True))
+    assert found["compiled ms"] == "1.00"
+    assert found["compiled, x POT batch"] == "10.0"
+    assert found["torch, x POT batch"] == "2.5"
+    assert found["compiled, x POT loop"] == found["compiled, x POT batch log"] == "-"
+
+
+def test_quality_compares_systems_topic_by_topic():
+    def measured(*precision):
+        topics = {str(number): value for number, value in enumerate(precision)}
+        return Measured(dict.fromkeys(MEASURES, topics), dict.fromkeys(MEASURES, sum(precision) / len(precision)), ())
+
+    cells = quality._cells({"student": measured(0.5, 1.0, 0.75), "peer": measured(0.25, 0.5, 0.25)})
+    assert [row[0] for row in cells] == ["optical student", "peer"]
+    assert [row[1] for row in cells] == ["0.750", "0.333"]
+    assert [row[5] for row in cells] == ["-", "0.2500"]
+
+
+def test_quality_refuses_too_few_pairs(capsys):
+    with pytest.raises(SystemExit):
+        quality.parse(["--pairs", "100"])
+    assert "at least 512" in capsys.readouterr().err
