@@ -2,7 +2,8 @@
 
 Every cell times all contestants on the same problems in interleaved rounds and takes medians; ratios are to POT's
 batched solvers in the same cell. Losses are checked against a float64 solution of the first problems. A contestant is
-left out of a cell when its time in a smaller one says it would take longer than a few seconds.
+left out of a cell when its time in a smaller one says it would take longer than a few seconds. The pairs are synthetic
+(``clouds``); ``--sentences`` takes the token embeddings of real ones, whose worst problems are harder.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from torch import Tensor
 from benchmarks.clouds import clouds, cosine_problem
 from benchmarks.ot_peers import LOOPED, PEERS, missing
 from benchmarks.running import table
+from benchmarks.sentences import embedded
 from benchmarks.timing import LONGEST_SECONDS, keep_memory, timed
 from optical.ot import TransportLoss, solve, transport_loss
 from optical.ot.problem import Problem
@@ -28,6 +30,8 @@ TOLERANCE = 1e-4
 _MOST_SWEEPS = 1000
 _CHECKED = 32
 OURS = ("compiled", "torch")
+Pairs = Callable[[int, int], tuple[Tensor, Tensor, Tensor, Tensor]]
+"""Makes so many sentence pairs of at most so many tokens: embeddings and masks of both sides."""
 _RATIOS = (
     *(("compiled", peer) for peer in ("POT batch log", "POT batch", "POT loop", "torch.compile")),
     *(("torch", peer) for peer in ("POT batch log", "POT batch")),
@@ -54,6 +58,7 @@ def main(arguments: list[str]) -> None:
     """Run the grid, print the tables, and write the rows where they are asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ot", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the cells of the promises only: B = 512, n = 32 and 64")
+    parser.add_argument("--sentences", action="store_true", help="these cells on token embeddings of real sentences")
     parser.add_argument("--json", type=Path, help="write every row to this file")
     chosen = parser.parse_args(arguments)
     warnings.filterwarnings("ignore")
@@ -63,11 +68,12 @@ def main(arguments: list[str]) -> None:
     for name in PEERS:
         if reason := missing(name):
             print(f"left out: {name}: {reason}")
-    for cell in _cells(chosen.quick):
-        measured = _measure(*cell, history=rows)
+    pairs = embedded if chosen.sentences else clouds
+    for cell in _cells(chosen.quick or chosen.sentences):
+        measured = _measure(pairs, *cell, history=rows)
         rows += measured
         _print_cell(measured)
-    rows += (losses := [row for length in (32, 64) for row in _measure_loss(length)])
+    rows += (losses := [row for length in (32, 64) for row in _measure_loss(pairs, length)])
     _print_cell(losses)
     print("\n" + table(*summary(rows)))
     if chosen.json:
@@ -84,8 +90,10 @@ def _cells(quick: bool) -> Iterator[tuple[int, int, float, float, int]]:
                 yield batch, length, epsilon, TOLERANCE, _MOST_SWEEPS
 
 
-def _measure(batch: int, length: int, epsilon: float, tolerance: float, sweeps: int, history: list[Row]) -> list[Row]:
-    problem = cosine_problem(*clouds(batch, length))
+def _measure(
+    pairs: Pairs, batch: int, length: int, epsilon: float, tolerance: float, sweeps: int, history: list[Row]
+) -> list[Row]:
+    problem = cosine_problem(*pairs(batch, length))
     stop = f"to {tolerance:g}" if tolerance else f"{sweeps} sweeps"
     options = {"epsilon": epsilon, "tolerance": tolerance, "max_iterations": sweeps}
     contestants: dict[str, Callable[[], Tensor]] = {
@@ -115,9 +123,9 @@ def _measure(batch: int, length: int, epsilon: float, tolerance: float, sweeps: 
     return rows
 
 
-def _measure_loss(length: int) -> list[Row]:
+def _measure_loss(pairs: Pairs, length: int) -> list[Row]:
     """From embeddings to loss and gradient, beside POT's batched log solver without its cost and gradient."""
-    source, target, *masks = clouds(512, length)
+    source, target, *masks = pairs(512, length)
     source.requires_grad_(True)
 
     def loss(backend: str) -> TransportLoss:

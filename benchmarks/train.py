@@ -25,19 +25,16 @@ import ray
 import torch
 from torch import Tensor
 
-from benchmarks.running import heading, in_rounds, mirror, table
-from benchmarks.synthetic import write_corpus
+from benchmarks.running import heading, in_rounds, table
+from benchmarks.sentences import DATASET, RECIPE, VOCABULARY_PAIRS, texts
 from benchmarks.train_peers import MseRun, distil, missing
 from optical.cluster import connect
 from optical.config import Resources
 from optical.data.batches import PairBatch
 from optical.data.collate import collate
 from optical.data.feed import rank_batches
-from optical.data.filters import Limits, SentencePair
-from optical.data.readers import read_pairs
 from optical.data.schedule import Schedule
 from optical.data.share import RankShare
-from optical.data.sources import open_source
 from optical.data.teacher_cache import Encoded, TeacherCache
 from optical.data.token_shards import TOKENISED, open_tokens, write_tokens
 from optical.model.encoder import Encoder
@@ -49,12 +46,7 @@ from optical.tracking.journal import rows
 from optical.train.encode_targets import TargetEncoder
 from optical.train.job import TrainJob
 from optical.train.worker import Worker, write_encoder
-from pipelines.recipes.swahili import swahili
 
-_RECIPE = swahili()
-_DATASET = _RECIPE.bitext.datasets[0]
-_CORPUS = 30_000
-_VOCABULARY_PAIRS = 4000
 _DEV_PAIRS = 16
 _MADE_FROM = "0" * 64
 _REPEATS = 20
@@ -117,7 +109,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def _measure(folder: Path, chosen: argparse.Namespace) -> dict:
     setting, corpus = _prepare(folder, chosen.pairs)
-    print(f"{setting.data}; {_RECIPE.train.batch_pairs} pairs a step\n", flush=True)
+    print(f"{setting.data}; {RECIPE.train.batch_pairs} pairs a step\n", flush=True)
     runs = _rounds(setting, chosen.rounds)
     measured = _rows(runs, chosen.pairs)
     print(table(*report(measured)))
@@ -127,7 +119,7 @@ def _measure(folder: Path, chosen: argparse.Namespace) -> dict:
         f"{f'Left out: sentence-transformers: {missing()}' if missing() else ''}\n",
         flush=True,
     )
-    step = _RECIPE.train.batch_pairs / measured[0].pairs_per_second
+    step = RECIPE.train.batch_pairs / measured[0].pairs_per_second
     shares = {"transport_loss": _transport_seconds(setting) / step}
     shares |= _waiting(setting, corpus, chosen.wait_steps)
     print(table(["share of a step", "%"], [[name, f"{100 * share:.2f}"] for name, share in shares.items()]))
@@ -136,48 +128,37 @@ def _measure(folder: Path, chosen: argparse.Namespace) -> dict:
 
 def _prepare(folder: Path, pairs: int) -> tuple[Setting, Path]:
     """Corpus, extended student, tokens of the corpus and of the contestants' pairs, and the teacher cache of these."""
-    texts, data = _texts(folder)
-    teacher = find_weights(_RECIPE.teacher.weights)
-    some = texts[:: max(1, len(texts) // _VOCABULARY_PAIRS)]
-    student = extended_student(Encoder.load(teacher), *map(list, zip(*some, strict=True)), _RECIPE.student.vocabulary)
+    found, data = texts(folder)
+    teacher = find_weights(RECIPE.teacher.weights)
+    some = found[:: max(1, len(found) // VOCABULARY_PAIRS)]
+    student = extended_student(Encoder.load(teacher), *map(list, zip(*some, strict=True)), RECIPE.student.vocabulary)
     write_encoder(student, folder / "start", _MADE_FROM)
-    chosen = texts[:: len(texts) // (pairs + _DEV_PAIRS)][: pairs + _DEV_PAIRS]
+    chosen = found[:: len(found) // (pairs + _DEV_PAIRS)][: pairs + _DEV_PAIRS]
     held_out = set(np.linspace(0, len(chosen) - 1, _DEV_PAIRS).astype(int).tolist())
     sources, targets = map(list, zip(*(pair for row, pair in enumerate(chosen) if row not in held_out), strict=True))
     setting = Setting(folder, teacher, sources, targets, data)
-    for name, kept in (("tokens", chosen), ("corpus", texts)):
+    for name, kept in (("tokens", chosen), ("corpus", found)):
         write_tokens(folder / name, _MADE_FROM, [_tokenised(kept, student, teacher)], len(kept), _DEV_PAIRS)
     _make_cache(setting)
     return setting, folder / "corpus"
 
 
-def _texts(folder: Path) -> tuple[list[tuple[str, str]], str]:
-    if mirror():
-        files, data = open_source(_DATASET, folder / "cache", str(mirror())), _DATASET
-        paths, reader = files.paths, files.reader
-    else:
-        paths, reader, data = [folder / "pairs.tsv"], "tsv", "generated pairs (OPTICAL_MIRROR is not set)"
-        write_corpus(paths[0], _CORPUS)
-    found = read_pairs(paths, reader, _RECIPE.bitext.source, _RECIPE.bitext.target, Limits.of(_RECIPE.bitext))
-    return [(pair.source, pair.target) for pair in found if isinstance(pair, SentencePair)], data
-
-
-def _tokenised(texts: list[tuple[str, str]], student: Encoder, teacher: Path) -> pa.Table:
+def _tokenised(pairs: list[tuple[str, str]], student: Encoder, teacher: Path) -> pa.Table:
     tokenizers = (student.tokenizer, Encoder.load(teacher).tokenizer)
     ids = [
         [encoding.ids for encoding in tokenizer.encode_batch_fast(list(side))]
-        for tokenizer, side in zip(tokenizers, zip(*texts, strict=True), strict=True)
+        for tokenizer, side in zip(tokenizers, zip(*pairs, strict=True), strict=True)
     ]
-    return pa.table([pa.repeat(_DATASET, len(texts)), *ids], schema=TOKENISED)
+    return pa.table([pa.repeat(DATASET, len(pairs)), *ids], schema=TOKENISED)
 
 
 def _cache(folder: Path) -> TeacherCache:
-    return TeacherCache(folder / "teacher-cache", _MADE_FROM, _RECIPE.train.target_length)
+    return TeacherCache(folder / "teacher-cache", _MADE_FROM, RECIPE.train.target_length)
 
 
 def _make_cache(setting: Setting) -> None:
     tokens = open_tokens(setting.folder / "tokens")
-    encoder = TargetEncoder(setting.teacher, tokens, _RECIPE.train.target_length, torch.get_num_threads(), False)
+    encoder = TargetEncoder(setting.teacher, tokens, RECIPE.train.target_length, torch.get_num_threads(), False)
 
     def encoded() -> Iterator[Encoded]:
         for block in encoder(pa.table({"group": np.arange(len(tokens.shard))})):
@@ -192,7 +173,7 @@ def _rounds(setting: Setting, rounds: int) -> dict[str, list]:
         "cached": partial(_ours, setting, setting.folder / "tokens", _cache(setting.folder)),
     }
     if not missing():
-        mse = partial(distil, setting.start, setting.teacher, setting.sources, setting.targets, _RECIPE.train)
+        mse = partial(distil, setting.start, setting.teacher, setting.sources, setting.targets, RECIPE.train)
         contestants |= {"both": partial(mse, True), "source": partial(mse, False)}
     return in_rounds(contestants, rounds)
 
@@ -208,8 +189,8 @@ def _ours(setting: Setting, tokens: Path, cache: TeacherCache | None, steps: int
             teacher=setting.teacher,
             teacher_cache=cache,
             folder=Path(scratch),
-            train=replace(_RECIPE.train, checkpoint_steps=10_000, dev_steps=10_000),
-            objective=_RECIPE.objective,
+            train=replace(RECIPE.train, checkpoint_steps=10_000, dev_steps=10_000),
+            objective=RECIPE.objective,
         )
         worker = Worker(job)
         worker.run(lambda start: islice(rank_batches(worker.schedule, start, 0, 1, worker.targets), steps))
@@ -252,9 +233,9 @@ def _transport_seconds(setting: Setting) -> float:
 
     This is the objective of the recipe with the embeddings of both sides given.
     """
-    schedule = Schedule(open_tokens(setting.folder / "tokens"), _RECIPE.train)
+    schedule = Schedule(open_tokens(setting.folder / "tokens"), RECIPE.train)
     student = Encoder.load(setting.start).eval()
-    objective = TransportDistillation(Encoder.load(setting.teacher), _RECIPE.objective)
+    objective = TransportDistillation(Encoder.load(setting.teacher), RECIPE.objective)
     medians = []
     for block in RankShare.of(schedule).blocks(schedule.stretches(0)[0]):
         for batch in collate(block):
