@@ -8,7 +8,7 @@ import torch
 
 from optical.ot.compiled import backend, threads
 from optical.ot.compiled.elementary import exponential, logarithm
-from optical.ot.compiled.jit import compiled
+from optical.ot.compiled.jit import cache_folder, compiled
 from optical.ot.compiled.memory import take
 from optical.ot.compiled.vector import (
     LANES,
@@ -89,6 +89,14 @@ def test_exponential_and_logarithm_are_exact_to_single_precision():
     _elementary(x, exponentials, logarithms)
     np.testing.assert_allclose(exponentials, np.exp(x.astype(np.float64)), rtol=3e-7)
     np.testing.assert_allclose(logarithms, np.log(exponentials.astype(np.float64)), rtol=2e-7, atol=1e-7)
+
+
+def test_machine_code_is_kept_by_its_sources_and_not_where_nothing_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    assert cache_folder().parent == tmp_path / "optical-kernels"
+    (tmp_path / "a file").touch()
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "a file"))
+    assert cache_folder() is None
 
 
 @compiled

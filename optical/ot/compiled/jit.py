@@ -7,7 +7,6 @@ first: a runtime type checker may have wrapped them, and numba compiles what it 
 
 import os
 from collections.abc import Callable
-from functools import cache
 from hashlib import sha256
 from inspect import unwrap
 from pathlib import Path
@@ -21,11 +20,12 @@ _CAREFUL = {"contract"}
 
 
 def entry_point(function: Callable) -> Any:
-    """Compile a function of one address to one that C can call, and keep it on disk."""
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _folder()
+    """Compile a function of one address to one that C can call, and keep it on disk where that can be written."""
+    folder, before = cache_folder(), numba.config.CACHE_DIR
+    options = {"cache": folder is not None, "error_model": "numpy", "fastmath": _CAREFUL}
+    numba.config.CACHE_DIR = str(folder or before)
     try:
-        compile_it = numba.cfunc(types.void(types.voidptr), cache=True, error_model="numpy", fastmath=_CAREFUL)
-        return compile_it(unwrap(function))
+        return numba.cfunc(types.void(types.voidptr), **options)(unwrap(function))
     finally:
         numba.config.CACHE_DIR = before
 
@@ -40,8 +40,13 @@ def inlined(function: Callable) -> Callable:
     return numba.njit(forceinline=True, error_model="numpy", fastmath=_CAREFUL)(unwrap(function))
 
 
-@cache
-def _folder() -> str:
+def cache_folder() -> Path | None:
+    """Where machine code is kept: ``NUMBA_CACHE_DIR``, ``XDG_CACHE_HOME`` or ``~/.cache``; None if not writable."""
     sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     home = numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return str(Path(home) / "optical-kernels" / sha256(sources).hexdigest()[:16])
+    folder = Path(home) / "optical-kernels" / sha256(sources).hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
