@@ -25,7 +25,7 @@ from optical.ot.compiled.vector import (
     total,
 )
 
-_NEVER_PAID = np.float32(1e30)
+NEVER_PAID = np.float32(1e30)
 _ONE, _ZERO = np.float32(1), np.float32(0)
 
 
@@ -34,7 +34,7 @@ def read_costs(batch, desk, problem, n, m):
     """The costs between the real tokens, each row filled up with a cost that is never paid."""
     rows, columns, width = desk.rows, desk.columns, whole(m)
     together = columns[m - 1] - columns[0] == m - 1
-    never = splat(_NEVER_PAID)
+    never = splat(NEVER_PAID)
     for i in range(n):
         start, row = (problem * batch.n + rows[i]) * batch.m, i * width
         if together:
@@ -55,14 +55,14 @@ def start_potentials(desk, n, m):
     """Potentials under which every row and every column of the kernel has a one and no cell is above it."""
     width = whole(m)
     for i in range(n):
-        lowest = splat(_NEVER_PAID)
+        lowest = splat(NEVER_PAID)
         for c in range(i * width, (i + 1) * width, LANES):
             lowest = smaller(lowest, load(desk.costs, c))
         put(desk.row, i, least(lowest))
     for i in range(n):
         desk.f[i] = desk.row[i]
     for c in range(0, width, LANES):
-        lowest, cell = splat(_NEVER_PAID), c
+        lowest, cell = splat(NEVER_PAID), c
         for i in range(n):
             lowest = smaller(lowest, subtract(load(desk.costs, cell), load_all(desk.row, i)))
             cell += width
@@ -134,18 +134,18 @@ def write_plan(batch, desk, problem, n, m):
     for i in range(n):
         cell, place = i * width, (problem * batch.n + rows[i]) * batch.m
         if together:
-            _clear(batch.matrix, start, place)
+            clear(batch.matrix, start, place)
             for c in range(0, m - LANES + 1, LANES):
                 store(batch.matrix, place + c, load(desk.costs, cell + c))
             for j in range(m - m % LANES, m):
                 put(batch.matrix, place + j, get(desk.costs, cell + j))
             start = place + m
         else:
-            _clear(batch.matrix, start, place + batch.m)
+            clear(batch.matrix, start, place + batch.m)
             for j in range(m):
                 put(batch.matrix, place + columns[j], get(desk.costs, cell + j))
             start = place + batch.m
-    _clear(batch.matrix, start, stop)
+    clear(batch.matrix, start, stop)
 
 
 @inlined
@@ -159,7 +159,8 @@ def tile(i, width):
 
 
 @inlined
-def _clear(array, start, stop):
+def clear(array, start, stop):
+    """Zero ``array[start:stop]``."""
     whole_vectors = start + (stop - start) // LANES * LANES
     for c in range(start, whole_vectors, LANES):
         store(array, c, splat(_ZERO))

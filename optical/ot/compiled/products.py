@@ -6,6 +6,7 @@ vectors as there are registers for.
 
 import numpy as np
 
+from optical.ot.compiled.cells import NEVER_PAID, clear
 from optical.ot.compiled.jit import inlined
 from optical.ot.compiled.state import whole
 from optical.ot.compiled.vector import (
@@ -20,7 +21,6 @@ from optical.ot.compiled.vector import (
     sums,
 )
 
-_NEVER_PAID = np.float32(1e30)
 _ONE, _ZERO = np.float32(1), np.float32(0)
 _BLOCK = 8 * LANES
 
@@ -46,7 +46,7 @@ def cosine_costs(batch, desk, problem, n, m):
         for i in range(n):
             s = source + desk.rows[i] * dim
             x = _inner_products(batch.source, s, batch.target, t0, t1, t2, t3, t4, t5, t6, t7, dim)
-            cost = keep_first(m - first, subtract(splat(_ONE), x), splat(_NEVER_PAID))
+            cost = keep_first(m - first, subtract(splat(_ONE), x), splat(NEVER_PAID))
             store(desk.costs, i * width + first, cost)
 
 
@@ -119,5 +119,4 @@ def _clear_padding(gradient, start, tokens, count, length, dim):
         if known < count and tokens[known] == token:
             known += 1
         else:
-            for c in range(start + token * dim, start + (token + 1) * dim, LANES):
-                store(gradient, c, splat(_ZERO))
+            clear(gradient, start + token * dim, start + (token + 1) * dim)
