@@ -1,6 +1,9 @@
 """The compiled CPU backend: batches over threads, each problem over its real tokens."""
 
-import numpy as np
+from collections.abc import Callable
+from ctypes import Array, addressof
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -72,25 +75,35 @@ def transport(
 
 def _run(a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, **tensors: Tensor) -> Transported:
     """Solve a batch given by its costs or its embeddings; results go to those of ``tensors`` that are for results."""
-    from optical.ot.compiled.state import JOB
-    from optical.ot.compiled.threads import run_together
-    from optical.ot.compiled.work import work
-
     (size, n), m = a.shape, b.shape[1]
     f, g = (torch.empty(side.shape, dtype=torch.float64) for side in (a, b))
     if start is not None:
         f.copy_(start.f), g.copy_(start.g)
-    value, error = torch.empty(size), torch.empty(size)
-    iterations = torch.empty(size + 1, dtype=torch.int64)
-    iterations[size] = 0
+    value, error, iterations = torch.empty(size), torch.empty(size), torch.empty(size, dtype=torch.int64)
     tensors |= {"a": a.contiguous(), "b": b.contiguous(), "f": f, "g": g}
-    tensors |= {"value": value, "error": error, "iterations": iterations, "waiting": iterations[size:]}
-    fields = dict.fromkeys(JOB.names, 0) | {name: tensor.data_ptr() for name, tensor in tensors.items()}
-    fields |= {"problems": size, "n": n, "m": m, "dim": tensors["source"].shape[2] if "source" in tensors else 0}
-    fields |= {"most": settings.max_iterations, "relaxed": settings.overrelaxed, "warm": start is not None}
-    fields |= {"inverse": 1 / settings.epsilon, "tolerance": settings.tolerance}
-    job = np.array(tuple(fields.values()), JOB)
-    threads = max(1, min(torch.get_num_threads(), size * n * m // _CELLS_PER_THREAD))
-    run_together(work.address, job.ctypes.data, threads)
-    gradients = (tensors.get("by_source"), tensors.get("by_target"))
-    return Transported(value, *gradients, Potentials(f, g), error, iterations[:size])
+    tensors |= {"value": value, "error": error, "iterations": iterations}
+    new_job, address, run_together = _kernel()
+    job = new_job(
+        problems=size,
+        n=n,
+        m=m,
+        dim=tensors["source"].shape[2] if "source" in tensors else 0,
+        most=settings.max_iterations,
+        relaxed=settings.overrelaxed,
+        warm=start is not None,
+        inverse=1 / settings.epsilon,
+        tolerance=settings.tolerance,
+        **{name: tensor.data_ptr() for name, tensor in tensors.items()},
+    )
+    run_together(address, addressof(job), max(1, min(torch.get_num_threads(), size * n * m // _CELLS_PER_THREAD)))
+    return Transported(value, tensors.get("by_source"), tensors.get("by_target"), Potentials(f, g), error, iterations)
+
+
+@cache
+def _kernel() -> tuple[Callable[..., Array], int, Callable[[int, int, int], None]]:
+    """How to make a job, the kernel's address, and how to run it: compiled when they are first needed."""
+    from optical.ot.compiled.state import new_job
+    from optical.ot.compiled.threads import run_together
+    from optical.ot.compiled.work import work
+
+    return new_job, work.address, run_together

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optical.ot.compiled.elementary import exponential
+from optical.ot.compiled.elementary import exp2
 from optical.ot.compiled.jit import inlined
 from optical.ot.compiled.state import whole
 from optical.ot.compiled.vector import (
@@ -27,6 +27,7 @@ from optical.ot.compiled.vector import (
 
 NEVER_PAID = np.float32(1e30)
 _ONE, _ZERO = np.float32(1), np.float32(0)
+_LOG2_E = 1.4426950408889634
 
 
 @inlined
@@ -74,7 +75,8 @@ def start_potentials(desk, n, m):
 @inlined
 def absorb(rule, desk, n, m):
     """Kernel of the potentials, rounded to single precision; scalings start at one again."""
-    width, inverse, last = whole(m), splat(np.float32(rule.inverse)), whole(m) - LANES
+    width, last = whole(m), whole(m) - LANES
+    steepness = splat(np.float32(rule.inverse * _LOG2_E))
     for j in range(m):
         desk.column[j] = np.float32(desk.g[j])
         desk.g[j] = desk.column[j]
@@ -87,8 +89,8 @@ def absorb(rule, desk, n, m):
         desk.f[i] = potential
         x = splat(potential)
         for c in range(0, last, LANES):
-            store(desk.kernel, place + LANES * c, _cell(desk, row, c, x, inverse))
-        cell = keep_first(m - last, _cell(desk, row, last, x, inverse), splat(_ZERO))
+            store(desk.kernel, place + LANES * c, _cell(desk, row, c, x, steepness))
+        cell = keep_first(m - last, _cell(desk, row, last, x, steepness), splat(_ZERO))
         store(desk.kernel, place + LANES * last, cell)
     for i in range(n, whole(n)):
         for c in range(0, width, LANES):
@@ -96,9 +98,9 @@ def absorb(rule, desk, n, m):
 
 
 @inlined
-def _cell(desk, row, c, potential, inverse):
+def _cell(desk, row, c, potential, steepness):
     slack = add(subtract(potential, load(desk.costs, row + c)), load(desk.column, c))
-    return exponential(multiply(slack, inverse))
+    return exp2(multiply(slack, steepness))
 
 
 @inlined
@@ -128,24 +130,18 @@ def make_plan(desk, n, m):
 @inlined
 def write_plan(batch, desk, problem, n, m):
     """Copy the plan to its place in the batch; padding is exactly zero."""
-    rows, columns, width = desk.rows, desk.columns, whole(m)
-    start, stop = problem * batch.n * batch.m, (problem + 1) * batch.n * batch.m
+    rows, columns, width, length = desk.rows, desk.columns, whole(m), batch.m
     together = columns[m - 1] == m - 1
+    clear(batch.matrix, problem * batch.n * length, (problem + 1) * batch.n * length)
     for i in range(n):
-        cell, place = i * width, (problem * batch.n + rows[i]) * batch.m
-        if together:
-            clear(batch.matrix, start, place)
-            for c in range(0, m - LANES + 1, LANES):
-                store(batch.matrix, place + c, load(desk.costs, cell + c))
-            for j in range(m - m % LANES, m):
-                put(batch.matrix, place + j, get(desk.costs, cell + j))
-            start = place + m
-        else:
-            clear(batch.matrix, start, place + batch.m)
-            for j in range(m):
-                put(batch.matrix, place + columns[j], get(desk.costs, cell + j))
-            start = place + batch.m
-    clear(batch.matrix, start, stop)
+        cell, place = i * width, (problem * batch.n + rows[i]) * length
+        # What fills up a row's last vector may run into the next row, and is zero; after the last row is another problem.
+        copied = width if rows[i] + 1 < batch.n else min(width, length - length % LANES)
+        copied = copied if together else 0
+        for c in range(0, copied, LANES):
+            store(batch.matrix, place + c, load(desk.costs, cell + c))
+        for j in range(copied, m):
+            put(batch.matrix, place + columns[j], get(desk.costs, cell + j))
 
 
 @inlined

@@ -46,16 +46,17 @@ def _range_of(scalings, count, low, high, wrong):
 @inlined
 def to_potentials(rule, desk, n, m):
     """Move the scalings into the potentials."""
-    _absorb_side(desk.f, desk.u, desk.row, n, rule.inverse)
-    _absorb_side(desk.g, desk.v, desk.column, m, rule.inverse)
+    epsilon = 1 / rule.inverse
+    _absorb_side(desk.f, desk.u, desk.row, n, epsilon)
+    _absorb_side(desk.g, desk.v, desk.column, m, epsilon)
 
 
 @inlined
-def _absorb_side(potentials, scalings, scratch, count, inverse):
+def _absorb_side(potentials, scalings, scratch, count, epsilon):
     for c in range(0, count, LANES):
         store(scratch, c, logarithm(load(scalings, c)))
     for i in range(count):
-        potentials[i] += scratch[i] / inverse
+        potentials[i] += epsilon * scratch[i]
 
 
 @compiled

@@ -4,6 +4,8 @@ C calls a thread's work with one address. So a job is a record of addresses and 
 arrays of them. All arrays are flat.
 """
 
+from ctypes import Array, create_string_buffer
+from struct import Struct
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +16,23 @@ from optical.ot.compiled.memory import doubles, floats, integers
 from optical.ot.compiled.vector import LANES
 
 _ADDRESSES = ("a", "b", "cost", "matrix", "source", "target", "by_source", "by_target", "f", "g")
-_RESULTS = ("value", "error", "iterations", "waiting")
+_RESULTS = ("value", "error", "iterations")
 _SIZES = ("problems", "n", "m", "dim", "most", "relaxed", "warm")
 JOB = np.dtype(
-    [(name, np.int64) for name in (*_ADDRESSES, *_RESULTS, *_SIZES)]
+    [(name, np.int64) for name in ("waiting", *_ADDRESSES, *_RESULTS, *_SIZES)]
     + [("inverse", np.float64), ("tolerance", np.float64)]
 )
-"""A batch and a rule, see ``Batch`` and ``Rule``; the address of what is not there is 0."""
+"""A batch and a rule, see ``Batch`` and ``Rule``; the address of what is not there is 0.
+
+The first field is a counter that the threads share: the first problem that none of them has taken yet.
+"""
+_PACKED = Struct("".join(JOB[name].char for name in JOB.names))
+
+
+def new_job(**fields: float) -> Array:
+    """A job in memory, for ``work``; fields that are not named are 0."""
+    return create_string_buffer(_PACKED.pack(*(fields.get(name, 0) for name in JOB.names)), JOB.itemsize)
+
 
 
 class Batch(NamedTuple):
@@ -56,7 +68,7 @@ class Batch(NamedTuple):
     iterations: np.ndarray
     """(batch,) int64, receives the sweeps spent."""
     waiting: np.ndarray
-    """(1,) int64: the first problem that no thread has taken yet."""
+    """(1,) int64, the job's counter."""
 
 
 class Rule(NamedTuple):
@@ -120,7 +132,7 @@ def open_job(address):
         floats(job.value, size),
         floats(job.error, size),
         integers(job.iterations, size),
-        integers(job.waiting, 1),
+        carray(address, 1, np.int64),
     )
     return batch, Rule(job.inverse, job.tolerance, job.most, job.relaxed != 0, job.warm != 0)
 

@@ -39,6 +39,8 @@ from optical.ot.compiled.vector import (
 
 _CHECK_SWEEPS = 4
 _LOG_SWEEPS = 8
+# A multiple of the block. So many rows of kernel stay in the nearest cache between their two uses.
+_ROWS_AT_ONCE = 64
 _TINY = np.float32(1e-35)
 _ONE, _ZERO, _HALF = np.float32(1), np.float32(0), np.float32(0.5)
 _MOST_RELAXED = 1.9
@@ -68,25 +70,38 @@ def sweep_to_the_end(rule, desk, n, m):
         if rule.relaxed and not within and sweep % (2 * _CHECK_SWEEPS) == _CHECK_SWEEPS:
             omega = np.float32(_relaxation(omega, error / mark)) if mark > 0 else _ONE
         if sweep % (2 * _CHECK_SWEEPS) == 0:
-            omega = _guard(rule, desk, n, m, omega)
+            state = scaling_range(desk, n, m)
+            if state != SAFE:
+                omega = _guard(rule, desk, n, m, state, omega)
 
 
-@compiled
+@inlined
 def into_range(rule, desk, n, m):
     """Bring scalings that have left the range of a float back, by a sweep in the log domain."""
     if scaling_range(desk, n, m) == BROKEN:
         log_sweeps(rule, desk, n, m, 1)
-        absorb(rule, desk, n, m)
+        _absorb(rule, desk, n, m)
 
 
 @inlined
 def _row_sweep(desk, n, m, omega):
     """u = a / K v, and sums = K^T u. Returns the row error of the plan before."""
-    kernel, u, v, width = desk.kernel, desk.u, desk.v, whole(m)
-    relaxation, tiny, error, first = splat(omega), splat(_TINY), splat(_ZERO), load(desk.v, 0)
+    width, error = whole(m), splat(_ZERO)
     for c in range(0, width, LANES):
         store(desk.sums, c, splat(_ZERO))
-    for i in range(0, n, LANES):
+    for start in range(0, n, _ROWS_AT_ONCE):
+        stop = min(start + _ROWS_AT_ONCE, n)
+        error = _scale_rows(desk, start, stop, width, omega, error)
+        _sum_columns(desk, start, stop, width)
+    return total(error)
+
+
+@inlined
+def _scale_rows(desk, start, stop, width, omega, error):
+    """u = a / K v for blocks of eight rows; adds what the rows lacked to ``error``."""
+    kernel, u, v = desk.kernel, desk.u, desk.v
+    first = load(desk.v, 0)
+    for i in range(start, stop, LANES):
         block = i * width
         s0, s1 = multiply(load(kernel, block), first), multiply(load(kernel, block + 8), first)
         s2, s3 = multiply(load(kernel, block + 16), first), multiply(load(kernel, block + 24), first)
@@ -99,45 +114,50 @@ def _row_sweep(desk, n, m, omega):
             s4, s5 = multiply_add(load(kernel, k + 32), x, s4), multiply_add(load(kernel, k + 40), x, s5)
             s6, s7 = multiply_add(load(kernel, k + 48), x, s6), multiply_add(load(kernel, k + 56), x, s7)
         row_sums = sums(s0, s1, s2, s3, s4, s5, s6, s7)
-        scaling, lacking = _rescaled(load(u, i), load(desk.a, i), row_sums, relaxation, tiny)
+        scaling, lacking = _rescaled(load(u, i), load(desk.a, i), row_sums, omega)
         error = add(error, lacking)
         store(u, i, scaling)
+    return error
+
+
+@inlined
+def _sum_columns(desk, start, stop, width):
+    """Add the part of these rows to sums = K^T u."""
+    kernel, u = desk.kernel, desk.u
+    for i in range(start, stop, LANES):
         u0, u1, u2, u3 = load_all(u, i), load_all(u, i + 1), load_all(u, i + 2), load_all(u, i + 3)
         u4, u5, u6, u7 = load_all(u, i + 4), load_all(u, i + 5), load_all(u, i + 6), load_all(u, i + 7)
         for c in range(0, width, LANES):
-            k = block + LANES * c
+            k = i * width + LANES * c
             even, odd = multiply(load(kernel, k), u0), multiply(load(kernel, k + 8), u1)
             even, odd = multiply_add(load(kernel, k + 16), u2, even), multiply_add(load(kernel, k + 24), u3, odd)
             even, odd = multiply_add(load(kernel, k + 32), u4, even), multiply_add(load(kernel, k + 40), u5, odd)
             even, odd = multiply_add(load(kernel, k + 48), u6, even), multiply_add(load(kernel, k + 56), u7, odd)
             store(desk.sums, c, add(load(desk.sums, c), add(even, odd)))
-    return total(error)
 
 
 @inlined
 def _column_sweep(desk, m, omega):
     """v = b / K^T u."""
-    relaxation, tiny = splat(omega), splat(_TINY)
     for c in range(0, m, LANES):
-        scaling, _ = _rescaled(load(desk.v, c), load(desk.b, c), load(desk.sums, c), relaxation, tiny)
+        scaling, _ = _rescaled(load(desk.v, c), load(desk.b, c), load(desk.sums, c), omega)
         store(desk.v, c, scaling)
 
 
 @inlined
-def _rescaled(old, mass, total, omega, tiny):
+def _rescaled(old, mass, total, omega):
     """The scaling that gives a token its mass, over-relaxed by at most a factor of two; and the mass it lacked."""
-    new = divide(mass, larger(total, tiny))
-    relaxed = multiply_add(omega, subtract(new, old), old)
+    new = divide(mass, larger(total, splat(_TINY)))
+    if omega == _ONE:
+        return new, magnitude(subtract(multiply(old, total), mass))
+    relaxed = multiply_add(splat(omega), new, multiply(splat(_ONE - omega), old))
     bounded = larger(smaller(relaxed, add(new, new)), multiply(new, splat(_HALF)))
     return bounded, magnitude(subtract(multiply(old, total), mass))
 
 
 @compiled
-def _guard(rule, desk, n, m, omega):
-    """Keep the scalings in range; returns the over-relaxation to go on with."""
-    state = scaling_range(desk, n, m)
-    if state == SAFE:
-        return omega
+def _guard(rule, desk, n, m, state, omega):
+    """Bring the scalings back to one; returns the over-relaxation to go on with."""
     if state == BROKEN:
         log_sweeps(rule, desk, n, m, _LOG_SWEEPS)
         omega = _ONE
@@ -147,10 +167,16 @@ def _guard(rule, desk, n, m, omega):
     return omega
 
 
+@compiled
+def _absorb(rule, desk, n, m):
+    """``absorb`` where it is rare: not part of the caller."""
+    absorb(rule, desk, n, m)
+
+
 @inlined
 def _relaxation(omega, ratio):
     """The over-relaxation for the rate of convergence seen over the last check (Young's estimate of the plain rate)."""
-    rate = ratio ** (1 / _CHECK_SWEEPS)
+    rate = np.sqrt(np.sqrt(ratio))
     if rate >= 1:
         return 1 + (omega - 1) / 2
     if rate <= omega - 1 + 1e-3:

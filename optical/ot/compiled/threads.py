@@ -18,11 +18,12 @@ _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 def run_together(function: int, data: int, threads: int) -> None:
     """Call the C function at an address with ``data`` on so many threads at once, and wait for all of them."""
+    if threads > 1 and (parallel := _openmp()):
+        parallel(function, data, threads, 0)
+        return
     call = _CALL(function)
     if threads == 1:
         call(data)
-    elif parallel := _openmp():
-        parallel(function, data, threads, 0)
     else:
         others = [_pool(os.getpid(), threads).submit(call, data) for _ in range(threads - 1)]
         call(data)

@@ -159,7 +159,8 @@ def _multiply_add(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) 
 
 
 def _magnitude(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    return _larger(builder, x, builder.fneg(x))
+    bits = builder.and_(builder.bitcast(x, _INTEGERS), ir.Constant(_INTEGERS, [0x7FFFFFFF] * LANES))
+    return builder.bitcast(bits, _LLVM)
 
 
 def _shifted(builder: ir.IRBuilder, x: ir.Value, power: ir.Value) -> ir.Value:
@@ -186,14 +187,17 @@ def _folded(builder: ir.IRBuilder, x: ir.Value, combine: Callable) -> ir.Value:
 
 
 def _sums(builder: ir.IRBuilder, *rows: ir.Value) -> ir.Value:
-    """Pairs of rows are interleaved while they are folded, so that the eighth sum costs no more than the first."""
-    for low, high in (
-        ((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)),
-        ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)),
-        ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)),
+    """Two rows share a vector once they are folded, each half of what it was: the eighth sum costs as much as the first.
+
+    One operand of each addition leaves its lanes where they are, which processors do on any port; the other is shuffled.
+    """
+    for kept, moved in (
+        ((0, 1, 2, 3, 12, 13, 14, 15), (4, 5, 6, 7, 8, 9, 10, 11)),
+        ((0, 1, 10, 11, 4, 5, 14, 15), (2, 3, 8, 9, 6, 7, 12, 13)),
+        ((0, 9, 2, 11, 4, 13, 6, 15), (1, 8, 3, 10, 5, 12, 7, 14)),
     ):
-        pairs = zip(rows[::2], rows[1::2], strict=True)
-        rows = [builder.fadd(_shuffled(builder, x, y, low), _shuffled(builder, x, y, high)) for x, y in pairs]
+        pairs = zip(rows[: len(rows) // 2], rows[len(rows) // 2 :], strict=True)
+        rows = [builder.fadd(_shuffled(builder, x, y, kept), _shuffled(builder, x, y, moved)) for x, y in pairs]
     return rows[0]
 
 

@@ -9,6 +9,7 @@ from optical.ot.compiled.potentials import to_potentials
 from optical.ot.compiled.products import cosine_costs, source_gradient, target_gradient
 from optical.ot.compiled.state import empty_desk, open_job, whole
 from optical.ot.compiled.sweeps import into_range, sweep_to_the_end
+from optical.ot.compiled.vector import get, put
 
 _AT_ONCE = 8
 _ZERO = np.float32(0)
@@ -19,21 +20,23 @@ def _real(masses, start, length, tokens, own):
     """Put the real tokens of one side and their masses on the desk, and fill up with zeros; returns their number."""
     count = 0
     for token in range(length):
-        mass = masses[start + token]
-        if mass > 0:
-            tokens[count], own[count] = token, mass
-            count += 1
+        # Written first and counted after, so that no branch has to be guessed.
+        mass = get(masses, start + token)
+        put(tokens, count, token)
+        put(own, count, mass)
+        count += mass > 0
     for i in range(count, whole(count)):
-        own[i] = _ZERO
+        put(own, i, _ZERO)
     return count
 
 
 @inlined
 def _leave(potentials, start, length, tokens, own, count):
+    """Write the potentials of one side's real tokens to their places in the batch, and -inf for the others."""
     for token in range(start, start + length):
-        potentials[token] = -np.inf
+        put(potentials, token, -np.inf)
     for i in range(count):
-        potentials[start + tokens[i]] = own[i]
+        put(potentials, start + get(tokens, i), get(own, i))
 
 
 @inlined
