@@ -1,6 +1,5 @@
 """Which backend solves a problem here, and why another one cannot."""
 
-from functools import cache
 from importlib import import_module
 
 from torch import Tensor
@@ -81,7 +80,6 @@ def _not_fused(backend: str, source: Tensor, target: Tensor, settings: Settings,
     return import_module(f"optical.ot.{backend}.backend").not_fused(source, target)
 
 
-@cache
 def _no_numba() -> str | None:
     try:
         import numba  # noqa: F401

@@ -1,10 +1,11 @@
-"""The loss by a fused kernel: from embeddings to losses and gradients, without writing C or P to memory.
+"""The loss by a fused kernel: from embeddings to losses and gradients, without writing C to memory.
 
 The kernels know one loss, OPTICAL's own: <P, C> of the cosine cost, with a detached plan. What their sweeps leave
 unconverged is finished by Newton steps, as everywhere else.
 """
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -21,7 +22,7 @@ from optical.ot.values import entropy_of_potentials
 
 
 def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> TransportLoss:
-    """Losses and gradients in one kernel.
+    """Losses, and gradients when they are asked for, by one kernel.
 
     Args:
         backend: ``compiled`` or ``triton``.
@@ -35,15 +36,12 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
         UserError: a pair has no token on one side.
     """
     require_mass(a, b)
+    kernel = import_module(f"optical.ot.{backend}.backend")
     inputs = source.detach(), target.detach(), a, b
-    transport = import_module(f"optical.ot.{backend}.backend").transport
-
-    def solve() -> Transported:
-        return _finished(transport(*inputs, before_newton(settings), target.requires_grad), *inputs, settings)
-
-    solved = solve()
-    value = _Fused.apply(source, target, solved, solve)
-    evidence = solved._replace(source_gradient=None, target_gradient=None)
+    solved = kernel.transport(*inputs, before_newton(settings), target.requires_grad)
+    solved = _finished(solved, *inputs, settings)
+    value = _Fused.apply(source, target, partial(kernel.gradients, solved), a, b, solved.value)
+    evidence = solved._replace(source_gradient=None, target_gradient=None, matrix=None)
     return TransportLoss(
         value,
         solved.marginal_error,
@@ -55,29 +53,25 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
 
 
 class _Fused(torch.autograd.Function):
-    """Losses whose gradients were computed with them.
-
-    The gradients are scaled where they lie and given away: a copy would cost as much as the kernel, in fresh memory
-    alone. A second backward pass (``retain_graph``) solves the batch again.
-    """
+    """Losses whose gradients the kernel that found them knows how to make."""
 
     @staticmethod
     def forward(
-        ctx: Any, source: Tensor, target: Tensor, solved: Transported, solve_again: Callable[[], Transported]
+        ctx: Any, source: Tensor, target: Tensor, gradients: Callable[..., tuple], a: Tensor, b: Tensor, value: Tensor
     ) -> Tensor:
         """The losses."""
-        ctx.solved, ctx.solve_again = solved, solve_again
-        ctx.types = source.dtype, target.dtype
-        return solved.value.clone()
+        ctx.save_for_backward(source, target)
+        ctx.gradients, ctx.masses = gradients, (a, b)
+        return value.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients, scaled per pair."""
-        solved, ctx.solved = ctx.solved or ctx.solve_again(), None
-        scale = upstream.view(-1, 1, 1)
-        gradients = zip((solved.source_gradient, solved.target_gradient), ctx.types, strict=True)
-        return *((None if part is None else part.mul_(scale).to(dtype)) for part, dtype in gradients), None, None
+        sides = ctx.saved_tensors
+        made = ctx.gradients(*sides, *ctx.masses, upstream, ctx.needs_input_grad[:2])
+        typed = (None if part is None else part.to(side.dtype) for part, side in zip(made, sides, strict=True))
+        return *typed, None, None, None, None
 
 
 def _plan(solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> Plan:
@@ -107,6 +101,9 @@ def _finished(
     for whole, part in zip(parts, results, strict=True):
         whole[left] = part.to(whole.dtype)
     matrix = plan.matrix
+    if solved.matrix is not None:
+        solved.matrix[left] = matrix
+        return solved
     solved.source_gradient[left] = -(matrix @ target.float()).to(solved.source_gradient.dtype)
     if solved.target_gradient is not None:
         solved.target_gradient[left] = -(matrix.transpose(1, 2) @ source.float()).to(solved.target_gradient.dtype)

@@ -12,19 +12,21 @@ from optical.ot.problem import Plan, Potentials
 
 
 class Transported(NamedTuple):
-    """Losses and gradients that a fused kernel has made of a batch of sentence pairs, with their evidence."""
+    """What a fused kernel has made of a batch of sentence pairs: losses with their evidence, and gradients or plans."""
 
     value: Float[Tensor, " batch"]
     """<P, C>, in single precision."""
     source_gradient: Float[Tensor, "batch source dim"] | None
-    """-P T: of <P, C> in the source for a given P, as autograd wants it."""
+    """-P T: of <P, C> in the source for a given P, as autograd wants it; where it was made together with the loss."""
     target_gradient: Float[Tensor, "batch target dim"] | None
-    """-P^T S, where it was asked for."""
+    """-P^T S, likewise, and where it was asked for."""
     potentials: Potentials
     marginal_error: Float[Tensor, " batch"]
     """L1 distance of P's marginals from a and b, both sides added."""
     iterations: Int[Tensor, " batch"]
     """Sweeps (and Newton steps) spent on each pair."""
+    matrix: Float[Tensor, "batch source target"] | None = None
+    """P, where the gradients are still to be made of it."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The compiled CPU backend: batches over threads, each problem over its real tokens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import Array, addressof
 from functools import cache
 
@@ -45,18 +45,17 @@ def sinkhorn(problem: Problem, settings: Settings, start: Potentials | None) -> 
         start: potentials to start from.
     """
     cost = problem.cost.contiguous()
-    matrix = torch.empty_like(cost)
-    solved = _run(problem.a, problem.b, settings, start, cost=cost, matrix=matrix)
+    solved = _run(problem.a, problem.b, settings, start, cost=cost, matrix=torch.empty_like(cost))
     epsilon = torch.full_like(solved.value, settings.epsilon, dtype=torch.float64)
     converged = solved.marginal_error <= settings.tolerance
     evidence = solved.marginal_error, solved.iterations, converged
-    return Plan(problem, solved.potentials.f, solved.potentials.g, epsilon, *evidence, matrix, solved.value)
+    return Plan(problem, solved.potentials.f, solved.potentials.g, epsilon, *evidence, solved.matrix, solved.value)
 
 
 def transport(
     source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings, want_target_gradient: bool = False
 ) -> Transported:
-    """Losses and gradients of <P, C> for the cosine cost C = 1 - S T^T, without writing C or P to memory.
+    """Losses <P, C> for the cosine cost C = 1 - S T^T, and the plans, without writing C to memory.
 
     Args:
         source: (batch, source, dim) L2-normalised embeddings on the CPU, in single or half precision.
@@ -64,39 +63,61 @@ def transport(
         a: (batch, source) masses, zero on padding.
         b: (batch, target) masses, likewise.
         settings: epsilon, tolerance and sweeps.
-        want_target_gradient: whether to compute -P^T S too; a frozen teacher needs none.
+        want_target_gradient: not looked at, as no gradient is made before ``gradients`` is called.
     """
-    source, target = (side.float().contiguous() for side in (source, target))
-    gradients = {"by_source": torch.empty_like(source)}
-    if want_target_gradient:
-        gradients["by_target"] = torch.empty_like(target)
-    return _run(a, b, settings, None, source=source, target=target, **gradients)
+    matrix = torch.empty(*a.shape, b.shape[1])
+    return _run(a, b, settings, None, source=_single(source), target=_single(target), matrix=matrix)
+
+
+def gradients(
+    solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, upstream: Tensor, wanted: Sequence[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """-P T and -P^T S, each pair's times its number in ``upstream``, in single precision; zero on padding.
+
+    The plan is smaller than the gradients, so it is what lies between the two passes; and gradients that are scaled
+    while they are made are written once.
+
+    Args:
+        solved: by ``transport``, for the same embeddings and masses.
+        source: (batch, source, dim) embeddings.
+        target: (batch, target, dim) embeddings.
+        a: (batch, source) masses.
+        b: (batch, target) masses.
+        upstream: (batch,) derivatives in the losses.
+        wanted: whether the source's gradient is wanted, and the target's.
+    """
+    source, target = _single(source), _single(target)
+    made = [torch.empty_like(side) if want else None for side, want in zip((source, target), wanted, strict=True)]
+    given = {"cost": solved.matrix, "source": source, "target": target, "scale": upstream.float().contiguous()}
+    given |= {name: side for name, side in zip(("by_source", "by_target"), made, strict=True) if side is not None}
+    _serve(given | {"a": a.contiguous(), "b": b.contiguous()})
+    return tuple(made)
+
+
+def _single(side: Tensor) -> Tensor:
+    return side.float().contiguous()
 
 
 def _run(a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, **tensors: Tensor) -> Transported:
-    """Solve a batch given by its costs or its embeddings; results go to those of ``tensors`` that are for results."""
-    (size, n), m = a.shape, b.shape[1]
+    """Solve a batch given by its costs or its embeddings."""
     f, g = (torch.empty(side.shape, dtype=torch.float64) for side in (a, b))
     if start is not None:
         f.copy_(start.f), g.copy_(start.g)
-    value, error, iterations = torch.empty(size), torch.empty(size), torch.empty(size, dtype=torch.int64)
+    value, error, iterations = torch.empty(len(a)), torch.empty(len(a)), torch.empty(len(a), dtype=torch.int64)
     tensors |= {"a": a.contiguous(), "b": b.contiguous(), "f": f, "g": g}
     tensors |= {"value": value, "error": error, "iterations": iterations}
+    rule = {"inverse": 1 / settings.epsilon, "tolerance": settings.tolerance, "most": settings.max_iterations}
+    _serve(tensors, relaxed=settings.overrelaxed, warm=start is not None, **rule)
+    return Transported(value, None, None, Potentials(f, g), error, iterations, tensors["matrix"])
+
+
+def _serve(tensors: dict[str, Tensor], **rule: float | int) -> None:
+    """Have the kernel serve a job on these tensors: see ``state.Batch`` for their names."""
+    (size, n), m = tensors["a"].shape, tensors["b"].shape[1]
+    sizes = {"problems": size, "n": n, "m": m, "dim": tensors["source"].shape[2] if "source" in tensors else 0}
     new_job, address, run_together = _kernel()
-    job = new_job(
-        problems=size,
-        n=n,
-        m=m,
-        dim=tensors["source"].shape[2] if "source" in tensors else 0,
-        most=settings.max_iterations,
-        relaxed=settings.overrelaxed,
-        warm=start is not None,
-        inverse=1 / settings.epsilon,
-        tolerance=settings.tolerance,
-        **{name: tensor.data_ptr() for name, tensor in tensors.items()},
-    )
+    job = new_job(**{name: tensor.data_ptr() for name, tensor in tensors.items()}, **sizes, **rule)
     run_together(address, addressof(job), max(1, min(torch.get_num_threads(), size * n * m // _CELLS_PER_THREAD)))
-    return Transported(value, tensors.get("by_source"), tensors.get("by_target"), Potentials(f, g), error, iterations)
 
 
 @cache

@@ -131,13 +131,12 @@ def make_plan(desk, n, m):
 def write_plan(batch, desk, problem, n, m):
     """Copy the plan to its place in the batch; padding is exactly zero."""
     rows, columns, width, length = desk.rows, desk.columns, whole(m), batch.m
-    together = columns[m - 1] == m - 1
-    clear(batch.matrix, problem * batch.n * length, (problem + 1) * batch.n * length)
+    together, stop = columns[m - 1] == m - 1, (problem + 1) * batch.n * length
+    clear(batch.matrix, problem * batch.n * length, stop)
     for i in range(n):
         cell, place = i * width, (problem * batch.n + rows[i]) * length
-        # What fills up a row's last vector may run into the next row, and is zero; after the last row is another problem.
-        copied = width if rows[i] + 1 < batch.n else min(width, length - length % LANES)
-        copied = copied if together else 0
+        # The zeros that fill up a row's last vector may run into rows still to be written, not into another problem.
+        copied = min(width, (stop - place) // LANES * LANES) if together else 0
         for c in range(0, copied, LANES):
             store(batch.matrix, place + c, load(desk.costs, cell + c))
         for j in range(copied, m):

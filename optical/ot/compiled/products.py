@@ -1,7 +1,7 @@
 """The two matrix products around a problem: costs from embeddings before, gradients from the plan after.
 
-Only real tokens take part. A row of costs is made of eight inner products at a time, a row of gradients of as many
-vectors as there are registers for.
+Only real tokens take part. Costs are made of eight inner products at a time, gradients of eight vectors of sums: as
+many as keep the multipliers busy.
 """
 
 import numpy as np
@@ -11,9 +11,11 @@ from optical.ot.compiled.jit import inlined
 from optical.ot.compiled.state import whole
 from optical.ot.compiled.vector import (
     LANES,
+    get,
     keep_first,
     load,
     load_all,
+    multiply,
     multiply_add,
     splat,
     store,
@@ -22,7 +24,7 @@ from optical.ot.compiled.vector import (
 )
 
 _ONE, _ZERO = np.float32(1), np.float32(0)
-_BLOCK = 8 * LANES
+_SLICE = 4 * LANES
 
 
 @inlined
@@ -66,49 +68,69 @@ def _inner_products(source, s, target, t0, t1, t2, t3, t4, t5, t6, t7, dim):
 
 @inlined
 def source_gradient(batch, desk, problem, n, m):
-    """-P T, zero for padding, to its place in the batch."""
-    dim, width = batch.dim, whole(m)
-    start, target = problem * batch.n * dim, problem * batch.m * dim
-    _clear_padding(batch.by_source, start, desk.rows, n, batch.n, dim)
-    for i in range(n):
-        place, cell = start + desk.rows[i] * dim, i * width
-        _weighted_sum(desk.costs, cell, 1, m, batch.target, target, desk.columns, batch.by_source, place, dim)
+    """The pair's scale times -P T, zero for padding, to its place in the batch."""
+    width, scale = whole(m), batch.scale[problem]
+    own, other = problem * batch.n * batch.dim, problem * batch.m * batch.dim
+    _clear_padding(batch.by_source, own, desk.rows, n, batch.n, batch.dim)
+    _gradient(
+        desk.costs, width, 1, batch.target, other, desk.columns, m, batch.by_source, own, desk.rows, n, batch.dim, scale
+    )
 
 
 @inlined
 def target_gradient(batch, desk, problem, n, m):
-    """-P^T S, zero for padding, to its place in the batch."""
-    dim, width = batch.dim, whole(m)
-    start, source = problem * batch.m * dim, problem * batch.n * dim
-    _clear_padding(batch.by_target, start, desk.columns, m, batch.m, dim)
-    for j in range(m):
-        place = start + desk.columns[j] * dim
-        _weighted_sum(desk.costs, j, width, n, batch.source, source, desk.rows, batch.by_target, place, dim)
+    """The pair's scale times -P^T S, zero for padding, to its place in the batch."""
+    width, scale = whole(m), batch.scale[problem]
+    own, other = problem * batch.m * batch.dim, problem * batch.n * batch.dim
+    _clear_padding(batch.by_target, own, desk.columns, m, batch.m, batch.dim)
+    _gradient(
+        desk.costs, 1, width, batch.source, other, desk.rows, n, batch.by_target, own, desk.columns, m, batch.dim, scale
+    )
 
 
 @inlined
-def _weighted_sum(plan, cell, step, count, embeddings, start, tokens, gradient, place, dim):
-    """Minus the sum of ``count`` embeddings, each times its cell of the plan."""
-    for c in range(0, dim - _BLOCK + 1, _BLOCK):
-        x0, x1, x2, x3 = splat(_ZERO), splat(_ZERO), splat(_ZERO), splat(_ZERO)
-        x4, x5, x6, x7 = splat(_ZERO), splat(_ZERO), splat(_ZERO), splat(_ZERO)
-        for j in range(count):
-            mass, y = load_all(plan, cell + j * step), start + tokens[j] * dim + c
-            x0, x1 = multiply_add(load(embeddings, y), mass, x0), multiply_add(load(embeddings, y + 8), mass, x1)
-            x2, x3 = multiply_add(load(embeddings, y + 16), mass, x2), multiply_add(load(embeddings, y + 24), mass, x3)
-            x4, x5 = multiply_add(load(embeddings, y + 32), mass, x4), multiply_add(load(embeddings, y + 40), mass, x5)
-            x6, x7 = multiply_add(load(embeddings, y + 48), mass, x6), multiply_add(load(embeddings, y + 56), mass, x7)
-        k, zero = place + c, splat(_ZERO)
-        store(gradient, k, subtract(zero, x0)), store(gradient, k + 8, subtract(zero, x1))
-        store(gradient, k + 16, subtract(zero, x2)), store(gradient, k + 24, subtract(zero, x3))
-        store(gradient, k + 32, subtract(zero, x4)), store(gradient, k + 40, subtract(zero, x5))
-        store(gradient, k + 48, subtract(zero, x6)), store(gradient, k + 56, subtract(zero, x7))
-    for c in range(dim - dim % _BLOCK, dim, LANES):
-        x = splat(_ZERO)
-        for j in range(count):
-            mass = load_all(plan, cell + j * step)
-            x = multiply_add(load(embeddings, start + tokens[j] * dim + c), mass, x)
-        store(gradient, place + c, subtract(splat(_ZERO), x))
+def _gradient(plan, down, across, others, other, theirs, count, gradient, own, mine, rows, dim, scale):
+    """Each of my tokens' gradient: minus the sum of their embeddings, each times its cell of the plan, scaled.
+
+    Their slice of four vectors stays in the nearest cache while it meets all of my tokens, two at a time. ``down`` and
+    ``across`` lead from one of my tokens, and of theirs, to the next in the plan.
+    """
+    factor = splat(-scale)
+    for c in range(0, dim - _SLICE + 1, _SLICE):
+        for i in range(0, rows, 2):
+            # An odd last token is done twice.
+            first, second = i * down, min(i + 1, rows - 1) * down
+            x0, x1, x2, x3 = splat(_ZERO), splat(_ZERO), splat(_ZERO), splat(_ZERO)
+            z0, z1, z2, z3 = splat(_ZERO), splat(_ZERO), splat(_ZERO), splat(_ZERO)
+            for j in range(count):
+                y = other + get(theirs, j) * dim + c
+                p, q = load_all(plan, first + j * across), load_all(plan, second + j * across)
+                y0, y1, y2, y3 = load(others, y), load(others, y + 8), load(others, y + 16), load(others, y + 24)
+                x0, x1, z0, z1 = (
+                    multiply_add(y0, p, x0),
+                    multiply_add(y1, p, x1),
+                    multiply_add(y0, q, z0),
+                    multiply_add(y1, q, z1),
+                )
+                x2, x3, z2, z3 = (
+                    multiply_add(y2, p, x2),
+                    multiply_add(y3, p, x3),
+                    multiply_add(y2, q, z2),
+                    multiply_add(y3, q, z3),
+                )
+            k = own + get(mine, i) * dim + c
+            store(gradient, k, multiply(x0, factor)), store(gradient, k + 8, multiply(x1, factor))
+            store(gradient, k + 16, multiply(x2, factor)), store(gradient, k + 24, multiply(x3, factor))
+            k = own + get(mine, min(i + 1, rows - 1)) * dim + c
+            store(gradient, k, multiply(z0, factor)), store(gradient, k + 8, multiply(z1, factor))
+            store(gradient, k + 16, multiply(z2, factor)), store(gradient, k + 24, multiply(z3, factor))
+    for c in range(dim - dim % _SLICE, dim, LANES):
+        for i in range(rows):
+            x = splat(_ZERO)
+            for j in range(count):
+                y = other + get(theirs, j) * dim + c
+                x = multiply_add(load(others, y), load_all(plan, i * down + j * across), x)
+            store(gradient, own + get(mine, i) * dim + c, multiply(x, factor))
 
 
 @inlined

@@ -15,7 +15,7 @@ from optical.ot.compiled.jit import compiled, inlined
 from optical.ot.compiled.memory import doubles, floats, integers
 from optical.ot.compiled.vector import LANES
 
-_ADDRESSES = ("a", "b", "cost", "matrix", "source", "target", "by_source", "by_target", "f", "g")
+_ADDRESSES = ("a", "b", "cost", "matrix", "source", "target", "by_source", "by_target", "scale", "f", "g")
 _RESULTS = ("value", "error", "iterations")
 _SIZES = ("problems", "n", "m", "dim", "most", "relaxed", "warm")
 JOB = np.dtype(
@@ -29,10 +29,9 @@ The first field is a counter that the threads share: the first problem that none
 _PACKED = Struct("".join(JOB[name].char for name in JOB.names))
 
 
-def new_job(**fields: float) -> Array:
+def new_job(**fields: float | int) -> Array:
     """A job in memory, for ``work``; fields that are not named are 0."""
     return create_string_buffer(_PACKED.pack(*(fields.get(name, 0) for name in JOB.names)), JOB.itemsize)
-
 
 
 class Batch(NamedTuple):
@@ -48,7 +47,7 @@ class Batch(NamedTuple):
     b: np.ndarray
     """(batch, target) float32."""
     cost: np.ndarray
-    """(batch, source, target) float32; empty where the embeddings give it."""
+    """(batch, source, target) float32; empty where the embeddings give it. For gradients, the plan."""
     matrix: np.ndarray
     """(batch, source, target) float32, receives the plan; empty where nobody wants it."""
     source: np.ndarray
@@ -57,6 +56,8 @@ class Batch(NamedTuple):
     by_source: np.ndarray
     """(batch, source, dim) float32, receives the gradient; empty where nobody wants it."""
     by_target: np.ndarray
+    scale: np.ndarray
+    """(batch,) float32: what each pair's gradient is multiplied by; empty where the batch is to be solved."""
     f: np.ndarray
     """(batch, source) float64 potentials: the start (if warm) on entry, the solution on return."""
     g: np.ndarray
@@ -127,6 +128,7 @@ def open_job(address):
         floats(job.target, size * m * dim),
         floats(job.by_source, size * n * dim),
         floats(job.by_target, size * m * dim),
+        floats(job.scale, size),
         doubles(job.f, size * n),
         doubles(job.g, size * m),
         floats(job.value, size),

@@ -187,9 +187,9 @@ def _folded(builder: ir.IRBuilder, x: ir.Value, combine: Callable) -> ir.Value:
 
 
 def _sums(builder: ir.IRBuilder, *rows: ir.Value) -> ir.Value:
-    """Two rows share a vector once they are folded, each half of what it was: the eighth sum costs as much as the first.
+    """Two rows share a vector once they are folded, each half of what it was: the eighth sum costs what the first does.
 
-    One operand of each addition leaves its lanes where they are, which processors do on any port; the other is shuffled.
+    One operand of each addition leaves its lanes where they are, which any port can do; only the other is shuffled.
     """
     for kept, moved in (
         ((0, 1, 2, 3, 12, 13, 14, 15), (4, 5, 6, 7, 8, 9, 10, 11)),

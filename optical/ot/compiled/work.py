@@ -40,9 +40,7 @@ def _leave(potentials, start, length, tokens, own, count):
 
 
 @inlined
-def _solve(batch, rule, desk, problem):
-    n = _real(batch.a, problem * batch.n, batch.n, desk.rows, desk.a)
-    m = _real(batch.b, problem * batch.m, batch.m, desk.columns, desk.b)
+def _solve(batch, rule, desk, problem, n, m):
     if len(batch.cost):
         read_costs(batch, desk, problem, n, m)
     else:
@@ -61,8 +59,13 @@ def _solve(batch, rule, desk, problem):
     to_potentials(rule, desk, n, m)
     _leave(batch.f, problem * batch.n, batch.n, desk.rows, desk.f, n)
     _leave(batch.g, problem * batch.m, batch.m, desk.columns, desk.g, m)
-    if len(batch.matrix):
-        write_plan(batch, desk, problem, n, m)
+    write_plan(batch, desk, problem, n, m)
+
+
+@inlined
+def _derive(batch, desk, problem, n, m):
+    """Gradients of a plan found before, which stands in the place of the costs."""
+    read_costs(batch, desk, problem, n, m)
     if len(batch.by_source):
         source_gradient(batch, desk, problem, n, m)
     if len(batch.by_target):
@@ -79,4 +82,9 @@ def work(address):
         if first >= batch.problems:
             break
         for problem in range(first, min(first + _AT_ONCE, batch.problems)):
-            _solve(batch, rule, desk, problem)
+            n = _real(batch.a, problem * batch.n, batch.n, desk.rows, desk.a)
+            m = _real(batch.b, problem * batch.m, batch.m, desk.columns, desk.b)
+            if len(batch.scale):
+                _derive(batch, desk, problem, n, m)
+            else:
+                _solve(batch, rule, desk, problem, n, m)

@@ -3,6 +3,8 @@
 The kernel has been run in Triton's interpreter on a CPU, and compiled for NVIDIA's sm_90. It has not been run on a GPU.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -99,6 +101,25 @@ def transport(
             **launch_options(height * width),
         )
     return result
+
+
+def gradients(
+    solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, upstream: Tensor, wanted: Sequence[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients that were made with the losses, each pair's times its number in ``upstream``.
+
+    Args:
+        solved: by ``transport``.
+        source: not looked at, like the next three: they are for kernels that make gradients now.
+        target: see ``source``.
+        a: see ``source``.
+        b: see ``source``.
+        upstream: (batch,) derivatives in the losses.
+        wanted: whether the source's gradient is wanted, and the target's.
+    """
+    made = (solved.source_gradient, solved.target_gradient)
+    scale = upstream.view(-1, 1, 1)
+    return tuple(part * scale if want else None for part, want in zip(made, wanted, strict=True))
 
 
 def _tile(tokens: int) -> int:
