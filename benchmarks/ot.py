@@ -1,9 +1,10 @@
 """Transport solvers side by side: ``python -m benchmarks.ot``, under five minutes on two cores.
 
-Every cell times all contestants on the same problems in interleaved rounds and takes medians; ratios are to POT's
-batched solvers in the same cell. Losses are checked against a float64 solution of the first problems. A contestant is
-left out of a cell when its time in a smaller one says it would take longer than a few seconds. The pairs are synthetic
-(``clouds``); ``--sentences`` takes the token embeddings of real ones, whose worst problems are harder.
+Every cell times all contestants in interleaved rounds, each with a batch of its own (but for the largest), because
+batched solvers wait for their worst problem. Times are medians over the rounds, ratios medians of the rounds' ratios.
+Losses are checked against a float64 solution of the first problems. A contestant is left out of a cell when its time in
+a smaller one says it would take longer than a few seconds. The pairs are synthetic (``clouds``); ``--sentences`` takes
+the token embeddings of real ones.
 """
 
 import argparse
@@ -12,8 +13,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,9 +32,12 @@ from optical.ot.problem import Problem
 TOLERANCE = 1e-4
 _MOST_SWEEPS = 1000
 _CHECKED = 32
+# Batches in turn; among so many problems as in the largest batch the worst varies little.
+_DRAWS = 5
+_LARGE = 2048
 OURS = ("compiled", "torch")
-Pairs = Callable[[int, int], tuple[Tensor, Tensor, Tensor, Tensor]]
-"""Makes so many sentence pairs of at most so many tokens: embeddings and masks of both sides."""
+Pairs = Callable[[int, int], list[tuple[Tensor, Tensor, Tensor, Tensor]]]
+"""Batches of so many sentence pairs of at most so many tokens: embeddings and masks of both sides."""
 _RATIOS = (
     *(("compiled", peer) for peer in ("POT batch log", "POT batch", "POT loop", "torch.compile")),
     *(("torch", peer) for peer in ("POT batch log", "POT batch")),
@@ -47,11 +53,16 @@ class Row:
     epsilon: float
     stop: str
     contestant: str
-    seconds: float | None
-    problems_per_second: float | None
+    rounds: tuple[float, ...]
+    first: float | None
     marginal_error: float | None
     loss_error: float | None
     note: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """Median of the rounds; None for a contestant left out."""
+        return median(self.rounds) if self.rounds else None
 
 
 def main(arguments: list[str]) -> None:
@@ -68,7 +79,7 @@ def main(arguments: list[str]) -> None:
     for name in PEERS:
         if reason := missing(name):
             print(f"left out: {name}: {reason}")
-    pairs = embedded if chosen.sentences else clouds
+    pairs = partial(_pairs, embedded if chosen.sentences else clouds)
     for cell in _cells(chosen.quick or chosen.sentences):
         measured = _measure(pairs, *cell, history=rows)
         rows += measured
@@ -93,11 +104,12 @@ def _cells(quick: bool) -> Iterator[tuple[int, int, float, float, int]]:
 def _measure(
     pairs: Pairs, batch: int, length: int, epsilon: float, tolerance: float, sweeps: int, history: list[Row]
 ) -> list[Row]:
-    problem = cosine_problem(*pairs(batch, length))
+    problems = [cosine_problem(*drawn) for drawn in pairs(batch, length)]
     stop = f"to {tolerance:g}" if tolerance else f"{sweeps} sweeps"
     options = {"epsilon": epsilon, "tolerance": tolerance, "max_iterations": sweeps}
-    contestants: dict[str, Callable[[], Tensor]] = {
-        name: partial(lambda backend: solve(problem, backend=backend, **options).matrix, name) for name in OURS
+    contestants: dict[str, Callable[[int], Tensor]] = {
+        name: partial(lambda backend, draw: solve(_of(problems, draw), backend=backend, **options).matrix, name)
+        for name in OURS
     }
     left_out = {}
     for name, peer in PEERS.items():
@@ -107,47 +119,59 @@ def _measure(
         if predicted > LONGEST_SECONDS:
             left_out[name] = predicted
         else:
-            contestants[name] = partial(peer, problem, epsilon, tolerance, sweeps)
+            contestants[name] = partial(lambda peer, draw: peer(_of(problems, draw), epsilon, tolerance, sweeps), peer)
     times = timed(contestants)
-    reference = _reference(problem, epsilon)
+    reference = _reference(problems[0], epsilon)
     rows = []
     for name, time in times.items():
         scale = batch / min(batch, LOOPED) if name == "POT loop" else 1
-        marginal, loss = _errors(problem, time.result, reference)
-        seconds = time.seconds * scale
+        errors = _errors(problems[0], time.result, reference)
+        rounds = tuple(seconds * scale for seconds in time.rounds)
         note = f"timed on {LOOPED} problems" if scale > 1 else ""
-        rows.append(Row(batch, length, epsilon, stop, name, seconds, batch / seconds, marginal, loss, note))
+        rows.append(Row(batch, length, epsilon, stop, name, rounds, time.first * scale, *errors, note))
     for name, predicted in left_out.items():
         note = f"left out: about {predicted:.0f} s"
-        rows.append(Row(batch, length, epsilon, stop, name, None, None, None, None, note))
+        rows.append(Row(batch, length, epsilon, stop, name, (), None, None, None, note))
     return rows
 
 
 def _measure_loss(pairs: Pairs, length: int) -> list[Row]:
     """From embeddings to loss and gradient, beside POT's batched log solver without its cost and gradient."""
-    source, target, *masks = pairs(512, length)
-    source.requires_grad_(True)
+    drawn = list(pairs(512, length))
+    problems = [cosine_problem(*batch) for batch in drawn]
+    for source, *_ in drawn:
+        source.requires_grad_(True)
 
-    def loss(backend: str) -> TransportLoss:
+    def loss(backend: str, draw: int) -> TransportLoss:
+        source, *rest = _of(drawn, draw)
         source.grad = None
-        result = transport_loss(source, target, *masks, epsilon=0.1, backend=backend)
+        result = transport_loss(source, *rest, epsilon=0.1, backend=backend)
         result.value.mean().backward()
         return result
 
-    problem = cosine_problem(source.detach(), target, *masks)
-    contestants: dict[str, Callable[[], object]] = {name: partial(loss, name) for name in OURS}
-    contestants["POT batch log"] = partial(PEERS["POT batch log"], problem, 0.1, TOLERANCE, _MOST_SWEEPS)
-    times = timed(contestants)
-    stop = "loss and gradient"
+    def peer(draw: int) -> Tensor:
+        return PEERS["POT batch log"](_of(problems, draw), 0.1, TOLERANCE, _MOST_SWEEPS)
+
+    times = timed({name: partial(loss, name) for name in OURS} | {"POT batch log": peer})
     rows = []
     for name, time in times.items():
-        errors = _loss_errors(partial(loss, name), source, target, masks) if name in OURS else (None, None, "")
-        rows.append(Row(512, length, 0.1, stop, name, time.seconds, 512 / time.seconds, *errors))
+        errors = _loss_errors(partial(loss, name, 0), *drawn[0]) if name in OURS else (None, None, "")
+        rows.append(Row(512, length, 0.1, "loss and gradient", name, time.rounds, time.first, *errors))
     return rows
 
 
+@cache
+def _pairs(make: Callable[[int, int, int], tuple[Tensor, ...]], batch: int, length: int) -> list[tuple[Tensor, ...]]:
+    """The batches that a cell's rounds take in turn."""
+    return [make(batch, length, seed=seed) for seed in range(1 if batch == _LARGE else _DRAWS)]
+
+
+def _of(batches: list, draw: int) -> Any:
+    return batches[draw % len(batches)]
+
+
 def _loss_errors(
-    loss: Callable[[], TransportLoss], source: Tensor, target: Tensor, masks: list[Tensor]
+    loss: Callable[[], TransportLoss], source: Tensor, target: Tensor, *masks: Tensor
 ) -> tuple[float, float, str]:
     """Worst marginal error, worst relative error of the loss, and that of the gradient (L2), beside float64.
 
@@ -197,13 +221,13 @@ def _errors(problem: Problem, plan: Tensor, reference: Tensor | None) -> tuple[f
 
 def summary(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
     """Columns and cells of the table of all cells: our times, and how many times theirs the peers take."""
-    columns = ["stop", "B", "n = m", "epsilon", *(f"{name} ms" for name in OURS)]
+    columns = ["stop", "B", "n = m", "epsilon", *(f"{name} ms" for name in OURS), "first call"]
     columns += [f"{ours}, x {peer}" for ours, peer in _RATIOS] + ["error", "loss"]
     cells = []
     for cell, members in _by_cell(rows).items():
         found = {row.contestant: row for row in members}
         batch, length, epsilon, stop = cell
-        times = [f"{1e3 * found[name].seconds:.2f}" for name in OURS]
+        times = [f"{1e3 * found[name].seconds:.2f}" for name in OURS] + [f"{1e3 * found[OURS[0]].first:.2f}"]
         ratios = [_ratio(found.get(peer), found[ours]) for ours, peer in _RATIOS]
         errors = [f"{value:.0e}" for value in (found[OURS[0]].marginal_error, found[OURS[0]].loss_error)]
         cells.append([stop, str(batch), str(length), f"{epsilon:g}", *times, *ratios, *errors])
@@ -211,7 +235,9 @@ def summary(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
 
 
 def _ratio(peer: Row | None, ours: Row) -> str:
-    return f"{peer.seconds / ours.seconds:.1f}" if peer and peer.seconds else "-"
+    if not peer or not peer.rounds:
+        return "-"
+    return f"{median(theirs / own for theirs, own in zip(peer.rounds, ours.rounds, strict=False)):.1f}"
 
 
 def _by_cell(rows: list[Row]) -> dict[tuple, list[Row]]:
@@ -224,20 +250,20 @@ def _by_cell(rows: list[Row]) -> dict[tuple, list[Row]]:
 def _print_cell(rows: list[Row]) -> None:
     for (batch, length, epsilon, stop), members in _by_cell(rows).items():
         print(f"\n**B = {batch}, n = m = {length}, epsilon {epsilon:g}, {stop}**\n")
-        print("| solver | ms | problems/s | x POT batch log | x POT batch | marginal error | loss error |")
-        print("|---|---|---|---|---|---|---|")
-        seconds = {row.contestant: row.seconds for row in members}
+        print("| solver | ms | first call | problems/s | x POT batch log | x POT batch | marginal error | loss error |")
+        print("|---|---|---|---|---|---|---|---|")
+        found = {row.contestant: row for row in members}
         for row in members:
-            print(_line(row, seconds.get("POT batch log"), seconds.get("POT batch")), flush=True)
+            print(_line(row, [_ratio(found.get(peer), row) for peer in ("POT batch log", "POT batch")]), flush=True)
 
 
-def _line(row: Row, log: float | None, scaling: float | None) -> str:
+def _line(row: Row, ratios: list[str]) -> str:
     if row.seconds is None:
-        return f"| {row.contestant} | {row.note} | | | | | |"
-    ratios = [f"{peer / row.seconds:.1f}" if peer else "" for peer in (log, scaling)]
+        return f"| {row.contestant} | {row.note} | | | | | | |"
     loss = "" if row.loss_error is None else f"{row.loss_error:.0e}"
     name = row.contestant + (f" ({row.note})" if row.note else "")
-    cells = (name, f"{1e3 * row.seconds:.2f}", f"{row.problems_per_second:,.0f}", *ratios)
+    times = [f"{1e3 * seconds:.2f}" for seconds in (row.seconds, row.first)]
+    cells = (name, *times, f"{row.batch / row.seconds:,.0f}", *ratios)
     marginal = "" if row.marginal_error is None else f"{row.marginal_error:.0e}"
     return f"| {' | '.join(cells)} | {marginal} | {loss} |"
 

@@ -10,16 +10,25 @@ from dataclasses import dataclass
 LONGEST_SECONDS = 1.5
 _ROUNDS = 7
 _BUDGET_SECONDS = 0.7
+_TURN_SECONDS = 0.01
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 2**30
 
 
 @dataclass(frozen=True)
 class Timed:
-    """Median seconds of a contestant, and what it returned last."""
+    """What a contestant took, and what it returned in the first place."""
 
-    seconds: float
+    rounds: tuple[float, ...]
+    """Seconds of a call, in every round it took part in."""
+    first: float
+    """Median seconds of a round's first call, right after the others had the caches to themselves."""
     result: object
+
+    @property
+    def seconds(self) -> float:
+        """Median of the rounds."""
+        return statistics.median(self.rounds)
 
 
 def keep_memory() -> None:
@@ -34,21 +43,29 @@ def keep_memory() -> None:
             libc.mallopt(parameter, _KEPT_BYTES)
 
 
-def timed(contestants: dict[str, Callable[[], object]]) -> dict[str, Timed]:
+def timed(contestants: dict[str, Callable[[int], object]]) -> dict[str, Timed]:
     """Run each contestant once to warm up, then all of them in turn, round after round.
 
-    A contestant stops taking part once it has used its share of time, so that a slow one is run less often.
-    Interleaving lets a busy moment of the machine fall on everybody.
+    They are told the round, so that each round may have a draw of its own; the warm-up is round 0. In its turn a
+    contestant is called again and again for some milliseconds, as ``timeit`` would: the first of these calls, with what
+    the others left in the caches, is told apart. A contestant stops taking part once it has used its share of time, so
+    that a slow one is run less often. Interleaving lets a busy moment of the machine fall on everybody.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    results: dict[str, object] = {}
-    for name, run in contestants.items():
-        results[name] = run()
-    for _ in range(_ROUNDS):
+    rounds: dict[str, list[float]] = {name: [] for name in contestants}
+    first: dict[str, list[float]] = {name: [] for name in contestants}
+    results = {name: run(0) for name, run in contestants.items()}
+    for number in range(_ROUNDS):
         for name, run in contestants.items():
-            if sum(seconds[name]) > _BUDGET_SECONDS:
+            if sum(first[name]) > _BUDGET_SECONDS:
                 continue
-            started = time.perf_counter()
-            results[name] = run()
-            seconds[name].append(time.perf_counter() - started)
-    return {name: Timed(statistics.median(seconds[name]), results[name]) for name in contestants}
+            first[name].append(_seconds(run, number, 1))
+            more = int(_TURN_SECONDS / first[name][-1])
+            rounds[name].append(_seconds(run, number, more) if more else first[name][-1])
+    return {name: Timed(tuple(rounds[name]), statistics.median(first[name]), results[name]) for name in contestants}
+
+
+def _seconds(run: Callable[[int], object], number: int, calls: int) -> float:
+    started = time.perf_counter()
+    for _ in range(calls):
+        run(number)
+    return (time.perf_counter() - started) / calls

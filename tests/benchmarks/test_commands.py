@@ -1,6 +1,8 @@
 """The benchmarks' own parts on tiny inputs; what they measure is for a quiet machine."""
 
 import sys
+import time
+from functools import partial
 
 import pytest
 
@@ -9,6 +11,7 @@ from benchmarks.data_peers import PEERS, corpus
 from benchmarks.memory import PeakMemory
 from benchmarks.running import heading, in_rounds, table
 from benchmarks.synthetic import write_corpus
+from benchmarks.timing import timed
 from benchmarks.train_peers import MseRun
 from optical import artefacts
 from optical.data.shards import BITEXT
@@ -69,6 +72,24 @@ def test_contestants_take_turns():
     assert results == {"a": [1, 3], "b": [2, 4]}
 
 
+def test_contestants_meet_the_same_draws_and_their_first_call_is_told_apart(monkeypatch):
+    monkeypatch.setattr("benchmarks.timing._ROUNDS", 3)
+    met = {"quick": [], "slow": []}
+
+    def run(name, number):
+        met[name].append(number)
+        time.sleep(0.03 if name == "slow" else 0.0)
+        return number
+
+    found = timed({name: partial(run, name) for name in met})
+    assert met["slow"] == [0, 0, 1, 2]
+    assert sorted(set(met["quick"])) == [0, 1, 2]
+    assert len(met["quick"]) > 10
+    assert [len(taken.rounds) for taken in found.values()] == [3, 3]
+    assert found["slow"].first == found["slow"].seconds >= 0.03
+    assert found["quick"].result == 0
+
+
 def test_a_heading_says_what_is_missing():
     said = heading("benchmarks.data", ["--pairs", "2 000"], ("torch", "no-such-package"))
     assert "`python -m benchmarks.data --pairs '2 000'`" in said
@@ -96,16 +117,18 @@ def test_peak_memory_sees_what_was_there():
 
 
 def test_the_table_of_transport_has_a_row_a_cell_and_a_dash_for_who_was_left_out():
-    def row(contestant, seconds):
-        return ot.Row(64, 32, 0.1, "to 0.0001", contestant, seconds, None, 3e-5, 2e-6)
+    def row(contestant, *rounds):
+        return ot.Row(64, 32, 0.1, "to 0.0001", contestant, rounds, max(rounds, default=None), 3e-5, 2e-6)
 
-    peers = row("POT batch", 0.01), row("POT loop", None)
-    columns, cells = ot.summary([row("compiled", 0.001), row("torch", 0.004), *peers])
+    # The peer met two of the three batches, the second of which was hard for it: ratios are to the same batches.
+    peers = row("POT batch", 0.01, 0.03), row("POT loop")
+    ours = row("compiled", 0.001, 0.001, 0.002), row("torch", 0.004, 0.004, 0.004)
+    columns, cells = ot.summary([*ours, *peers])
     assert len(cells) == 1
     found = dict(zip(columns, cells[0], strict=True))
-    assert found["compiled ms"] == "1.00"
-    assert found["compiled, x POT batch"] == "10.0"
-    assert found["torch, x POT batch"] == "2.5"
+    assert (found["compiled ms"], found["first call"]) == ("1.00", "2.00")
+    assert found["compiled, x POT batch"] == "20.0"
+    assert found["torch, x POT batch"] == "5.0"
     assert found["compiled, x POT loop"] == found["compiled, x POT batch log"] == "-"
 
 
