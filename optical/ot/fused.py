@@ -39,14 +39,17 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
     kernel = import_module(f"optical.ot.{backend}.backend")
     inputs = source.detach(), target.detach(), a, b
     solved = kernel.transport(*inputs, before_newton(settings), target.requires_grad)
-    solved = _finished(solved, *inputs, settings)
+    converged = solved.marginal_error <= settings.tolerance
+    if settings.newton and not converged.all():
+        _finish(solved, ~converged, *inputs, settings)
+        converged = solved.marginal_error <= settings.tolerance
     value = _Fused.apply(source, target, partial(kernel.gradients, solved), a, b, solved.value)
     evidence = solved._replace(source_gradient=None, target_gradient=None, matrix=None)
     return TransportLoss(
         value,
         solved.marginal_error,
         solved.iterations,
-        solved.marginal_error <= settings.tolerance,
+        converged,
         lambda: _plan(evidence, *inputs, settings),
         lambda: entropy_of_potentials(evidence.value, evidence.potentials, a, b, settings.epsilon),
     )
@@ -83,13 +86,10 @@ def _plan(solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Ten
     return Plan(problem, f, g, epsilon, solved.marginal_error, solved.iterations, converged)
 
 
-def _finished(
-    solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings
-) -> Transported:
-    """What was solved, with its unconverged pairs finished by Newton steps, in place."""
-    left = (solved.marginal_error > settings.tolerance).nonzero().squeeze(1)
-    if not settings.newton or not len(left):
-        return solved
+def _finish(
+    solved: Transported, left: Tensor, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings
+) -> None:
+    """Finish the pairs that are left by Newton steps, in place."""
     parts = (solved.value, solved.potentials.f, solved.potentials.g, solved.marginal_error, solved.iterations)
     value, f, g, error, iterations = (part[left] for part in parts)
     some = solved._replace(
@@ -103,8 +103,7 @@ def _finished(
     matrix = plan.matrix
     if solved.matrix is not None:
         solved.matrix[left] = matrix
-        return solved
+        return
     solved.source_gradient[left] = -(matrix @ target.float()).to(solved.source_gradient.dtype)
     if solved.target_gradient is not None:
         solved.target_gradient[left] = -(matrix.transpose(1, 2) @ source.float()).to(solved.target_gradient.dtype)
-    return solved
