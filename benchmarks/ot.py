@@ -80,12 +80,12 @@ def main(arguments: list[str]) -> None:
         if reason := missing(name):
             print(f"left out: {name}: {reason}")
     pairs = partial(_pairs, embedded if chosen.sentences else clouds)
+    rows += (losses := [row for length in (32, 64) for row in _measure_loss(pairs, length)])
+    _print_cell(losses)
     for cell in _cells(chosen.quick or chosen.sentences):
         measured = _measure(pairs, *cell, history=rows)
         rows += measured
         _print_cell(measured)
-    rows += (losses := [row for length in (32, 64) for row in _measure_loss(pairs, length)])
-    _print_cell(losses)
     print("\n" + table(*summary(rows)))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
@@ -235,7 +235,7 @@ def summary(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
 
 
 def _ratio(peer: Row | None, ours: Row) -> str:
-    if not peer or not peer.rounds:
+    if not peer or not peer.rounds or not ours.rounds:
         return "-"
     return f"{median(theirs / own for theirs, own in zip(peer.rounds, ours.rounds, strict=False)):.1f}"
 

@@ -116,7 +116,7 @@ def test_peak_memory_sees_what_was_there():
     assert full.bytes - empty.bytes > len(held) // 2
 
 
-def test_the_table_of_transport_has_a_row_a_cell_and_a_dash_for_who_was_left_out():
+def test_the_table_of_transport_has_a_row_a_cell_and_a_dash_for_who_was_left_out(capsys):
     def row(contestant, *rounds):
         return ot.Row(64, 32, 0.1, "to 0.0001", contestant, rounds, max(rounds, default=None), 3e-5, 2e-6)
 
@@ -130,6 +130,10 @@ def test_the_table_of_transport_has_a_row_a_cell_and_a_dash_for_who_was_left_out
     assert found["compiled, x POT batch"] == "20.0"
     assert found["torch, x POT batch"] == "5.0"
     assert found["compiled, x POT loop"] == found["compiled, x POT batch log"] == "-"
+    ot._print_cell([*ours, *peers])
+    printed = capsys.readouterr().out
+    assert "| compiled | 1.00 | 2.00 | 64,000 | - | 20.0 |" in printed
+    assert "| POT loop |" in printed
 
 
 def test_quality_compares_systems_topic_by_topic():
