@@ -137,10 +137,8 @@ def _measure(
 
 def _measure_loss(pairs: Pairs, length: int) -> list[Row]:
     """From embeddings to loss and gradient, beside POT's batched log solver without its cost and gradient."""
-    drawn = list(pairs(512, length))
-    problems = [cosine_problem(*batch) for batch in drawn]
-    for source, *_ in drawn:
-        source.requires_grad_(True)
+    problems = [cosine_problem(*batch) for batch in pairs(512, length)]
+    drawn = [(source.detach().requires_grad_(), *rest) for source, *rest in pairs(512, length)]
 
     def loss(backend: str, draw: int) -> TransportLoss:
         source, *rest = _of(drawn, draw)
