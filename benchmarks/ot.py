@@ -140,12 +140,10 @@ def _measure_loss(pairs: Pairs, length: int) -> list[Row]:
     problems = [cosine_problem(*batch) for batch in pairs(512, length)]
     drawn = [(source.detach().requires_grad_(), *rest) for source, *rest in pairs(512, length)]
 
-    def loss(backend: str, draw: int) -> TransportLoss:
+    def loss(backend: str, draw: int) -> tuple[TransportLoss, Tensor]:
         source, *rest = _of(drawn, draw)
-        source.grad = None
         result = transport_loss(source, *rest, epsilon=0.1, backend=backend)
-        result.value.mean().backward()
-        return result
+        return result, *torch.autograd.grad(result.value.mean(), source)
 
     def peer(draw: int) -> Tensor:
         return PEERS["POT batch log"](_of(problems, draw), 0.1, TOLERANCE, _MOST_SWEEPS)
@@ -169,20 +167,19 @@ def _of(batches: list, draw: int) -> Any:
 
 
 def _loss_errors(
-    loss: Callable[[], TransportLoss], source: Tensor, target: Tensor, *masks: Tensor
+    loss: Callable[[], tuple[TransportLoss, Tensor]], source: Tensor, target: Tensor, *masks: Tensor
 ) -> tuple[float, float, str]:
     """Worst marginal error, worst relative error of the loss, and that of the gradient (L2), beside float64.
 
     Most of it is what the tolerance leaves; ``tests/ot/test_fused.py`` has the errors at convergence.
     """
-    found = loss()
-    gradient = source.grad.double()
+    found, gradient = loss()
     double = source.detach().double().requires_grad_(True)
     options = {"epsilon": 0.1, "tolerance": 1e-10, "max_iterations": 20_000, "backend": "torch"}
     exact = transport_loss(double, target.double(), *masks, **options)
-    exact.value.mean().backward()
+    (reference,) = torch.autograd.grad(exact.value.mean(), double)
     value = ((found.value.double() - exact.value) / exact.value).abs().max()
-    away = (gradient - double.grad).norm() / double.grad.norm()
+    away = (gradient - reference).norm() / reference.norm()
     return float(found.marginal_error.max()), float(value), f"gradient within {float(away):.0e}"
 
 

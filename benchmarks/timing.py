@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 LONGEST_SECONDS = 1.5
-_ROUNDS = 7
+_ROUNDS, _LEAST_ROUNDS = 7, 3
 _BUDGET_SECONDS = 0.7
 _TURN_SECONDS = 0.01
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -48,15 +48,15 @@ def timed(contestants: dict[str, Callable[[int], object]]) -> dict[str, Timed]:
 
     They are told the round, so that each round may have a draw of its own; the warm-up is round 0. In its turn a
     contestant is called again and again for some milliseconds, as ``timeit`` would: the first of these calls, with what
-    the others left in the caches, is told apart. A contestant stops taking part once it has used its share of time, so
-    that a slow one is run less often. Interleaving lets a busy moment of the machine fall on everybody.
+    the others left in the caches, is told apart. A contestant stops after three rounds once it has used its share of
+    time, so that a slow one is run less often. Interleaving lets a busy moment of the machine fall on everybody.
     """
     rounds: dict[str, list[float]] = {name: [] for name in contestants}
     first: dict[str, list[float]] = {name: [] for name in contestants}
     results = {name: run(0) for name, run in contestants.items()}
     for number in range(_ROUNDS):
         for name, run in contestants.items():
-            if sum(first[name]) > _BUDGET_SECONDS:
+            if number >= _LEAST_ROUNDS and sum(first[name]) > _BUDGET_SECONDS:
                 continue
             first[name].append(_seconds(run, number, 1))
             more = int(_TURN_SECONDS / first[name][-1])
