@@ -38,7 +38,7 @@ class TransportLoss:
         marginal_error: L1 distance of the plan's marginals from the given ones.
         iterations: sweeps spent on each pair.
         converged: whether the marginal error is within the tolerance.
-        make_plan: gives the plan; a fused kernel never writes one, and it is rebuilt only when it is asked for.
+        make_plan: gives the plan; after a fused kernel it is rebuilt, with its costs, when it is asked for.
         make_entropy: gives the plan's entropy, without the plan where that can be.
     """
 

@@ -1,10 +1,11 @@
 """The compiled Sinkhorn kernel: one problem at a time, over its real tokens, until it has converged.
 
 The sweeps are those of ``sinkhorn.py``. Rows are taken in blocks of eight: their eight sums under v are folded into
-one vector, one division gives their scalings, and their share of the column sums follows at once, while the block is
-in the nearest cache. So the kernel is read from further away once a sweep, and everything is done eight cells at a
-time. Problems are gathered by their real tokens: padding never costs a multiplication, but for what fills up the last
-vector of a row and the last block.
+one vector, and one division gives their scalings. After some blocks their share of the column sums follows, while they
+are in the nearest cache: the kernel is read from further away once a sweep, and everything is done eight cells at a
+time. (In one loop for both, the compiler would shuffle u out of its register, which costs more than to load it.)
+Problems are gathered by their real tokens: padding never costs a multiplication, but for what fills up the last vector
+of a row and the last block.
 
 The kernel stays in single precision at any epsilon by absorption (Schmitzer 2019, arXiv:1610.06519, section 3.1):
 it holds exp((f + g - C) / epsilon) for potentials f and g in double precision, sweeps with scalings u and v that
