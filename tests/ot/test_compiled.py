@@ -195,3 +195,14 @@ def test_other_devices_and_precisions_are_told_apart():
     assert backend.unavailable(cloud_problem(0, 2)) is None
     double = Problem(*(side.double() for side in vars(cloud_problem(0, 2)).values()))
     assert "float64" in backend.unavailable(double)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 2), (3, 5), (2, 9), (1, 8), (5, 12)])
+def test_nothing_is_written_beyond_the_plans(n, m):
+    room = torch.full((4 * n * m + 64,), 7.0)
+    a, b = torch.full((4, n), 1 / n), torch.full((4, m), 1 / m)
+    matrix = room[: 4 * n * m].view(4, n, m)
+    backend._run(a, b, Settings(), None, cost=torch.rand(4, n, m), matrix=matrix)
+    assert (room[4 * n * m :] == 7).all()
+    torch.testing.assert_close(matrix.sum(1), b, rtol=0, atol=1e-4)
+    torch.testing.assert_close(matrix.sum(2), a, rtol=0, atol=1e-4)
