@@ -118,6 +118,14 @@ def test_a_second_backward_pass_gives_the_same_gradients():
         assert once.data_ptr() != thrice.data_ptr()
 
 
+def test_embeddings_that_changed_before_the_backward_pass_are_noticed():
+    source, target, *masks = pairs(7)
+    loss = transport_loss(source.requires_grad_(), target, *masks, backend="compiled").value
+    target.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.sum().backward()
+
+
 def test_a_batch_of_nothing_is_no_error():
     loss, by_source, _ = losses_and_gradients([side[:0] for side in pairs(5)], "compiled")
     assert loss.value.shape == (0,)
