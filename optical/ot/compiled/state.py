@@ -49,7 +49,7 @@ class Batch(NamedTuple):
     cost: np.ndarray
     """(batch, source, target) float32; empty where the embeddings give it. For gradients, the plan."""
     matrix: np.ndarray
-    """(batch, source, target) float32, receives the plan; empty where nobody wants it."""
+    """(batch, source, target) float32, receives the plan; empty where gradients are wanted."""
     source: np.ndarray
     """(batch, source, dim) float32 embeddings, or empty."""
     target: np.ndarray

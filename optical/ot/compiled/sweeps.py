@@ -148,12 +148,12 @@ def _column_sweep(desk, m, omega):
 @inlined
 def _rescaled(old, mass, total, omega):
     """The scaling that gives a token its mass, over-relaxed by at most a factor of two; and the mass it lacked."""
-    new = divide(mass, larger(total, splat(_TINY)))
+    new, lacking = divide(mass, larger(total, splat(_TINY))), magnitude(subtract(multiply(old, total), mass))
     if omega == _ONE:
-        return new, magnitude(subtract(multiply(old, total), mass))
+        return new, lacking
     relaxed = multiply_add(splat(omega), new, multiply(splat(_ONE - omega), old))
     bounded = larger(smaller(relaxed, add(new, new)), multiply(new, splat(_HALF)))
-    return bounded, magnitude(subtract(multiply(old, total), mass))
+    return bounded, lacking
 
 
 @compiled
@@ -177,7 +177,7 @@ def _absorb(rule, desk, n, m):
 @inlined
 def _relaxation(omega, ratio):
     """The over-relaxation for the rate of convergence seen over the last check (Young's estimate of the plain rate)."""
-    rate = np.sqrt(np.sqrt(ratio))
+    rate = np.sqrt(np.sqrt(ratio))  # the fourth root, for the four sweeps of a check: cheaper than a power
     if rate >= 1:
         return 1 + (omega - 1) / 2
     if rate <= omega - 1 + 1e-3:
