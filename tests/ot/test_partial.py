@@ -42,9 +42,14 @@ def test_the_constraints_hold(fresh_seed, ragged, mass):
 def test_small_epsilon_reaches_the_exact_partial_plan(fresh_seed, ragged, singles):
     problem = ragged(fresh_seed, batch=8)
     plan = solve(problem, 0.005, 0.6, tolerance=1e-4, most=2000)
-    for one, cost in zip(singles(problem), plan.transport_cost.tolist(), strict=True):
+    # A plan may undercut the exact cost by what it moves beyond the capacities alone. That mass could be moved from a
+    # token that has some left to another, for two at most: costs are in [0, 2], and four tenths are left on each side.
+    excess = sum((plan.matrix.sum(axis) - side).clamp_min(0).sum(1) for axis, side in ((2, problem.a), (1, problem.b)))
+    assert (excess[plan.converged] <= 1e-4).all()
+    solved = zip(singles(problem), plan.transport_cost.tolist(), excess.tolist(), strict=True)
+    for one, cost, beyond in solved:
         exact = ot.partial.partial_wasserstein2(one.a, one.b, one.cost, 0.6)
-        assert -1e-3 < cost - exact < 0.03
+        assert -2 * beyond - 1e-9 < cost - exact < 0.03
 
 
 @pytest.mark.parametrize("mass", [0.3, 0.7, 0.999, 1.0])
