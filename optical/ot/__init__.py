@@ -1,8 +1,8 @@
 """Optimal transport for batches of small, ragged problems.
 
 Reading order: ``problem`` (what goes in, what comes out) and ``settings``; ``cost`` and ``marginals`` (how a sentence
-pair becomes a problem); ``forms`` and ``sinkhorn`` (the sweeps), ``newton`` (where they crawl), ``values`` (how far
-from the optimum); ``solver`` and ``backends`` (who does the work: plain torch here, machine code in ``compiled``, one
+pair becomes a problem); ``forms`` and ``sinkhorn`` (the sweeps), ``newton`` on ``semidual`` (where they crawl),
+``values`` (how far from the optimum); ``solver`` and ``backends`` (who does the work: plain torch here, machine code in ``compiled``, one
 GPU kernel in ``triton``); the other methods ``ipot``, ``unbalanced``, ``partial`` and ``exact`` on their common
 ``log_domain``; ``loss``, ``gradients``, ``fused`` and ``divergence`` (what is minimised in training).
 

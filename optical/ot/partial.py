@@ -9,19 +9,27 @@ potentials that is the soft minimum of the rows cut off at a water level,
 
     f_i = min(level, s_i),    s_i = -epsilon log sum_j b_j exp((g_j - C_ij) / epsilon),
 
-for the full rows have s_i below the level. The columns follow likewise.
+for the full rows have s_i below the level. The columns follow likewise. Where such sweeps crawl, Newton steps follow
+(``PartialDual``).
 """
 
+from dataclasses import dataclass, replace
+
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from optical.errors import UserError
 from optical.ot.log_domain import Logs, State, alternate, marginal
 from optical.ot.problem import Plan, Potentials, Problem
+from optical.ot.semidual import Quadratic, SemiDual, bare
 from optical.ot.settings import Settings
 
 _ROUNDING = 1e-5
 _TINY = 1e-300
+_WIDEST = 1.0
+# Equal potentials differ by as much once masses have been added and taken off.
+_LEVEL = 1e-11
 
 
 def solve(problem: Problem, settings: Settings, start: Potentials | None) -> Plan:
@@ -86,3 +94,76 @@ def _change(potential: Tensor, soft: Tensor, log_capacity: Tensor, mass: float, 
     poured = _pour(soft, log_capacity, mass, epsilon)
     has, gets = (marginal(of, soft, log_capacity, epsilon) for of in (potential, poured))
     return (has - gets).abs().sum(1)
+
+
+@dataclass(frozen=True)
+class PartialDual(SemiDual):
+    """The semi-dual of partial transport (units and names: ``semidual``).
+
+    With the price of mass l apart, P = a b^T exp(u + v + l - C / epsilon), the dual is
+
+        <a, u> + <b, v> + s l - sum P    over    u <= 0, v <= 0 and l.
+
+    Here x = log a + u + l and y = log b + v, with the largest v at 0. The best u and l for a given v are poured. To
+    second order the open rows, those with u = 0, act as one row that holds all of their mass: with F the full rows and
+    d the open rows' share of c,
+
+        gradient b - c,    Hessian -(diag(c) - P_F^T diag(r_F)^-1 P_F - d d^T / <d, 1>).
+
+    Columns at their bound that would rise further are held: they leave the Hessian (Bertsekas 1982, SIAM J. Control
+    Optim. 20(2), projected Newton), and so do columns near it, the nearer the better the rest is solved.
+    """
+
+    mass: float
+
+    def at(self, y: Float[Tensor, "batch target"]) -> "PartialDual":
+        """The best x for this y."""
+        y = y - _highest(self.b, y)
+        return replace(self, y=y, x=self._poured(self.a, self.scores + y.unsqueeze(1), 2))
+
+    def swept(self) -> "PartialDual":
+        """A sweep later: columns, then rows."""
+        return self.at(self._poured(self.b, self.scores + self.x.unsqueeze(2), 1))
+
+    def _poured(self, mass: Tensor, exponents: Tensor, axis: int) -> Tensor:
+        return mass.log() + _pour(-torch.logsumexp(exponents, axis), mass.log(), self.mass, 1.0)
+
+    def moved(self, step: Float[Tensor, "batch target"]) -> "PartialDual":
+        """This far away or at the bound, at the best x."""
+        return self.at(self.b.log() + (bare(self.b, self.y) + step).clamp_max(0))
+
+    def within_bounds(self, direction: Float[Tensor, "batch target"], near: Quadratic) -> Float[Tensor, "batch target"]:
+        """The direction, less the constant that would lift some column above its bound where a constant is free."""
+        ahead = torch.where(self.b > 0, bare(self.b, self.y) + direction, -torch.inf).amax(1, keepdim=True)
+        return torch.where(near.gauge.any(1, keepdim=True), direction - ahead, direction)
+
+    def value(self) -> Float[Tensor, " batch"]:
+        """q, without the constant -s."""
+        price = _highest(self.a, self.x)
+        rows = (self.a * (bare(self.a, self.x) - price)).sum(1)
+        return rows + (self.b * bare(self.b, self.y)).sum(1) + self.mass * price.squeeze(1)
+
+    def quadratic(self, plan: Float[Tensor, "batch source target"]) -> Quadratic:
+        """q near this y, where held columns are free of the others and rise to their bound at most."""
+        v, columns = bare(self.b, self.y), plan.sum(1)
+        gradient = self.b - columns
+        residual = torch.minimum(gradient, -v).abs().sum(1, keepdim=True)
+        held = (gradient >= 0) & (v >= -(10 * residual).clamp(_LEVEL, _WIDEST))
+        free = (~held).to(plan.dtype)
+        opened = ((self.a > 0) & (bare(self.a, self.x) >= _highest(self.a, self.x) - _LEVEL)).unsqueeze(2)
+        full = torch.where(opened, 0, plan)
+        shared = torch.where(opened, plan, 0).sum(1, keepdim=True)
+        parts = torch.cat([full, shared], 1)
+        factor = parts * parts.sum(2, keepdim=True).clamp_min(_TINY).rsqrt() * free.unsqueeze(1)
+        gauge = torch.where((held & (self.b > 0)).any(1, keepdim=True), 0, columns)
+        return Quadratic(torch.where(held, torch.minimum(gradient, -v * columns), gradient), columns, factor, gauge)
+
+    def error(self, plan: Float[Tensor, "batch source target"]) -> Float[Tensor, " batch"]:
+        """L1 distance of the columns from what pouring anew would make of them; rows at the best x are poured."""
+        soft = -torch.logsumexp(self.scores + self.x.unsqueeze(2), 1)
+        return _change(bare(self.b, self.y), soft, self.b.log(), self.mass, 1.0)
+
+
+def _highest(mass: Tensor, potential: Tensor) -> Float[Tensor, "batch 1"]:
+    """The largest of a side's potentials without masses."""
+    return torch.where(mass > 0, potential - mass.log(), -torch.inf).amax(1, keepdim=True)

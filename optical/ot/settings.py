@@ -33,8 +33,9 @@ class Settings:
         epsilon: regularisation in the cost's units; for ``ipot`` the proximal step beta.
         tolerance: L1 marginal error at which a problem counts as converged; 0 runs every sweep allowed.
         max_iterations: most sweeps, Newton steps included.
-        acceleration: ``none`` (plain sweeps), ``overrelaxation``, ``newton`` (overrelaxation, then Newton steps for
-            the problems that 200 sweeps leave unconverged), ``auto`` (``newton`` with a tolerance, plain without).
+        acceleration: ``none`` (plain sweeps), ``overrelaxation`` (of ``sinkhorn`` alone), ``newton`` (Newton steps for
+            the problems that 200 over-relaxed sweeps leave unconverged; after 20 sweeps of ``unbalanced`` and
+            ``partial``), ``auto`` (``newton`` with a tolerance, plain without).
         penalty: rho of ``unbalanced``: the price of mass created or destroyed, in the cost's units.
         mass: total mass moved by ``partial``, at most that of either side.
         backend: ``auto`` takes the fastest that can solve the problem here.

@@ -10,8 +10,8 @@ from optical.ot import backends, newton
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Method, Options, Settings
 
-# From here on the sweeps of a problem are slower than Newton steps.
-_SWEEPS_BEFORE_NEWTON = 200
+# From here on the sweeps of a problem are slower than Newton steps; those in the log domain are dear.
+_SWEEPS_BEFORE_NEWTON = {"sinkhorn": 200, "unbalanced": 20, "partial": 20}
 
 
 def solve(
@@ -47,11 +47,8 @@ def solve(
 
 def solve_with(problem: Problem, settings: Settings, start: Potentials | None = None) -> Plan:
     """``solve`` for settings made beforehand."""
-    backend = backends.choose(problem, settings)
-    if settings.method != "sinkhorn":
-        return import_module(f"optical.ot.{settings.method}").solve(problem, settings, start)
-    sweeps = _sinkhorn(backend)
-    if not settings.newton:
+    sweeps = _solver(settings.method, backends.choose(problem, settings))
+    if settings.method not in _SWEEPS_BEFORE_NEWTON or not settings.newton:
         return sweeps(problem, settings, start)
     return newton.finish(sweeps(problem, before_newton(settings), start), settings)
 
@@ -59,16 +56,15 @@ def solve_with(problem: Problem, settings: Settings, start: Potentials | None = 
 @cache
 def before_newton(settings: Settings) -> Settings:
     """The settings of the sweeps alone: where Newton steps are to follow, the sweeps are few."""
-    if not settings.newton or settings.max_iterations <= _SWEEPS_BEFORE_NEWTON:
+    sweeps = _SWEEPS_BEFORE_NEWTON[settings.method]
+    if not settings.newton or settings.max_iterations <= sweeps:
         return settings
-    return replace(settings, max_iterations=_SWEEPS_BEFORE_NEWTON)
+    return replace(settings, max_iterations=sweeps)
 
 
-def _sinkhorn(backend: str) -> Callable[[Problem, Settings, Potentials | None], Plan]:
+def _solver(method: Method, backend: str) -> Callable[[Problem, Settings, Potentials | None], Plan]:
     if backend == "compiled":
         from optical.ot.compiled.backend import sinkhorn
 
         return sinkhorn
-    from optical.ot.sinkhorn import solve as sinkhorn
-
-    return sinkhorn
+    return import_module(f"optical.ot.{method}").solve

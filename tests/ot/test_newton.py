@@ -5,9 +5,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from optical.ot import newton, sinkhorn
+from optical.ot import newton, partial, sinkhorn, unbalanced
 from optical.ot.problem import Plan, Problem
 from optical.ot.settings import Settings
+from optical.ot.solver import solve
+
+OTHERS = {
+    "unbalanced": (unbalanced, {"penalty": 1.0}),
+    "dear": (unbalanced, {"penalty": 30.0}),
+    "cheap": (unbalanced, {"penalty": 0.05}),
+    "half": (partial, {"mass": 0.5}),
+    "most": (partial, {"mass": 0.9}),
+    "all": (partial, {"mass": 1.0}),
+}
 
 
 def after_sweeps(problem: Problem, epsilon: float, sweeps: int, tolerance: float = 1e-4) -> Plan:
@@ -62,3 +72,45 @@ def test_a_cost_the_solver_has_summed_is_summed_anew(clouds):
     before = after_sweeps(clouds(13, batch=16), 0.02, 20)
     plan = newton.finish(replace(before, given_cost=before.transport_cost), Settings(epsilon=0.02))
     torch.testing.assert_close(plan.given_cost, (plan.matrix * plan.problem.real_cost).sum((1, 2)))
+
+
+@pytest.mark.parametrize(("module", "fields"), OTHERS.values(), ids=OTHERS)
+def test_the_other_methods_end_where_their_sweeps_do(ragged, fresh_seed, module, fields):
+    problem = ragged(fresh_seed, batch=16, holes=True)
+    settings = Settings(method=module.__name__.split(".")[-1], epsilon=0.1, tolerance=1e-9, **fields)
+    before = module.solve(problem, replace(settings, max_iterations=1), None)
+    assert not before.converged.all()
+    plan = newton.finish(before, settings)
+    assert plan.converged.all()
+    swept = module.solve(problem, replace(settings, tolerance=1e-11, max_iterations=50_000), None)
+    torch.testing.assert_close(plan.matrix, swept.matrix, atol=1e-7, rtol=0)
+    rebuilt = torch.exp((plan.f.unsqueeze(2) + plan.g.unsqueeze(1) - problem.real_cost) / 0.1)
+    torch.testing.assert_close(rebuilt, plan.matrix)
+
+
+@pytest.mark.parametrize(("seed", "row", "mass"), [(1158894140, 6, 0.5), (976087258, 0, 0.9)])
+def test_open_rows_are_known_in_spite_of_rounding(ragged, seed, row, mass):
+    # Two rows at the water level, whose potentials differ in the last digit: with one of them taken for full, the steps
+    # gain a third each, or circle.
+    problem = ragged(seed, batch=16, holes=True).rows(slice(row, row + 1))
+    settings = Settings(method="partial", mass=mass, epsilon=0.1, tolerance=1e-9)
+    plan = newton.finish(partial.solve(problem, replace(settings, max_iterations=1), None), settings)
+    assert plan.converged.all()
+    assert plan.iterations.item() <= 8
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.02, 0.005])
+@pytest.mark.parametrize(("module", "fields"), OTHERS.values(), ids=OTHERS)
+def test_the_other_methods_converge_at_small_epsilon(clouds, module, fields, epsilon):
+    method = module.__name__.split(".")[-1]
+    plan = solve(clouds(21, batch=32, dtype=torch.float32), method, epsilon=epsilon, max_iterations=300, **fields)
+    assert plan.converged.all()
+    assert plan.matrix.dtype == torch.float32
+
+
+@pytest.mark.parametrize("method", ["unbalanced", "partial"])
+def test_plain_sweeps_can_be_asked_for(clouds, method):
+    problem, options = clouds(22, batch=32), {"epsilon": 0.01, "mass": 0.9, "max_iterations": 100}
+    plain = solve(problem, method, acceleration="none", **options)
+    assert (plain.iterations[~plain.converged] == 100).all()
+    assert plain.converged.sum() < solve(problem, method, **options).converged.sum()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from optical.errors import UserError
-from optical.ot import partial
+from optical.ot import partial, solver
 from optical.ot.problem import Plan, Problem
 from optical.ot.settings import Settings
 
@@ -41,7 +41,7 @@ def test_the_constraints_hold(fresh_seed, ragged, mass):
 
 def test_small_epsilon_reaches_the_exact_partial_plan(fresh_seed, ragged, singles):
     problem = ragged(fresh_seed, batch=8)
-    plan = solve(problem, 0.005, 0.6, tolerance=1e-4, most=2000)
+    plan = solver.solve(problem, "partial", epsilon=0.005, mass=0.6)
     # A plan may undercut the exact cost by what it moves beyond the capacities alone. That mass could be moved from a
     # token that has some left to another, for two at most: costs are in [0, 2], and four tenths are left on each side.
     excess = sum((plan.matrix.sum(axis) - side).clamp_min(0).sum(1) for axis, side in ((2, problem.a), (1, problem.b)))
