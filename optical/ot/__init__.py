@@ -1,10 +1,10 @@
 """Optimal transport for batches of small, ragged problems.
 
 Reading order: ``problem`` (what goes in, what comes out) and ``settings``; ``cost`` and ``marginals`` (how a sentence
-pair becomes a problem); ``forms`` and ``sinkhorn`` (the sweeps), ``newton`` on ``semidual`` (where they crawl),
-``values`` (how far from the optimum); ``solver`` and ``backends`` (who does the work: plain torch here, machine code in ``compiled``, one
-GPU kernel in ``triton``); the other methods ``ipot``, ``unbalanced``, ``partial`` and ``exact`` on their common
-``log_domain``; ``loss``, ``gradients``, ``fused`` and ``divergence`` (what is minimised in training).
+pair becomes a problem); ``forms`` and ``sinkhorn`` (the sweeps), ``semidual`` and ``newton`` (where they crawl),
+``values`` (how far from the optimum); ``solver`` and ``backends`` (who does the work: plain torch here, machine code in
+``compiled``, one GPU kernel in ``triton``); the other methods ``ipot``, ``unbalanced``, ``partial`` and ``exact`` on
+their common ``log_domain``; ``loss``, ``gradients``, ``fused`` and ``divergence`` (what is minimised in training).
 
 Letters, as in the literature: C cost, a and b marginals, P plan, f and g potentials, u and v scalings.
 """

@@ -1,12 +1,13 @@
 """The benchmarks' own parts on tiny inputs; what they measure is for a quiet machine."""
 
+import json
 import sys
 import time
 from functools import partial
 
 import pytest
 
-from benchmarks import data, ot, quality, train
+from benchmarks import data, ot, ot_methods, quality, train
 from benchmarks.data_peers import PEERS, corpus
 from benchmarks.memory import PeakMemory
 from benchmarks.running import heading, in_rounds, table
@@ -98,7 +99,12 @@ def test_a_heading_says_what_is_missing():
 
 @pytest.mark.parametrize(
     ("parse", "arguments"),
-    [(data.parse, ["--pairs", "999"]), (data.parse, ["--object-store-mb", "74"]), (train.parse, ["--pairs", "63"])],
+    [
+        (data.parse, ["--pairs", "999"]),
+        (data.parse, ["--object-store-mb", "74"]),
+        (train.parse, ["--pairs", "63"]),
+        (ot_methods.parse, ["--batch", "7"]),
+    ],
 )
 def test_what_cannot_be_measured_is_refused(parse, arguments, capsys):
     with pytest.raises(SystemExit):
@@ -134,6 +140,16 @@ def test_the_table_of_transport_has_a_row_a_cell_and_a_dash_for_who_was_left_out
     printed = capsys.readouterr().out
     assert "| compiled | 1.00 | 2.00 | 64,000 | - | 20.0 |" in printed
     assert "| POT loop |" in printed
+
+
+def test_the_other_methods_are_measured_beside_pot_and_a_reference(capsys, tmp_path):
+    ot_methods.main(["--batch", "8", "--lengths", "8", "--epsilons", "0.2", "--json", str(tmp_path / "rows.json")])
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.split(" | ")[0] for line in lines] == ["| unbalanced", "| partial"]
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert [row["contestant"] for row in rows] == 2 * ["with Newton", "sweeps alone", "POT"]
+    assert all(0 < row["distance"] < 1e-3 for row in rows)
+    assert all(row["unconverged"] == (None if row["contestant"] == "POT" else 0) for row in rows)
 
 
 def test_quality_compares_systems_topic_by_topic():
