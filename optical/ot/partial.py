@@ -111,7 +111,7 @@ class PartialDual(SemiDual):
         gradient b - c,    Hessian -(diag(c) - P_F^T diag(r_F)^-1 P_F - d d^T / <d, 1>).
 
     Columns at their bound that would rise further are held: they leave the Hessian (Bertsekas 1982, SIAM J. Control
-    Optim. 20(2), projected Newton), and so do columns near it, the nearer the better the rest is solved.
+    Optim. 20(2), projected Newton), and so do rising columns no further from it than ten times the error that is left.
     """
 
     mass: float
@@ -149,14 +149,17 @@ class PartialDual(SemiDual):
         gradient = self.b - columns
         residual = torch.minimum(gradient, -v).abs().sum(1, keepdim=True)
         held = (gradient >= 0) & (v >= -(10 * residual).clamp(_LEVEL, _WIDEST))
-        free = (~held).to(plan.dtype)
-        opened = ((self.a > 0) & (bare(self.a, self.x) >= _highest(self.a, self.x) - _LEVEL)).unsqueeze(2)
-        full = torch.where(opened, 0, plan)
-        shared = torch.where(opened, plan, 0).sum(1, keepdim=True)
-        parts = torch.cat([full, shared], 1)
-        factor = parts * parts.sum(2, keepdim=True).clamp_min(_TINY).rsqrt() * free.unsqueeze(1)
+        factor = self._factor(plan) * (~held).to(plan.dtype).unsqueeze(1)
         gauge = torch.where((held & (self.b > 0)).any(1, keepdim=True), 0, columns)
         return Quadratic(torch.where(held, torch.minimum(gradient, -v * columns), gradient), columns, factor, gauge)
+
+    def _factor(self, plan: Tensor) -> Float[Tensor, "batch rows target"]:
+        """The plan with its open rows added up to one more, each row over the root of its sum."""
+        level = _highest(self.a, self.x) - _LEVEL
+        opened = ((self.a > 0) & (bare(self.a, self.x) >= level)).unsqueeze(2)
+        shared = torch.where(opened, plan, 0).sum(1, keepdim=True)
+        rows = torch.cat([torch.where(opened, 0, plan), shared], 1)
+        return rows * rows.sum(2, keepdim=True).clamp_min(_TINY).rsqrt()
 
     def error(self, plan: Float[Tensor, "batch source target"]) -> Float[Tensor, " batch"]:
         """L1 distance of the columns from what pouring anew would make of them; rows at the best x are poured."""
