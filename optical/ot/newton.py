@@ -101,13 +101,14 @@ def _ascend(state: SemiDual) -> SemiDual:
 
 
 def _direction(near: Quadratic) -> Float[Tensor, "batch target"]:
-    """Newton's step on y: minus the inverse Hessian times the gradient."""
+    """Newton's step on y, minus the inverse Hessian times the gradient; none where rounding leaves no inverse."""
     scale = torch.where(near.diagonal > 0, near.diagonal, 1).rsqrt()
     scaled, gauge = near.factor * scale.unsqueeze(1), near.gauge * scale
     hessian = torch.baddbmm(gauge.unsqueeze(2) * gauge.unsqueeze(1), scaled.transpose(1, 2), scaled, alpha=-1)
     hessian.diagonal(dim1=1, dim2=2).add_(1 + _DAMPING)
     factor, _ = torch.linalg.cholesky_ex(hessian)
-    return scale * torch.cholesky_solve((scale * near.gradient).unsqueeze(2), factor).squeeze(2)
+    step = scale * torch.cholesky_solve((scale * near.gradient).unsqueeze(2), factor).squeeze(2)
+    return torch.where(step.isfinite().all(1, keepdim=True), step, 0)
 
 
 def _write(state: SemiDual, index: Int[Tensor, " batch"], epsilon: float, steps: int, result: Plan) -> None:

@@ -114,3 +114,19 @@ def test_plain_sweeps_can_be_asked_for(clouds, method):
     plain = solve(problem, method, acceleration="none", **options)
     assert (plain.iterations[~plain.converged] == 100).all()
     assert plain.converged.sum() < solve(problem, method, **options).converged.sum()
+
+
+@pytest.mark.parametrize("method", ["sinkhorn", "unbalanced", "partial"])
+def test_sweeps_go_on_where_no_step_can_be_found(ragged, monkeypatch, method):
+    def failing(hessian):
+        return torch.full_like(hessian, torch.nan), torch.ones(len(hessian), dtype=torch.int32)
+
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", failing)
+    problem, options = ragged(23), {"epsilon": 0.1, "mass": 0.7, "tolerance": 1e-6}
+    settings = Settings(method=method, max_iterations=2, **options)
+    before = {"sinkhorn": sinkhorn, "unbalanced": unbalanced, "partial": partial}[method].solve(problem, settings, None)
+    assert not before.converged.all()
+    plan = newton.finish(before, replace(settings, max_iterations=1000))
+    assert plan.f[problem.a > 0].isfinite().all()
+    assert (plan.marginal_error <= before.marginal_error).all()
+    assert plan.converged.any()
