@@ -9,15 +9,16 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import ot
+from torch import Tensor
 
 from benchmarks.clouds import clouds, cosine_problem
+from benchmarks.ot_peers import looped
 from benchmarks.running import heading, table
 from benchmarks.timing import keep_memory, timed
 from optical.ot import Plan, Problem, solve
@@ -43,13 +44,15 @@ class Row:
     """Largest L1 distance of a plan from the exact one, among the problems that POT solves too."""
 
 
-def pot_unbalanced(problem: Problem, epsilon: float, penalty: float) -> np.ndarray:
+def pot_unbalanced(problem: Problem, epsilon: float, penalty: float) -> Tensor:
     """POT's translation-invariant Sinkhorn, pair by pair on true lengths (the first problems)."""
     solver = partial(ot.unbalanced.sinkhorn_unbalanced, method="sinkhorn_translation_invariant", reg_type="kl")
-    return _looped(problem, lambda a, b, cost: solver(a, b, cost, epsilon, penalty, numItermax=_MOST, stopThr=1e-6))
+    return looped(
+        problem, _LOOPED, lambda a, b, cost: solver(a, b, cost, epsilon, penalty, numItermax=_MOST, stopThr=1e-6)
+    )
 
 
-def pot_partial(problem: Problem, epsilon: float, mass: float) -> np.ndarray:
+def pot_partial(problem: Problem, epsilon: float, mass: float) -> Tensor:
     """POT's partial solver, likewise. Its entropy has no reference measure: the cost takes a b^T in."""
 
     def one(a: np.ndarray, b: np.ndarray, cost: np.ndarray) -> np.ndarray:
@@ -57,16 +60,7 @@ def pot_partial(problem: Problem, epsilon: float, mass: float) -> np.ndarray:
         solver = ot.partial.entropic_partial_wasserstein
         return solver(a, b, shifted, epsilon, mass, method="sinkhorn_log", numItermax=_MOST, stopThr=1e-6)
 
-    return _looped(problem, one)
-
-
-def _looped(problem: Problem, solver: Callable[..., np.ndarray]) -> np.ndarray:
-    plans = np.zeros((_LOOPED, *problem.cost.shape[1:]))
-    for row, plan in enumerate(plans):
-        n, m = int((problem.a[row] > 0).sum()), int((problem.b[row] > 0).sum())
-        a, b = problem.a[row, :n].double().numpy(), problem.b[row, :m].double().numpy()
-        plan[:n, :m] = solver(a / a.sum(), b / b.sum(), problem.cost[row, :n, :m].double().numpy())
-    return plans
+    return looped(problem, _LOOPED, one)
 
 
 _POT = {"unbalanced": pot_unbalanced, "partial": pot_partial}
@@ -92,8 +86,8 @@ def cell(method: str, batch: int, length: int, epsilon: float) -> list[Row]:
     for name, result in results.items():
         found, ours = result.result, isinstance(result.result, Plan)
         seconds = result.seconds if ours else result.seconds * batch / _LOOPED
-        matrix = found.matrix[:_LOOPED].double().numpy() if ours else found
-        distance = float(np.abs(matrix - exact.matrix.numpy()).sum((1, 2)).max())
+        matrix = found.matrix[:_LOOPED].double() if ours else found
+        distance = float((matrix - exact.matrix).abs().sum((1, 2)).max())
         unconverged = int((~found.converged).sum()) if ours else None
         rows.append(Row(method, length, epsilon, name, 1e3 * seconds, unconverged, distance))
     return rows

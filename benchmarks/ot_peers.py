@@ -7,6 +7,7 @@ of its first problems. A peer that is not installed, or cannot run here, gives t
 import shutil
 from collections.abc import Callable
 
+import numpy as np
 import ot
 import torch
 from torch import Tensor
@@ -20,14 +21,21 @@ Peer = Callable[[Problem, float, float, int], Tensor]
 
 def pot_loop(problem: Problem, epsilon: float, tolerance: float, sweeps: int) -> Tensor:
     """POT pair by pair on true lengths, in numpy (the first ``LOOPED`` problems)."""
-    plans = torch.zeros(min(LOOPED, len(problem.a)), *problem.cost.shape[1:])
+
+    def one(a: np.ndarray, b: np.ndarray, cost: np.ndarray) -> np.ndarray:
+        return ot.sinkhorn(a, b, cost, epsilon, stopThr=tolerance, numItermax=sweeps, warn=False)
+
+    return looped(problem, min(LOOPED, len(problem.a)), one).float()
+
+
+def looped(problem: Problem, count: int, solver: Callable[..., np.ndarray]) -> Tensor:
+    """The first ``count`` plans by a solver of one problem without padding (a, b, cost), in double precision."""
+    plans = torch.zeros(count, *problem.cost.shape[1:], dtype=torch.float64)
     for row, plan in enumerate(plans):
         n, m = int((problem.a[row] > 0).sum()), int((problem.b[row] > 0).sum())
-        sides = problem.a[row, :n].double().numpy(), problem.b[row, :m].double().numpy()
+        a, b = problem.a[row, :n].double().numpy(), problem.b[row, :m].double().numpy()
         cost = problem.cost[row, :n, :m].double().numpy()
-        sides = tuple(side / side.sum() for side in sides)
-        found = ot.sinkhorn(*sides, cost, epsilon, stopThr=tolerance, numItermax=sweeps, warn=False)
-        plan[:n, :m] = torch.from_numpy(found)
+        plan[:n, :m] = torch.from_numpy(solver(a / a.sum(), b / b.sum(), cost))
     return plans
 
 
@@ -71,8 +79,6 @@ def geomloss(problem: Problem, epsilon: float, tolerance: float, sweeps: int) ->
 
 def ott_jax(problem: Problem, epsilon: float, tolerance: float, sweeps: int) -> Tensor:
     """OTT-JAX under jit and vmap; a while loop under vmap runs until the worst problem has converged."""
-    import numpy as np
-
     solver = _ott_solver(epsilon, tolerance, sweeps)
     return torch.from_numpy(np.asarray(solver(*(side.numpy() for side in (problem.cost, problem.a, problem.b)))))
 

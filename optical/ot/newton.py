@@ -74,8 +74,7 @@ def _start(problem: Problem, g: Tensor, settings: Settings, index: Tensor, n: in
 def _run(state: SemiDual, index: Int[Tensor, " batch"], settings: Settings, steps: int, result: Plan) -> None:
     for step in range(1, steps + 1):
         state = _ascend(state).swept()
-        error = state.error(state.plan())
-        done = (error <= _SHARE * settings.tolerance) | (step == steps)
+        done = (state.error() <= _SHARE * settings.tolerance) | (step == steps)
         if done.any():
             _write(state.rows(done), index[done], settings.epsilon, step, result)
             state, index = state.rows(~done), index[~done]
@@ -85,7 +84,7 @@ def _run(state: SemiDual, index: Int[Tensor, " batch"], settings: Settings, step
 
 def _ascend(state: SemiDual) -> SemiDual:
     """The state after a Newton step on y, as long as it may be and as short as q needs it."""
-    near = state.quadratic(state.plan())
+    near = state.quadratic()
     direction = state.within_bounds(_direction(near), near)
     length = (_LONGEST / direction.abs().amax(1).clamp_min(_LONGEST)).unsqueeze(1)
     here, value = bare(state.b, state.y), state.value()
@@ -112,9 +111,9 @@ def _direction(near: Quadratic) -> Float[Tensor, "batch target"]:
 
 
 def _write(state: SemiDual, index: Int[Tensor, " batch"], epsilon: float, steps: int, result: Plan) -> None:
-    plan = state.plan()
+    plan = state.plan
     n, m = plan.shape[1:]
     result.matrix[index, :n, :m] = plan.to(result.matrix.dtype)
     result.f[index, :n], result.g[index, :m] = epsilon * state.x, epsilon * state.y
-    result.marginal_error[index] = state.error(plan).to(result.marginal_error.dtype)
+    result.marginal_error[index] = state.error().to(result.marginal_error.dtype)
     result.iterations[index] += steps

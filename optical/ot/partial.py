@@ -134,7 +134,7 @@ class PartialDual(SemiDual):
 
     def within_bounds(self, direction: Float[Tensor, "batch target"], near: Quadratic) -> Float[Tensor, "batch target"]:
         """The direction, less the constant that would lift some column above its bound where a constant is free."""
-        ahead = torch.where(self.b > 0, bare(self.b, self.y) + direction, -torch.inf).amax(1, keepdim=True)
+        ahead = _highest(self.b, self.y + direction)
         return torch.where(near.gauge.any(1, keepdim=True), direction - ahead, direction)
 
     def value(self) -> Float[Tensor, " batch"]:
@@ -143,25 +143,25 @@ class PartialDual(SemiDual):
         rows = (self.a * (bare(self.a, self.x) - price)).sum(1)
         return rows + (self.b * bare(self.b, self.y)).sum(1) + self.mass * price.squeeze(1)
 
-    def quadratic(self, plan: Float[Tensor, "batch source target"]) -> Quadratic:
+    def quadratic(self) -> Quadratic:
         """q near this y, where held columns are free of the others and rise to their bound at most."""
-        v, columns = bare(self.b, self.y), plan.sum(1)
+        v, columns = bare(self.b, self.y), self.plan.sum(1)
         gradient = self.b - columns
         residual = torch.minimum(gradient, -v).abs().sum(1, keepdim=True)
         held = (gradient >= 0) & (v >= -(10 * residual).clamp(_LEVEL, _WIDEST))
-        factor = self._factor(plan) * (~held).to(plan.dtype).unsqueeze(1)
+        factor = self._factor() * (~held).to(columns.dtype).unsqueeze(1)
         gauge = torch.where((held & (self.b > 0)).any(1, keepdim=True), 0, columns)
         return Quadratic(torch.where(held, torch.minimum(gradient, -v * columns), gradient), columns, factor, gauge)
 
-    def _factor(self, plan: Tensor) -> Float[Tensor, "batch rows target"]:
+    def _factor(self) -> Float[Tensor, "batch rows target"]:
         """The plan with its open rows added up to one more, each row over the root of its sum."""
         level = _highest(self.a, self.x) - _LEVEL
         opened = ((self.a > 0) & (bare(self.a, self.x) >= level)).unsqueeze(2)
-        shared = torch.where(opened, plan, 0).sum(1, keepdim=True)
-        rows = torch.cat([torch.where(opened, 0, plan), shared], 1)
+        shared = torch.where(opened, self.plan, 0).sum(1, keepdim=True)
+        rows = torch.cat([torch.where(opened, 0, self.plan), shared], 1)
         return rows * rows.sum(2, keepdim=True).clamp_min(_TINY).rsqrt()
 
-    def error(self, plan: Float[Tensor, "batch source target"]) -> Float[Tensor, " batch"]:
+    def error(self) -> Float[Tensor, " batch"]:
         """L1 distance of the columns from what pouring anew would make of them; rows at the best x are poured."""
         soft = -torch.logsumexp(self.scores + self.x.unsqueeze(2), 1)
         return _change(bare(self.b, self.y), soft, self.b.log(), self.mass, 1.0)

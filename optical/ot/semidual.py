@@ -17,6 +17,7 @@ Brauer, Clason, Lorenz and Wirth 2017, arXiv:1710.06635). The Hessian is the Sch
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -57,12 +58,12 @@ class SemiDual(ABC):
         """q, up to a constant of each problem."""
 
     @abstractmethod
-    def quadratic(self, plan: Float[Tensor, "batch source target"]) -> Quadratic:
+    def quadratic(self) -> Quadratic:
         """q near this y."""
 
     @abstractmethod
-    def error(self, plan: Float[Tensor, "batch source target"]) -> Float[Tensor, " batch"]:
-        """The plan's ``marginal_error``."""
+    def error(self) -> Float[Tensor, " batch"]:
+        """The ``marginal_error`` of the plan."""
 
     def within_bounds(self, direction: Float[Tensor, "batch target"], near: Quadratic) -> Float[Tensor, "batch target"]:
         """The direction without what would only lead out of the domain of y."""
@@ -72,6 +73,7 @@ class SemiDual(ABC):
         """This far away, at the best x."""
         return self.at(self.y + step)
 
+    @cached_property
     def plan(self) -> Float[Tensor, "batch source target"]:
         """P of x and y."""
         return (self.scores + self.x.unsqueeze(2) + self.y.unsqueeze(1)).exp()
@@ -118,15 +120,16 @@ class RelaxedDual(SemiDual):
         """The marginal that a side's potentials ask for; at the best x the row sums of the plan."""
         return mass * torch.exp(-self.relaxation * bare(mass, potential))
 
-    def quadratic(self, plan: Float[Tensor, "batch source target"]) -> Quadratic:
+    def quadratic(self) -> Quadratic:
         """q near this y."""
-        t, columns, asked = self.relaxation, plan.sum(1), self._asked(self.b, self.y)
+        t, columns, asked = self.relaxation, self.plan.sum(1), self._asked(self.b, self.y)
         rows = (1 + t) * self._asked(self.a, self.x)
-        factor = plan * torch.where(rows > 0, rows, 1).rsqrt().unsqueeze(2)
+        factor = self.plan * torch.where(rows > 0, rows, 1).rsqrt().unsqueeze(2)
         gauge = columns if t == 0 else torch.zeros_like(columns)
         return Quadratic(asked - columns, columns + t * asked, factor, gauge)
 
-    def error(self, plan: Float[Tensor, "batch source target"]) -> Float[Tensor, " batch"]:
+    def error(self) -> Float[Tensor, " batch"]:
         """L1 distance of the plan's marginals from those that the potentials ask for."""
-        rows, columns = plan.sum(2) - self._asked(self.a, self.x), plan.sum(1) - self._asked(self.b, self.y)
+        rows = self.plan.sum(2) - self._asked(self.a, self.x)
+        columns = self.plan.sum(1) - self._asked(self.b, self.y)
         return rows.abs().sum(1) + columns.abs().sum(1)

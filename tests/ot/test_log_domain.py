@@ -11,7 +11,7 @@ from optical.ot.settings import Settings
 
 SOLVERS = {"ipot": ipot.solve, "unbalanced": unbalanced.solve, "partial": partial.solve}
 # IPOT's exponents reach C / epsilon times the steps: at 4,000 a rounding is 4.5e-13, and 200 steps add theirs up.
-ROUNDING = {"atol": 1e-13, "rtol": 1e-9}
+ROUNDING = {"ipot": 1e-9, "unbalanced": 1e-11, "partial": 1e-11}
 
 
 @pytest.fixture(params=SOLVERS)
@@ -31,7 +31,7 @@ def test_a_problem_is_solved_the_same_without_its_batch_mates(fresh_seed, ragged
     together = solve(problem)
     for row in range(12):
         alone = solve(problem.rows(slice(row, row + 1)))
-        torch.testing.assert_close(alone.matrix[0], together.matrix[row], **ROUNDING)
+        torch.testing.assert_close(alone.matrix[0], together.matrix[row], atol=1e-13, rtol=ROUNDING[solve.method])
         assert alone.iterations == together.iterations[row]
 
 
@@ -42,7 +42,7 @@ def test_padding_changes_nothing_and_gets_nothing(fresh_seed, ragged, solve):
     a, b = torch.zeros(6, 10).double(), torch.zeros(6, 9).double()
     a[:, 2:9], b[:, 1:8] = problem.a, problem.b
     short, wide = solve(problem), solve(Problem(cost, a, b))
-    torch.testing.assert_close(wide.matrix[:, 2:9, 1:8], short.matrix, **ROUNDING)
+    torch.testing.assert_close(wide.matrix[:, 2:9, 1:8], short.matrix, atol=1e-13, rtol=ROUNDING[solve.method])
     assert (wide.matrix[~wide.problem.real] == 0).all()
     assert (wide.f[a == 0] == -torch.inf).all()
     assert (wide.g[b == 0] == -torch.inf).all()

@@ -46,7 +46,7 @@ def climbed(dual: SemiDual) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def test_the_gradient_is_that_of_the_value(dual):
-    near, gradient = dual.quadratic(dual.plan()), torch.autograd.functional.jacobian(climbed(dual), dual.y)
+    near, gradient = dual.quadratic(), torch.autograd.functional.jacobian(climbed(dual), dual.y)
     free = near.factor.abs().sum(1) > 0
     assert free.sum() >= 2
     # The gradient of columns that are held is cut to what leads to their bound.
@@ -54,7 +54,7 @@ def test_the_gradient_is_that_of_the_value(dual):
 
 
 def test_the_hessian_is_that_of_the_value(dual):
-    near = dual.quadratic(dual.plan())
+    near = dual.quadratic()
     hessian = torch.autograd.functional.hessian(climbed(dual), dual.y)[0, :, 0]
     free = (near.factor.abs().sum(1) > 0)[0]
     ours = (torch.diag_embed(near.diagonal) - near.factor.mT @ near.factor)[0]
@@ -64,13 +64,13 @@ def test_the_hessian_is_that_of_the_value(dual):
 def test_no_other_x_is_better(dual):
     # The conditions of the best x: row sums are those it asks for; where mass is poured, full rows are full.
     if isinstance(dual, PartialDual):
-        poured = dual.plan()
+        poured = dual.plan
         torch.testing.assert_close(poured.sum((1, 2)), torch.tensor([dual.mass], dtype=torch.float64))
         assert (poured.sum(2) <= dual.a + 1e-12).all()
         full = bare(dual.a, dual.x) < bare(dual.a, dual.x).amax()
         torch.testing.assert_close(poured.sum(2)[full], dual.a[full])
         return
-    rows, asked = dual.plan().sum(2), dual.a * torch.exp(-dual.relaxation * bare(dual.a, dual.x))
+    rows, asked = dual.plan.sum(2), dual.a * torch.exp(-dual.relaxation * bare(dual.a, dual.x))
     torch.testing.assert_close(rows, asked)
 
 
@@ -83,7 +83,7 @@ def test_held_columns_rise_to_their_bound_at_most():
     scores, thirds = torch.tensor([[[0.0, -1.0, -9.0]] * 3]).double(), torch.full((1, 3), 1 / 3).double()
     y = thirds.log() + torch.tensor([[0.0, -1e-4, -5.0]], dtype=torch.float64)
     dual = PartialDual(scores, thirds, thirds, torch.zeros_like(thirds), y, 0.3).at(y)
-    near = dual.quadratic(dual.plan())
+    near = dual.quadratic()
     held = near.factor.abs().sum(1) == 0
     assert held.tolist() == [[True, True, False]]
     step = near.gradient / near.diagonal
