@@ -77,7 +77,8 @@ def test_a_cost_the_solver_has_summed_is_summed_anew(clouds):
 
 @pytest.mark.parametrize(("method", "fields"), OTHERS.values(), ids=OTHERS)
 def test_the_other_methods_end_where_their_sweeps_do(ragged, fresh_seed, method, fields):
-    problem = ragged(fresh_seed, batch=16, holes=True)
+    # Of so many some are left by one sweep, whatever the seed: a quarter of those of half the mass are.
+    problem = ragged(fresh_seed, batch=48, holes=True)
     settings = Settings(method=method, epsilon=0.1, tolerance=1e-9, **fields)
     before = MODULES[method].solve(problem, replace(settings, max_iterations=1), None)
     assert not before.converged.all()
