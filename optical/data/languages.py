@@ -189,6 +189,15 @@ def language(code: str) -> Language:
     raise UserError(f"language {code!r}", "not in the languages table", advice)
 
 
+def known(word: str) -> Language | None:
+    """The language a word stands for: a code as in ``language``, or the English name (``Swahili``); None for others.
+
+    >>> known("Swahili").code, known("sw-KE").code, known("passage")
+    ('swa', 'swa', None)
+    """
+    return _by_name().get(word.strip().lower()) or _by_any_code().get(_primary(word))
+
+
 def canonical(code: str) -> str:
     """The ISO 639-3 code of a known language; any other code in lower case, without region or script."""
     found = _by_any_code().get(_primary(code))
@@ -202,3 +211,8 @@ def _primary(code: str) -> str:
 @cache
 def _by_any_code() -> dict[str, Language]:
     return {code: entry for entry in languages().values() for code in (entry.code, *entry.aliases)}
+
+
+@cache
+def _by_name() -> dict[str, Language]:
+    return {entry.name.lower(): entry for entry in languages().values()}
