@@ -26,7 +26,7 @@ from benchmarks.ot_peers import LOOPED, PEERS, missing
 from benchmarks.running import table
 from benchmarks.sentences import embedded
 from benchmarks.timing import LONGEST_SECONDS, keep_memory, timed
-from optical.ot import TransportLoss, solve, transport_loss
+from optical.ot import TransportLoss, checks, solve, transport_loss
 from optical.ot.problem import Problem
 
 TOLERANCE = 1e-4
@@ -87,6 +87,7 @@ def main(arguments: list[str]) -> None:
         rows += measured
         _print_cell(measured)
     print("\n" + table(*summary(rows)))
+    print("\n" + _checks_line(pairs))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
 
@@ -154,6 +155,23 @@ def _measure_loss(pairs: Pairs, length: int) -> list[Row]:
         errors = _loss_errors(partial(loss, name, 0), *drawn[0]) if name in OURS else (None, None, "")
         rows.append(Row(512, length, 0.1, "loss and gradient", name, time.rounds, time.first, *errors))
     return rows
+
+
+def _checks_line(pairs: Pairs) -> str:
+    """What the checks of a call take of it, at B = 512 and n = 32: those of the problem and those of ``solve``."""
+    problem = cosine_problem(*_of(pairs(512, 32), 0))
+
+    def check(_: int) -> Problem:
+        checked = Problem(problem.cost, problem.a, problem.b)
+        checks.balance(checked.a, checked.b, TOLERANCE)
+        return checked
+
+    def whole(_: int) -> Tensor:
+        return solve(Problem(problem.cost, problem.a, problem.b), epsilon=0.1, backend="compiled").matrix
+
+    times = timed({"checks": check, "call": whole})
+    shares = [own / call for own, call in zip(times["checks"].rounds, times["call"].rounds, strict=True)]
+    return f"checks: {1e6 * median(times['checks'].rounds):.0f} us, {100 * median(shares):.1f} % of a compiled call"
 
 
 @cache

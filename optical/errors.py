@@ -51,6 +51,12 @@ class NumericalError(OpticalError):
     exit_code = 4
 
 
+class NotFiniteError(UserError, NumericalError):
+    """An argument holds NaN or infinity: a mistake of the caller, or what is left of an encoder that has diverged."""
+
+    exit_code = 4
+
+
 class InfrastructureError(OpticalError):
     """A machine, worker, disk or service failed more often than the retry budget allows."""
 

@@ -1,6 +1,7 @@
 """What the student minimises."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from optical.config.checks import require
@@ -34,11 +35,13 @@ class ObjectiveConfig:
     """Whether [CLS] and [SEP] take part in the alignment."""
 
     def __post_init__(self) -> None:
-        require(self.epsilon > 0, "objective.epsilon", f"is {self.epsilon}, and Sinkhorn needs epsilon > 0", "try 0.1")
-        require(self.tolerance > 0, "objective.tolerance", f"is {self.tolerance}", "set a positive number")
-        require(self.penalty > 0, "objective.penalty", f"is {self.penalty}", "set a positive number")
+        needs = f"is {self.epsilon}, and Sinkhorn needs a finite epsilon > 0"
+        require(0 < self.epsilon < inf, "objective.epsilon", needs, "try 0.1")
+        for name in ("tolerance", "penalty"):
+            value = getattr(self, name)
+            require(0 < value < inf, f"objective.{name}", f"is {value}", "set a positive number")
         require(0 < self.mass <= 1, "objective.mass", f"is {self.mass}", "set more than 0 and at most 1")
-        require(self.order_weight >= 0, "objective.order_weight", f"is {self.order_weight}", "set 0 or more")
+        require(0 <= self.order_weight < inf, "objective.order_weight", f"is {self.order_weight}", "set 0 or more")
         exact = self.gradient == "detached" or self.method == "sinkhorn"
         require(exact, "objective.gradient", f"is {self.gradient!r} for the method {self.method!r}", "use 'detached'")
         require(self.max_iterations > 0, "objective.max_iterations", f"is {self.max_iterations}", "set at least 1")

@@ -65,6 +65,9 @@ COSTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "angular": angular_cost,
 }
 
+UNIT_COSTS = frozenset({"cosine", "angular"})
+"""Costs of L2-normalised embeddings."""
+
 
 def cost_matrix(
     name: str,

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from optical.ot import newton
+from optical.ot import checks, newton
 from optical.ot.cost import cost_matrix
-from optical.ot.problem import Plan, Problem, require_mass
+from optical.ot.problem import Plan, Problem
 from optical.ot.settings import Settings
 from optical.ot.solver import before_newton
 from optical.ot.transported import Transported, TransportLoss
@@ -33,12 +33,15 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
         settings: epsilon, tolerance and sweeps.
 
     Raises:
-        UserError: a pair has no token on one side.
+        UserError: a pair has no token on one side, or an embedding of a real token is not finite or not of length one.
     """
-    require_mass(a, b)
+    checks.masses(a, b)
     kernel = import_module(f"optical.ot.{backend}.backend")
     inputs = source.detach(), target.detach(), a, b
     solved = kernel.transport(*inputs, before_newton(settings), target.requires_grad)
+    if solved.stretch is None or not checks.near_unit(*solved.stretch):
+        for name, side, mass in (("source", source, a), ("target", target, b)):
+            checks.embeddings(name, side, mass > 0, unit=True)
     converged = solved.marginal_error <= settings.tolerance
     if settings.newton and not converged.all():
         _finish(solved, ~converged, *inputs, settings)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Literal, Unpack, get_args
 
 import torch
@@ -9,8 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from optical.errors import UserError
-from optical.ot import backends
-from optical.ot.cost import cost_matrix
+from optical.ot import backends, checks
+from optical.ot.cost import UNIT_COSTS, cost_matrix
 from optical.ot.fused import fused_loss
 from optical.ot.gradients import Linear, implicit_derivative, unrolled_plan
 from optical.ot.marginals import marginal
@@ -22,6 +23,15 @@ from optical.ot.values import primal_value
 
 Gradient = Literal["detached", "implicit", "unrolled"]
 Value = Literal["transport", "regularised"]
+
+_DIMENSIONS = {
+    "source": "batch source dim",
+    "target": "batch target dim",
+    "source_mask": "batch source",
+    "target_mask": "batch target",
+    "source_weights": "batch source",
+    "target_weights": "batch target",
+}
 
 
 def transport_loss(
@@ -68,18 +78,33 @@ def transport_loss(
         **options: epsilon, tolerance and the other fields of ``Settings``.
 
     Raises:
-        UserError: a pair has no token on one side, a setting no solver can work with, or a backend that is not here.
+        UserError: an argument of the wrong type, shape or device; a pair has no token on one side; an embedding of a
+            real token is not finite, or not of length one under the ``cosine`` or ``angular`` cost; a setting no solver
+            can work with, or a backend that is not here.
     """
+    checks.arguments(
+        {
+            "source": source,
+            "target": target,
+            "source_mask": source_mask,
+            "target_mask": target_mask,
+            "source_weights": source_weights,
+            "target_weights": target_weights,
+        },
+        _DIMENSIONS,
+    )
     settings = Settings(method=method, **options)
     if gradient == "unrolled":
         settings = replace(settings, acceleration="none")
-    _check(settings, gradient, value)
+    _check(settings, gradient, value, order_weight)
     with torch.autocast(source.device.type, enabled=False):
         a = marginal(marginals, source_mask, source, source_weights)
         b = marginal(marginals, target_mask, target, target_weights)
         plain = cost == "cosine" and not order_weight and (gradient, value) == ("detached", "transport")
         if backend := backends.fused(source, target, settings, plain and start is None):
             return fused_loss(backend, source, target, a, b, settings)
+        for name, side, mask in (("source", source, source_mask), ("target", target, target_mask)):
+            checks.embeddings(name, side, mask, unit=cost in UNIT_COSTS)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
         return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
 
@@ -128,7 +153,9 @@ _LOSSES: dict[tuple[str, str], Callable[[Tensor, Plan, Settings], Tensor]] = {
 }
 
 
-def _check(settings: Settings, gradient: str, value: str) -> None:
+def _check(settings: Settings, gradient: str, value: str, order_weight: float) -> None:
+    if not 0 <= order_weight < inf:
+        raise UserError("order_weight", f"is {order_weight}", "set 0 or more")
     for name, chosen, allowed in (("gradient", gradient, Gradient), ("value", value, Value)):
         if chosen not in get_args(allowed):
             raise UserError(name, f"is {chosen!r}", f"choose from {', '.join(get_args(allowed))}")

@@ -7,20 +7,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from optical.errors import UserError
+from optical.ot import checks
 
+# Sums of masses that add up to one before they were rounded to bfloat16 differ by less.
+_HALF_ROUNDING = 0.01
 
-def require_mass(a: Float[Tensor, "batch source"], b: Float[Tensor, "batch target"]) -> None:
-    """Refuse a batch in which a problem has nothing to move.
-
-    Raises:
-        UserError: naming the problem and its side.
-    """
-    for name, side in (("source", a), ("target", b)):
-        empty = (side.sum(1) <= 0).nonzero()
-        if len(empty):
-            row = int(empty[0])
-            raise UserError(f"problem {row}", f"its {name} side has no mass", "drop pairs with an empty side")
+NEVER = 1e30
+"""What solvers read for an infinite cost: more than any plan would pay, and without NaN in 0 times inf."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +21,14 @@ class Problem:
     """A padded batch of independent transport problems: min <P, C> over P with marginals a and b.
 
     A token is real where its mass is positive. Padding has exactly zero mass, anywhere in a row; its costs are
-    never looked at. Tensors are float32 or float64.
+    never looked at. An infinite cost means never: such a cell carries no mass. Tensors are float32 or float64; half
+    precision is widened to float32, and there b is scaled to the mass of a, for halves of one do not add up to one.
+
+    What is cheap to check is checked here, the rest by ``solve``, which reads the costs anyway.
 
     Raises:
-        UserError: a problem has no mass on one side.
+        UserError: a wrong type, number of dimensions, shape, precision or device; a mass that is negative or not
+            finite; a problem with no mass on one side.
     """
 
     cost: Float[Tensor, "batch source target"]
@@ -39,7 +36,15 @@ class Problem:
     b: Float[Tensor, "batch target"]
 
     def __post_init__(self) -> None:
-        require_mass(self.a, self.b)
+        given = {"cost": self.cost, "a": self.a, "b": self.b}
+        checks.arguments(given, {"cost": "batch source target", "a": "batch source", "b": "batch target"})
+        widened = {name: side.float() for name, side in given.items() if side.dtype in checks.HALF}
+        checks.one_precision(given | widened)
+        for name, side in widened.items():
+            object.__setattr__(self, name, side)
+        source, target = checks.masses(self.a, self.b)
+        if not widened.keys().isdisjoint("ab"):
+            object.__setattr__(self, "b", _rescaled(self.b, source, target))
 
     @property
     def real(self) -> Bool[Tensor, "batch source target"]:
@@ -110,3 +115,9 @@ class Plan:
     def entropy(self) -> Float[Tensor, " batch"]:
         """Entropy of the plan in nats, -sum P log P: 0 for a single cell, log(n m) for the uniform plan."""
         return torch.special.entr(self.matrix).sum((1, 2))
+
+
+def _rescaled(b: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """b with the mass of a, where the two differ by no more than the rounding of half precision."""
+    near = (source - target).abs() <= _HALF_ROUNDING * source
+    return b * torch.where(near, source / target, 1).unsqueeze(1)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 from typing import Literal, TypedDict, get_args
 
 from optical.errors import UserError
@@ -58,8 +60,9 @@ class Settings:
             if getattr(self, name) not in names:
                 raise UserError(name, f"is {getattr(self, name)!r}", f"choose from {', '.join(names)}")
         for name, (holds, advice) in _NUMBERS.items():
-            if not holds(getattr(self, name)):
-                raise UserError(name, f"is {getattr(self, name)}", advice)
+            value = getattr(self, name)
+            if not isinstance(value, Real) or isinstance(value, bool) or not holds(value):
+                raise UserError(name, f"is {value!r}", advice)
 
     @property
     def overrelaxed(self) -> bool:
@@ -74,9 +77,9 @@ class Settings:
 
 _NAMES = {"method": get_args(Method), "acceleration": get_args(Acceleration), "backend": get_args(Backend)}
 _NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
-    "epsilon": (lambda value: value > 0, "Sinkhorn needs epsilon > 0; try 0.1"),
-    "tolerance": (lambda value: value >= 0, "set 0 or more, such as 1e-4"),
-    "max_iterations": (lambda value: value >= 1, "set at least 1"),
-    "penalty": (lambda value: value > 0, "set a positive number, such as 1.0"),
-    "mass": (lambda value: value > 0, "set a positive mass, at most that of either side"),
+    "epsilon": (lambda value: 0 < value < inf, "Sinkhorn needs a finite epsilon > 0; try 0.1"),
+    "tolerance": (lambda value: 0 <= value < inf, "set 0 or more, such as 1e-4"),
+    "max_iterations": (lambda value: value >= 1 and int(value) == value, "set a whole number, at least 1"),
+    "penalty": (lambda value: 0 < value < inf, "set a positive number, such as 1.0; balanced transport is sinkhorn"),
+    "mass": (lambda value: 0 < value < inf, "set a positive mass, at most that of either side"),
 }

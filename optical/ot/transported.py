@@ -25,6 +25,8 @@ class Transported(NamedTuple):
     """L1 distance of P's marginals from a and b, both sides added."""
     iterations: Int[Tensor, " batch"]
     """Sweeps (and Newton steps) spent on each pair."""
+    stretch: tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]] | None = None
+    """How far the squared length of a real token is from one at most, on either side; where the kernel looked."""
     matrix: Float[Tensor, "batch source target"] | None = None
     """P, where the gradients are still to be made of it."""
 

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from optical.data.batches import PairBatch
-from optical.errors import NumericalError
+from optical.errors import NotFiniteError, NumericalError
 from optical.objectives.base import Objective, Outcome
 
 
@@ -45,19 +45,23 @@ def update(
         NumericalError: loss or gradient norm is not finite on any rank; the parameters are untouched.
     """
     optimiser.zero_grad(set_to_none=True)
-    summed = _sum_over_ranks(_forward_backward(encoder, objective, batch, accumulate))
+    try:
+        summed = _sum_over_ranks(_forward_backward(encoder, objective, batch, accumulate))
+    except NotFiniteError as error:
+        raise _diverged(batch, f"{error.where}: {error.parts[1]}") from error
     norm = float(nn.utils.clip_grad_norm_(encoder.parameters(), max_grad_norm))
     if not (math.isfinite(summed["loss"]) and math.isfinite(norm)):
-        raise NumericalError(
-            f"step {batch.step}",
-            f"loss is {summed['loss']} and gradient norm {norm}, and both must be finite",
-            "lower the learning rate or raise objective.epsilon; the last checkpoint is intact",
-        )
+        raise _diverged(batch, f"loss is {summed['loss']} and gradient norm {norm}, and both must be finite")
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.step()
     _sums_to_means(summed)
     return Update(summed.pop("loss"), norm, int(summed.pop("tokens")), summed)
+
+
+def _diverged(batch: PairBatch, what: str) -> NumericalError:
+    advice = "lower the learning rate or raise objective.epsilon; the last checkpoint is intact"
+    return NumericalError(f"step {batch.step}", what, advice)
 
 
 def _forward_backward(encoder: nn.Module, objective: Objective, batch: PairBatch, accumulate: int) -> dict[str, Tensor]:

@@ -43,6 +43,10 @@ BAD = [
     (ObjectiveConfig, {"epsilon": 0.0}, "objective.epsilon"),
     (ObjectiveConfig, {"epsilon": -1.0}, "objective.epsilon"),
     (ObjectiveConfig, {"epsilon": math.nan}, "objective.epsilon"),
+    (ObjectiveConfig, {"epsilon": math.inf}, "objective.epsilon"),
+    (ObjectiveConfig, {"penalty": math.inf}, "objective.penalty"),
+    (ObjectiveConfig, {"tolerance": math.inf}, "objective.tolerance"),
+    (ObjectiveConfig, {"order_weight": math.inf}, "objective.order_weight"),
     (ObjectiveConfig, {"tolerance": 0.0}, "objective.tolerance"),
     (ObjectiveConfig, {"max_iterations": 0}, "objective.max_iterations"),
     (IndexConfig, {"num_probes": 0}, "index.num_probes"),
@@ -74,7 +78,9 @@ def test_an_impossible_value_is_refused_by_name(section, values, name):
 
 
 def test_the_message_shows_the_value():
-    with pytest.raises(UserError, match="^objective.epsilon: is -0.5, and Sinkhorn needs epsilon > 0; try 0.1$"):
+    with pytest.raises(
+        UserError, match="^objective.epsilon: is -0.5, and Sinkhorn needs a finite epsilon > 0; try"
+    ):
         ObjectiveConfig(epsilon=-0.5)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from optical.config import TrainConfig
 from optical.data.batches import PairBatch
-from optical.errors import NumericalError
+from optical.errors import NotFiniteError, NumericalError
 from optical.objectives.base import Outcome
 from optical.train.optimiser import build_optimiser, learning_rate
 from optical.train.step import update
@@ -86,6 +86,16 @@ def test_nothing_moves_unless_everything_is_finite(batch, objective):
     assert optimiser.state_dict()["param_groups"] == state["param_groups"]
     for name, value in optimiser.state_dict()["state"][0].items():
         assert torch.equal(value, state["state"][0][name])
+
+
+def test_an_encoder_that_has_diverged_is_told_with_its_step(batch):
+    def diverged(line, _):
+        raise NotFiniteError("source, pair 3", "the embedding of its token 2 is not finite", "look for overflow")
+
+    line = Line()
+    said = "^step 7: source, pair 3: the embedding of its token 2 is not finite; lower the learning rate or raise obj"
+    with pytest.raises(NumericalError, match=said):
+        update(line, diverged, torch.optim.AdamW(line.parameters()), batch, 0.1, 1.0)
 
 
 def test_the_rate_rises_and_falls_in_lines():

@@ -65,8 +65,10 @@ def transport(
         settings: epsilon, tolerance and sweeps.
         want_target_gradient: not looked at, as no gradient is made before ``gradients`` is called.
     """
-    matrix = torch.empty(*a.shape, b.shape[1])
-    return _run(a, b, settings, None, source=_single(source), target=_single(target), matrix=matrix)
+    matrix, stretch = torch.empty(*a.shape, b.shape[1]), (torch.empty(len(a)), torch.empty(len(a)))
+    sides = {"source": _single(source), "target": _single(target)}
+    far = {"source_far": stretch[0], "target_far": stretch[1]}
+    return _run(a, b, settings, None, **sides, **far, matrix=matrix)._replace(stretch=stretch)
 
 
 def gradients(
@@ -108,7 +110,7 @@ def _run(a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, **t
     tensors |= {"value": value, "error": error, "iterations": iterations}
     rule = {"inverse": 1 / settings.epsilon, "tolerance": settings.tolerance, "most": settings.max_iterations}
     _serve(tensors, relaxed=settings.overrelaxed, warm=start is not None, **rule)
-    return Transported(value, None, None, Potentials(f, g), error, iterations, tensors["matrix"])
+    return Transported(value, None, None, Potentials(f, g), error, iterations, matrix=tensors["matrix"])
 
 
 def _serve(tensors: dict[str, Tensor], **rule: float | int) -> None:

@@ -21,6 +21,7 @@ from optical.ot.compiled.vector import (
     store,
     subtract,
     sums,
+    total,
 )
 
 _ONE, _ZERO = np.float32(1), np.float32(0)
@@ -50,6 +51,21 @@ def cosine_costs(batch, desk, problem, n, m):
             x = _inner_products(batch.source, s, batch.target, t0, t1, t2, t3, t4, t5, t6, t7, dim)
             cost = keep_first(m - first, subtract(splat(_ONE), x), splat(NEVER_PAID))
             store(desk.costs, i * width + first, cost)
+
+
+@inlined
+def farthest_from_unit(embeddings, start, tokens, count, dim):
+    """The largest |x . x - 1| of the real tokens of one side: the cosine cost takes embeddings of length one."""
+    farthest = _ZERO
+    for i in range(count):
+        x, first = splat(_ZERO), start + get(tokens, i) * dim
+        for c in range(0, dim, LANES):
+            y = load(embeddings, first + c)
+            x = multiply_add(y, y, x)
+        away = abs(total(x) - _ONE)
+        # NaN comes in by the second test, and stays because nothing is larger.
+        farthest = away if away > farthest or away != away else farthest
+    return farthest
 
 
 @inlined

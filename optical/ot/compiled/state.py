@@ -16,7 +16,7 @@ from optical.ot.compiled.memory import doubles, floats, integers
 from optical.ot.compiled.vector import LANES
 
 _ADDRESSES = ("a", "b", "cost", "matrix", "source", "target", "by_source", "by_target", "scale", "f", "g")
-_RESULTS = ("value", "error", "iterations")
+_RESULTS = ("value", "error", "iterations", "source_far", "target_far")
 _SIZES = ("problems", "n", "m", "dim", "most", "relaxed", "warm")
 JOB = np.dtype(
     [(name, np.int64) for name in ("waiting", *_ADDRESSES, *_RESULTS, *_SIZES)]
@@ -68,6 +68,10 @@ class Batch(NamedTuple):
     """(batch,) float32, receives the L1 marginal error of the plan."""
     iterations: np.ndarray
     """(batch,) int64, receives the sweeps spent."""
+    source_far: np.ndarray
+    """(batch,) float32, receives the largest |s . s - 1| of the real source tokens; empty where costs are given."""
+    target_far: np.ndarray
+    """(batch,) float32, likewise."""
     waiting: np.ndarray
     """(1,) int64, the job's counter."""
 
@@ -134,6 +138,8 @@ def open_job(address):
         floats(job.value, size),
         floats(job.error, size),
         integers(job.iterations, size),
+        floats(job.source_far, size),
+        floats(job.target_far, size),
         carray(address, 1, np.int64),
     )
     return batch, Rule(job.inverse, job.tolerance, job.most, job.relaxed != 0, job.warm != 0)

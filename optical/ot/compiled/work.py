@@ -6,7 +6,7 @@ from optical.ot.compiled.cells import absorb, make_plan, read_costs, start_poten
 from optical.ot.compiled.jit import entry_point, inlined
 from optical.ot.compiled.memory import take
 from optical.ot.compiled.potentials import to_potentials
-from optical.ot.compiled.products import cosine_costs, source_gradient, target_gradient
+from optical.ot.compiled.products import cosine_costs, farthest_from_unit, source_gradient, target_gradient
 from optical.ot.compiled.state import empty_desk, open_job, whole
 from optical.ot.compiled.sweeps import into_range, sweep_to_the_end
 from optical.ot.compiled.vector import get, put
@@ -44,6 +44,9 @@ def _solve(batch, rule, desk, problem, n, m):
     if len(batch.cost):
         read_costs(batch, desk, problem, n, m)
     else:
+        source, target = problem * batch.n * batch.dim, problem * batch.m * batch.dim
+        batch.source_far[problem] = farthest_from_unit(batch.source, source, desk.rows, n, batch.dim)
+        batch.target_far[problem] = farthest_from_unit(batch.target, target, desk.columns, m, batch.dim)
         cosine_costs(batch, desk, problem, n, m)
     if rule.warm:
         for i in range(n):

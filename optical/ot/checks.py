@@ -1,0 +1,203 @@
+"""What every door of ``optical.ot`` looks at before a solver runs: types, shapes, devices, masses, costs, embeddings.
+
+The compiled kernel works on raw addresses, and no solver can tell a wrong marginal from a right one. So nothing
+passes here that a solver would read outside its memory, or prove a plan of another problem for. A check of a whole
+batch is a few vectorised operations; the row at fault is looked for only after one has failed.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from optical.errors import NotFiniteError, UserError
+
+HALF = frozenset((torch.float16, torch.bfloat16))
+_FULL = (torch.float32, torch.float64)
+# Sums of masses in single precision differ by rounding; embeddings normalised in bfloat16 by half a per cent.
+_SUM_ROUNDING = 1e-5
+_NORM_ROUNDING = 0.01
+_NORMALISE = "normalise the embeddings, as in torch.nn.functional.normalize(x, dim=-1), or take another cost"
+
+
+def arguments(given: dict[str, object], dimensions: dict[str, str]) -> None:
+    """Refuse arguments that are no tensors of these dimensions, or that disagree in a size or in their device.
+
+    Args:
+        given: each argument by its name; None for one that was left out.
+        dimensions: the names of its dimensions, in order; one name is one size.
+
+    Raises:
+        UserError: naming the argument and the rule.
+    """
+    sizes: dict[str, tuple[int, str]] = {}
+    first = ""
+    for name, value in given.items():
+        if value is None:
+            continue
+        axes = dimensions[name].split()
+        _check_kind(name, value, axes)
+        first = first or name
+        if value.device != given[first].device:
+            what = f"is on {value.device}, and {first} is on {given[first].device}"
+            raise UserError(name, what, "move both to one device")
+        for axis, size in zip(axes, value.shape, strict=True):
+            known, owner = sizes.setdefault(axis, (size, name))
+            if known != size:
+                what = f"has shape {_shape(value)}, {size} in its dimension {axis!r}, where {owner} has {known}"
+                raise UserError(name, what, f"make {owner} and {name} agree")
+
+
+def _check_kind(name: str, value: object, axes: list[str]) -> None:
+    if not isinstance(value, Tensor):
+        raise UserError(name, f"is a {type(value).__module__}.{type(value).__name__}", "give a torch tensor")
+    if value.ndim != len(axes):
+        what = f"has shape {_shape(value)}, and must have {len(axes)} dimensions ({', '.join(axes)})"
+        advice = "make a batch of one with unsqueeze(0)" if value.ndim == len(axes) - 1 else "give one batch"
+        raise UserError(name, what, advice)
+    if name.endswith("_mask"):
+        if value.dtype != torch.bool:
+            raise UserError(name, f"is {value.dtype}, and a mask holds truth values", f"give {name}.bool()")
+    elif value.dtype not in (*_FULL, *HALF):
+        raise UserError(name, f"is {value.dtype}", "give float32 or float64 (half precision is widened to float32)")
+
+
+def one_precision(given: dict[str, Tensor]) -> None:
+    """Refuse tensors of different precision.
+
+    Raises:
+        UserError: naming two of them.
+    """
+    (first, reference), *others = given.items()
+    for name, value in others:
+        if value.dtype != reference.dtype:
+            what = f"is {value.dtype}, and {first} is {reference.dtype}"
+            raise UserError(name, what, "give all of them in one precision")
+
+
+def masses(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Refuse masses that are negative or not finite, and problems with nothing to move; gives the sums of both sides.
+
+    Raises:
+        UserError: naming the argument and the problem.
+    """
+    return _sums("a", "source", a), _sums("b", "target", b)
+
+
+def balance(a: Tensor, b: Tensor, tolerance: float) -> None:
+    """Refuse problems whose sides differ in mass, which would never converge, or are so light that any plan would.
+
+    Args:
+        a: (batch, source) masses.
+        b: (batch, target) masses.
+        tolerance: the marginal error that is asked for; in double precision the sums must agree as closely.
+
+    Raises:
+        UserError: naming the problem and both masses.
+    """
+    source, target = _totals(a), _totals(b)
+    double = a.dtype == torch.float64 and tolerance > 0
+    allowed = min(_SUM_ROUNDING, tolerance) if double else _SUM_ROUNDING
+    if not len(source):
+        return
+    least, apart = float(source.amin()), torch.sub(source, target).abs_()
+    if tolerance >= least:
+        what = (
+            f"is {tolerance}, and problem {int(source.argmin())} has a mass of {least:.3g}: any plan would be within it"
+        )
+        raise UserError("tolerance", what, "normalise the marginals, or set a small share of the mass")
+    if float(apart.amax()) <= allowed * least:
+        return
+    for row in (apart > allowed * source).nonzero().flatten().tolist():
+        what = f"its sides have masses {float(source[row]):.8g} and {float(target[row]):.8g}, and all mass is moved"
+        raise UserError(f"problem {row}", what, "normalise the marginals, or use unbalanced or partial")
+
+
+def costs(cost: Tensor, a: Tensor, b: Tensor) -> bool:
+    """Refuse costs that are NaN or -inf between real tokens, and tokens all of whose costs are infinite.
+
+    Returns:
+        Whether some cost between real tokens is infinite: such cells carry no mass.
+
+    Raises:
+        UserError: naming the problem and the cell or token.
+    """
+    infinite = ~cost.isfinite() & (a > 0).unsqueeze(2) & (b > 0).unsqueeze(1)
+    if not infinite.any():
+        return False
+    wrong = infinite & ~torch.isposinf(cost)
+    if wrong.any():
+        row, i, j = wrong.nonzero()[0].tolist()
+        what = f"the cost of its cell ({i}, {j}) is {float(cost[row, i, j])}"
+        raise NotFiniteError(f"cost, problem {row}", what, "give finite costs, or +inf for a cell that is never used")
+    for side, mass, axis in (("source", a, 2), ("target", b, 1)):
+        allowed = (~infinite & (b > 0).unsqueeze(1) & (a > 0).unsqueeze(2)).any(axis)
+        stuck = ((mass > 0) & ~allowed).nonzero()
+        if len(stuck):
+            row, token = stuck[0].tolist()
+            what = f"every cost of its {side} token {token} is infinite, so its mass can go nowhere"
+            raise UserError(f"cost, problem {row}", what, "allow it a partner, or give it no mass")
+    return True
+
+
+def embeddings(name: str, side: Tensor, mask: Tensor, unit: bool) -> None:
+    """Refuse embeddings of real tokens that are not finite or, where ``unit``, not of length one within 1 %.
+
+    Raises:
+        UserError: naming the argument, the pair and the token.
+    """
+    if not mask.any():
+        return
+    norms = torch.linalg.vector_norm(side.detach(), dim=2, dtype=torch.promote_types(side.dtype, torch.float32))
+    least, largest = (float(end) for end in torch.aminmax(norms.masked_fill(~mask, 1)))
+    # A comparison with NaN is false, and one NaN makes both ends NaN.
+    fine = (least >= 1 - _NORM_ROUNDING and largest <= 1 + _NORM_ROUNDING) if unit else largest < math.inf
+    if not fine:
+        _refuse_embedding(name, norms, mask, unit)
+
+
+def near_unit(*stretches: Tensor) -> bool:
+    """Whether squared lengths this far from one are those of L2-normalised embeddings, but for rounding."""
+    return all(float(stretch.amax()) <= 2 * _NORM_ROUNDING for stretch in stretches if len(stretch))
+
+
+def _sums(name: str, side: str, mass: Tensor) -> Tensor:
+    if not mass.numel():
+        if len(mass):
+            raise UserError(name, f"has shape {_shape(mass)}, so no problem has a token", "drop empty batches")
+        return mass.sum(1)
+    lowest, highest = torch.aminmax(mass)
+    sums = _totals(mass)
+    if not (float(lowest) >= 0 and float(highest) < math.inf and float(sums.amin()) > 0):
+        _refuse_mass(name, side, mass)
+    return sums
+
+
+def _totals(mass: Tensor) -> Tensor:
+    # On a CPU a product is several times faster than a sum along rows.
+    return mass.detach() @ mass.new_ones(mass.shape[1])
+
+
+def _refuse_mass(name: str, side: str, mass: Tensor) -> None:
+    for what, wrong in (("is not finite", ~mass.isfinite()), ("is negative", mass < 0)):
+        if wrong.any():
+            row, token = wrong.nonzero()[0].tolist()
+            value = f"the mass of its token {token} {what} ({float(mass[row, token])})"
+            raise UserError(f"{name}, problem {row}", value, "give masses of 0 (padding) or more")
+    row = int((mass.sum(1) <= 0).nonzero()[0])
+    raise UserError(f"problem {row}", f"its {side} side has no mass", "drop pairs with an empty side")
+
+
+def _refuse_embedding(name: str, norms: Tensor, mask: Tensor, unit: bool) -> None:
+    far = ~((norms - 1).abs() <= _NORM_ROUNDING) if unit else ~norms.isfinite()
+    for row, token in (far & mask).nonzero()[:1].tolist():
+        where, length = f"{name}, pair {row}", float(norms[row, token])
+        if not math.isfinite(length):
+            what = f"the embedding of its token {token} is not finite"
+            raise NotFiniteError(where, what, "look for overflow or a diverged encoder")
+        what = f"the embedding of its token {token} has length {length:.4g}, and the cost takes L2-normalised ones"
+        raise UserError(where, what, _NORMALISE)
+
+
+def _shape(value: Tensor) -> str:
+    return f"({', '.join(map(str, value.shape))})"
