@@ -1,0 +1,28 @@
+"""The precision of products: the one place that decides it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+HALF_ON = {"cuda"}
+"""Devices on which what is trained on makes its products in bfloat16."""
+
+
+@contextmanager
+def precision(device: str, half: bool) -> Iterator[None]:
+    """Make products in bfloat16 where that is wanted and the device is good at it, else in float32.
+
+    Float32 is meant: an autocast around the call is switched off, and so is TF32, which keeps ten bits of a number.
+
+    Args:
+        device: type of the device, ``"cpu"`` or ``"cuda"``.
+        half: whether bfloat16 is wanted.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device, torch.bfloat16, enabled=half and device in HALF_ON):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
