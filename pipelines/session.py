@@ -28,10 +28,13 @@ class Session:
     """Claims the run folder on entry and lets go of it on exit.
 
     Raises:
-        UserError: the recipe would fail later on, the folder belongs to another, or another process is at work in it.
+        UserError: the recipe would fail later on, the folder belongs to another one or to another version of a maker,
+            or another process is at work in it.
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        # Before the fingerprint is asked for, which may fetch data.
+        check_recipe(workspace)
         self.workspace = workspace
         self.run_dir = workspace.run_dir
         self._mirroring = False
@@ -39,7 +42,6 @@ class Session:
         self.resumed = (self.run_dir / RUN_FILE).exists()
 
     def __enter__(self) -> Self:
-        check_recipe(self.workspace)
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self._lock = (self.run_dir / "owner.lock").open("a+")
         try:

@@ -85,6 +85,8 @@ def check_training(index: faiss.Index, factory: str, tokens: int) -> None:
     Raises:
         UserError: they are too few to train it on.
     """
+    if getattr(_innermost(index), "nlist", 1) < 1:
+        raise UserError("index.factory", f"{factory!r} has 0 clusters", _ADVICE)
     if (needed := _centroids(index)) > _TRAINING_TOKENS:
         what = f"{factory!r} has {needed:,} clusters, and faiss is trained on {_TRAINING_TOKENS:,} tokens"
         raise UserError("index.factory", what, f"ask for at most {_TRAINING_TOKENS:,} clusters")
@@ -95,9 +97,15 @@ def check_training(index: faiss.Index, factory: str, tokens: int) -> None:
 
 def _centroids(index: faiss.Index) -> int:
     """The most centroids that one clustering of the index's training has to find."""
+    inner = _innermost(index)
+    return max(getattr(inner, "nlist", 1), inner.pq.ksub if hasattr(inner, "pq") else 1)
+
+
+def _innermost(index: faiss.Index) -> faiss.Index:
+    """The index behind its rotations."""
     while isinstance(index := faiss.downcast_index(index), faiss.IndexPreTransform):
         index = index.index
-    return max(getattr(index, "nlist", 1), index.pq.ksub if hasattr(index, "pq") else 1)
+    return index
 
 
 def _reason(error: RuntimeError) -> str:

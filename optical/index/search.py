@@ -11,6 +11,7 @@ from optical.config import IndexConfig
 from optical.evaluation.trec import Run, ScoredDoc
 from optical.index.candidates import Candidates
 from optical.index.store import Embeddings
+from optical.model.precision import precision
 
 _TOKENS_AT_ONCE = 16_384
 _QUERIES_AT_ONCE = 32
@@ -73,7 +74,8 @@ def _maxsim(passages: Embeddings, queries: Sequence[QueryEmbeddings], chosen: np
     lengths = np.diff(passages.offsets)[chosen]
     for rows in _chunks(lengths):
         tokens = np.concatenate([np.arange(passages.offsets[p], passages.offsets[p + 1]) for p in chosen[rows]])
-        similarity = torch.from_numpy(passages.tokens[tokens].astype(np.float32)) @ stacked.T
+        with precision("cpu", half=False):
+            similarity = torch.from_numpy(passages.tokens[tokens].astype(np.float32)) @ stacked.T
         best = torch.segment_reduce(similarity, "max", lengths=torch.from_numpy(lengths[rows].astype(np.int64)), axis=0)
         scores[:, rows] = torch.zeros(len(queries), best.shape[0]).index_add_(0, owner, best.T)
     return scores.numpy()

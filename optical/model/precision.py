@@ -26,3 +26,8 @@ def precision(device: str, half: bool) -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def trained_on(device: torch.device) -> dict[str, str]:
+    """Where an encoder is trained and in which precision, to be written beside what comes of it."""
+    return {"device": device.type, "precision": "bfloat16" if device.type in HALF_ON else "float32"}
