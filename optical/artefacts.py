@@ -149,10 +149,14 @@ def exists(path: Path, kind: str, made_from: str) -> bool:
 def other_version(folder: Path, made_from: Fingerprint) -> tuple[str, dict[str, int]] | None:
     """An artefact in ``folder`` of the same content by other versions of its makers: its name, and these versions."""
     kind = made_from.kind
-    for manifest in sorted([*folder.glob(f"{kind}-*/{MANIFEST}"), *folder.glob(f"{kind}-*/*/{MANIFEST}")]):
-        found = json.loads(manifest.read_text())
-        if found.get("content") == made_from.content and found["fingerprint"] != made_from:
-            return manifest.relative_to(folder).parts[0], found["versions"]
+    for path in sorted([*folder.glob(f"{kind}-*/{MANIFEST}"), *folder.glob(f"{kind}-*/*/{MANIFEST}")]):
+        try:
+            manifest = json.loads(path.read_text())
+        except (OSError, ValueError):
+            # Another's damage is found when the other is read.
+            continue
+        if manifest.get("content") == made_from.content and manifest["fingerprint"] != made_from:
+            return path.relative_to(folder).parts[0], manifest["versions"]
     return None
 
 

@@ -24,12 +24,13 @@ def made_with() -> dict[str, str]:
 
 
 def changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
-    """What differs between two records, as ``torch 2.12 -> 2.13`` lines.
+    """Which versions differ between two records, as ``torch 2.12 -> 2.13`` lines; another machine is no change.
 
-    >>> changes({"torch": "2.12", "numpy": "2"}, {"torch": "2.13", "numpy": "2"})
+    >>> changes({"torch": "2.12", "machine": "x86_64"}, {"torch": "2.13", "machine": "arm64"})
     ['torch 2.12 -> 2.13']
     """
-    return [f"{name} {old.get(name, 'unknown')} -> {new[name]}" for name in new if old.get(name) != new[name]]
+    compared = [name for name in new if name != "machine" and old.get(name) != new[name]]
+    return [f"{name} {old.get(name, 'unknown')} -> {new[name]}" for name in compared]
 
 
 def _version(name: str) -> str:

@@ -48,7 +48,7 @@ class Encoder(nn.Module):
     @property
     def positions(self) -> int:
         """Longest sentence in tokens that the backbone can read."""
-        return positions(self.backbone.config.to_dict())
+        return positions(self.backbone.config)
 
     def forward(
         self, ids: Int[Tensor, "batch tokens"], mask: Bool[Tensor, "batch tokens"]

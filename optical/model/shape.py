@@ -1,7 +1,6 @@
-"""What a model folder says of its encoder without loading it: positions and dimension."""
+"""What a model folder says of its encoder without loading its weights: positions and dimension."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,24 +27,28 @@ def read_shape(folder: Path) -> Shape:
     Raises:
         DataError: a file is missing or says nothing of it.
     """
+    from transformers import AutoConfig
+
     folder = Path(folder)
     try:
-        config, tokenizer = (json.loads((folder / name).read_text()) for name in ("config.json", "tokenizer.json"))
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
         dense = folder / DENSE / "config.json"
-        dim = json.loads(dense.read_text())["out_features"] if dense.is_file() else config["hidden_size"]
-        return Shape(positions(config), dim, tokenizer["model"]["type"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        dim = json.loads(dense.read_text())["out_features"] if dense.is_file() else config.hidden_size
+        vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["type"]
+        return Shape(positions(config), dim, vocabulary)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"its shape cannot be read ({type(error).__name__}: {error})".replace("\n", " ")
-        raise DataError(folder, what, "give a folder of a BERT-like encoder") from error
+        raise DataError(folder, what, "give the folder of an encoder of the BERT kind") from error
 
 
-def positions(config: Mapping) -> int:
-    """Longest sentence in tokens of a model with this ``config.json``.
+def positions(config: object) -> int:
+    """Longest sentence in tokens of a transformers configuration.
 
-    >>> positions({"model_type": "bert", "max_position_embeddings": 512, "pad_token_id": 0})
+    >>> from types import SimpleNamespace
+    >>> positions(SimpleNamespace(model_type="bert", max_position_embeddings=512, pad_token_id=0))
     512
-    >>> positions({"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1})
+    >>> positions(SimpleNamespace(model_type="xlm-roberta", max_position_embeddings=514, pad_token_id=1))
     512
     """
-    skipped = config["pad_token_id"] + 1 if config.get("model_type") in _COUNT_FROM_PADDING else 0
-    return config["max_position_embeddings"] - skipped
+    skipped = config.pad_token_id + 1 if config.model_type in _COUNT_FROM_PADDING else 0
+    return config.max_position_embeddings - skipped
