@@ -43,7 +43,8 @@ PAIRS = [
     ("Mwalimu\u00a0wa shule", "The cafe\u0301 of the school"),
 ]
 SHAPE = ScratchConfig(pairs=("toy",), hidden=16, layers=1, heads=2, dim=8)
-TRANSLATIONS = ["water is life", "child", "child water school", "school is 12.5"]
+SOURCES = ["maji mtoto", "maji", "mtoto shule", "shule maji", "uhai मुले", "uhai maji"]
+TARGETS = ["water child", "water", "child school", "school water", "life child", "life water"]
 SENTENCES = ["Maji ni uhai", "Éléphant naïf ŵ मुले मूल", "child water [SEP] school", "nyumba 12.5 kg"]
 
 
@@ -90,9 +91,9 @@ def teacher_start(_: World) -> Product:
 
 
 def student_start(_: World) -> Product:
-    teacher = Encoder.scratch(SHAPE, learn_wordpiece(["child water school life is"] * 3, 60), 0)
-    student = extended_student(teacher, SENTENCES, TRANSLATIONS, 90)
-    return _vocabulary(student.tokenizer), _norms(student)[-8:]
+    teacher = Encoder.scratch(SHAPE, learn_wordpiece(TARGETS * 3, 60), 0)
+    student = extended_student(teacher, SOURCES, TARGETS, 90)
+    return _vocabulary(student.tokenizer), _norms(student)[-6:]
 
 
 def tokens(world: World) -> Product:
@@ -147,7 +148,7 @@ PRODUCTS = {
     "teacher-start": (2, "67b459a22ab9", [0.0648, 0.07, 0.0831, 0.0846, 0.0702]),
     "question-tokens": (1, "b716818d7c18", []),
     "teacher": (1, "", [3.0643, 1.7232, 1.039, 0.9063, 0.26]),
-    "student-start": (2, "dcc649e7cb82", [0.0479, 0.0711, 0.0479, 0.0383, 0.0383, 0.0711, 0.0479, 0.0166]),
+    "student-start": (2, "82a60fef1608", [0.0175, 0.0175, 0.0786, 0.0791, 0.0711, 0.0623]),
     "tokens": (1, "b716818d7c18", []),
     "teacher-cache": (1, "f626051bc944", [57.3805, -6.6746, -120.3652, -31.7505, -2.1651]),
     "student": (1, "", [0.4433, 0.2804, 0.2048, 0.1759, 0.1216]),
