@@ -9,7 +9,10 @@ from importlib import metadata
 
 import optical
 
-_LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "numba", "pyarrow", "ray", "faiss-cpu")
+_LIBRARIES = (
+    *("torch", "transformers", "tokenizers", "numpy", "scipy", "numba", "pot", "pyarrow", "ray"),
+    *("faiss-cpu", "pycld2", "ir-measures"),
+)
 
 
 @cache

@@ -33,10 +33,10 @@ def claim_run_file(workspace: Workspace) -> None:
 
 def _refusal(known: dict, workspace: Workspace) -> UserError:
     made_from = workspace.fingerprint
-    if changed := _decisive_differences(known["recipe"], workspace.recipe):
-        what, advice = f"the name belongs to another recipe ({'; '.join(changed)})", "undo the change"
-    elif "versions" not in known:
+    if "versions" not in known:
         what, advice = "it was made before makers had versions", "delete it to make it anew"
+    elif changed := _decisive_differences(known["recipe"], workspace.recipe):
+        what, advice = f"the name belongs to another recipe ({'; '.join(changed)})", "undo the change"
     elif known["content"] == made_from.content:
         what = f"it was made by {version_changes(known['versions'], made_from.versions)}"
         advice = "delete it to make it anew"

@@ -30,4 +30,5 @@ def precision(device: str, half: bool) -> Iterator[None]:
 
 def trained_on(device: torch.device) -> dict[str, str]:
     """Where an encoder is trained and in which precision, to be written beside what comes of it."""
-    return {"device": device.type, "precision": "bfloat16" if device.type in HALF_ON else "float32"}
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {"device": name, "precision": "bfloat16" if device.type in HALF_ON else "float32"}
