@@ -1,8 +1,8 @@
 """Artefacts: directories that appear whole or not at all.
 
-An artefact is a directory with a ``manifest.json`` naming its kind, the fingerprint of what made it,
-and the sha256 of every file inside. It is written beside its final place, synced, and renamed: a reader
-never sees half of one. Shards, checkpoints, indexes and runs all use this one protocol.
+An artefact is a directory with a ``manifest.json`` naming its kind, the fingerprint of what made it, the versions of
+its makers, what it was made with, and the sha256 of every file inside. It is written beside its final place, synced,
+and renamed: a reader never sees half of one. Shards, checkpoints, indexes and runs all use this one protocol.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from optical.errors import DataError
+from optical.made_with import made_with
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -35,6 +36,39 @@ class Artefact:
     def file(self, name: str) -> Path:
         """Path of the file ``name`` inside the artefact."""
         return self.path / name
+
+
+class Fingerprint(str):
+    """Identity of an artefact, 64 hex digits, which knows its two halves: what it is made from, and by which versions.
+
+    ``content`` is the same identity with every version left out. ``versions`` holds, by kind, the version of the maker
+    of this artefact and of each artefact before it: raising one changes this fingerprint and those of its descendants.
+    """
+
+    kind: str
+    content: str
+    versions: dict[str, int]
+
+    @classmethod
+    def of(cls, kind: str, version: int, *parts: object) -> "Fingerprint":
+        """The identity of what version ``version`` of a kind's maker makes from ``parts``.
+
+        Args:
+            kind: what is made.
+            version: of its maker.
+            parts: configuration and hashes, and the fingerprints of the artefacts it is made from.
+
+        >>> one, two = Fingerprint.of("bitext", 1, "maji"), Fingerprint.of("bitext", 2, "maji")
+        >>> one == two, one.content == two.content, Fingerprint.of("tokens", 1, two).versions
+        (False, True, {'bitext': 2, 'tokens': 1})
+        """
+        versions = {kind: version}
+        for part in parts:
+            versions |= getattr(part, "versions", {})
+        content = fingerprint([kind, *(getattr(part, "content", part) for part in parts)])
+        made = cls(fingerprint([content, versions]))
+        made.kind, made.content, made.versions = kind, content, dict(sorted(versions.items()))
+        return made
 
 
 def fingerprint(content: object) -> str:
@@ -112,6 +146,33 @@ def exists(path: Path, kind: str, made_from: str) -> bool:
     return True
 
 
+def other_version(folder: Path, made_from: Fingerprint) -> tuple[str, dict[str, int]] | None:
+    """An artefact in ``folder`` of the same content by other versions of its makers: its name, and these versions."""
+    kind = made_from.kind
+    for path in sorted([*folder.glob(f"{kind}-*/{MANIFEST}"), *folder.glob(f"{kind}-*/*/{MANIFEST}")]):
+        try:
+            manifest = json.loads(path.read_text())
+        except (OSError, ValueError):
+            # Another's damage is found when the other is read.
+            continue
+        if manifest.get("content") == made_from.content and manifest["fingerprint"] != made_from:
+            return path.relative_to(folder).parts[0], manifest["versions"]
+    return None
+
+
+def version_changes(old: Mapping[str, int], new: Mapping[str, int]) -> str:
+    """Which makers changed between two artefacts of the same content.
+
+    >>> version_changes({"bitext": 1, "tokens": 1}, {"bitext": 2, "tokens": 1})
+    'version 1 of bitext (now 2)'
+    """
+    return " and ".join(
+        f"version {old.get(kind, 'none')} of {kind} (now {version})"
+        for kind, version in new.items()
+        if old.get(kind) != version
+    )
+
+
 def write_json(path: Path, content: object) -> None:
     """Write JSON so that a reader sees the old file or the new one, never a torn one."""
     path = Path(path)
@@ -132,7 +193,9 @@ def _commit(scratch: Path, path: Path, kind: str, made_from: str, info: dict) ->
         _sync(file)
         hashes[file.relative_to(scratch).as_posix()] = {"sha256": sha256_file(file), "bytes": file.stat().st_size}
     manifest = {"format": FORMAT_VERSION, "kind": kind, "fingerprint": made_from, "info": info, "files": hashes}
-    write_json(scratch / MANIFEST, manifest)
+    if isinstance(made_from, Fingerprint):
+        manifest |= {"content": made_from.content, "versions": made_from.versions}
+    write_json(scratch / MANIFEST, manifest | {"made_with": made_with()})
     if path.exists():
         old = path.parent / f".old-{path.name}-{uuid.uuid4().hex[:8]}"
         os.rename(path, old)

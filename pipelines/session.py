@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import logging
 import os
 import socket
 import time
@@ -14,31 +13,33 @@ from typing import Self
 
 import optical
 from optical import artefacts
-from optical.artefacts import write_json
+from optical.artefacts import Fingerprint, write_json
 from optical.cluster import connect, surfacing
-from optical.config import differences
 from optical.errors import UserError
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
-from optical.tracking.progress import ProgressLine
+from optical.tracking.progress import LineWriter, ProgressLine
+from pipelines.checks import check_recipe
+from pipelines.run_file import RUN_FILE, claim_run_file
 from pipelines.workspace import Workspace
-
-log = logging.getLogger(__name__)
 
 
 class Session:
     """Claims the run folder on entry and lets go of it on exit.
 
     Raises:
-        UserError: the folder belongs to another recipe, or another process is at work in it.
+        UserError: the recipe would fail later on, the folder belongs to another one or to another version of a maker,
+            or another process is at work in it.
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        # Before the fingerprint is asked for, which may fetch data.
+        check_recipe(workspace)
         self.workspace = workspace
         self.run_dir = workspace.run_dir
         self._mirroring = False
         self._verified: set[Path] = set()
-        self.resumed = (self.run_dir / "run.json").exists()
+        self.resumed = (self.run_dir / RUN_FILE).exists()
 
     def __enter__(self) -> Self:
         self.run_dir.mkdir(parents=True, exist_ok=True)
@@ -92,11 +93,11 @@ class Session:
             self._keep_time(verb, time.perf_counter() - started)
 
     @contextmanager
-    def making(self, path: Path, kind: str, made_from: str) -> Iterator[bool]:
+    def making(self, path: Path, kind: str, made_from: Fingerprint) -> Iterator[bool]:
         """Whether an artefact still has to be made, with its making locked against other processes.
 
         Runs share artefacts, so two may come to need the same one at once: the second waits, and finds it there.
-        An artefact is verified once a session.
+        An artefact is verified once a session. One of the same content by another version of its maker is told of.
         """
         if path in self._verified:
             yield False
@@ -104,7 +105,10 @@ class Session:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (path.parent / f".lock-{path.name}").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield not artefacts.exists(path, kind, made_from)
+            needed = not artefacts.exists(path, kind, made_from)
+            if needed:
+                self._tell_of_other_version(made_from)
+            yield needed
         self._verified.add(path)
 
     def follow(self, journal: Path) -> Follower:
@@ -116,6 +120,12 @@ class Session:
         """Seconds of real work by verb, over all sessions of this run."""
         path = self.run_dir / "seconds.json"
         return json.loads(path.read_text()) if path.exists() else {}
+
+    def _tell_of_other_version(self, made_from: Fingerprint) -> None:
+        if found := artefacts.other_version(self.workspace.shared, made_from):
+            name, versions = found
+            changed = artefacts.version_changes(versions, made_from.versions)
+            LineWriter().show(f"{name} was made by {changed}; making it anew", final=True)
 
     def _keep_time(self, verb: str, seconds: float) -> None:
         total = self.seconds
@@ -132,20 +142,4 @@ class Session:
         self._lock.truncate(0)
         self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         self._lock.flush()
-        self._check_recipe()
-
-    def _check_recipe(self) -> None:
-        path = self.run_dir / "run.json"
-        recipe, fingerprint = self.workspace.recipe.as_dict(), self.workspace.fingerprint
-        if not path.exists():
-            write_json(path, {"recipe": recipe, "fingerprint": fingerprint, "version": optical.__version__})
-            return
-        known = json.loads(path.read_text())
-        if known["fingerprint"] != fingerprint:
-            changed = differences(known["recipe"], recipe) or ["the data or the teacher's weights changed"]
-            advice = "give this one another --run-name, or undo the change"
-            raise UserError(self.run_dir, f"the name belongs to another recipe ({'; '.join(changed)})", advice)
-        if known["version"] != optical.__version__:
-            log.warning(
-                "run %s was begun by version %s, this is %s", self.run_dir, known["version"], optical.__version__
-            )
+        claim_run_file(self.workspace)

@@ -1,15 +1,15 @@
 """The workspace of a run: which artefacts it needs, what each is made from, and where each lives.
 
-Every artefact is named by the fingerprint of what makes it, so runs share what they have in common: trials that
-differ in epsilon share bitext, teacher, tokens and index, and only train anew.
+Every artefact is named by the fingerprint of what makes it (its decisive configuration, its data, the artefacts before
+it, the versions of their makers), so runs share what they have in common: trials that differ in epsilon share bitext,
+teacher, tokens and embeddings, and only train anew.
 """
 
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-from optical.artefacts import FORMAT_VERSION, fingerprint, sha256_file
-from optical.config import Recipe, TrainConfig
+from optical.artefacts import Fingerprint, fingerprint, sha256_file
+from optical.config import Recipe, decisive
 from optical.data.entry import DataSet
 from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
@@ -18,8 +18,7 @@ from optical.data.sources import parse_source, split_language
 from optical.data.teacher_cache import KIND, TeacherCache
 from optical.model.weights import find_weights, weights_fingerprint
 from pipelines.settings import Settings
-
-_CADENCE = ("checkpoint_steps", "dev_steps")
+from pipelines.versions import VERSIONS
 
 
 class Workspace:
@@ -32,6 +31,7 @@ class Workspace:
         self.recipe = recipe
         self.settings = settings
         self.shared = settings.runs_dir / "shared"
+        self._decisive = decisive(recipe)
 
     @cached_property
     def run_dir(self) -> Path:
@@ -39,11 +39,12 @@ class Workspace:
         return self.settings.runs_dir / (self.settings.run_name or f"{self.recipe.name}-{self.fingerprint[:12]}")
 
     @cached_property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Identity of the run: everything that decides a number in its report, data and weights by their hashes."""
-        recipe = self.recipe
-        made_from = [recipe.name, recipe.teacher.query_length, asdict(recipe.index), asdict(recipe.evaluation)]
-        return fingerprint([FORMAT_VERSION, self.student_fingerprint, self.index_fingerprint, *made_from])
+        recipe, settings = self.recipe, [self._decisive["index"], self._decisive["evaluation"]]
+        searched = [self.embeddings_fingerprint, *([self.candidates_fingerprint] if self.proposes else [])]
+        made_from = [self.student_fingerprint, *searched, recipe.name, recipe.teacher.query_length, *settings]
+        return _identified("run", *made_from)
 
     @property
     def scratch_teacher(self) -> bool:
@@ -53,23 +54,22 @@ class Workspace:
     # bitext and questions
 
     @cached_property
-    def bitext_fingerprint(self) -> str:
+    def bitext_fingerprint(self) -> Fingerprint:
         """Identity of the clean bitext shards."""
-        config = asdict(self.recipe.bitext)
-        config.pop("dev_pairs")
+        config = {**self._decisive["bitext"]}
+        del config["dev_pairs"]
         content = [_identity(spec, self.settings) for spec in config.pop("datasets")]
-        return fingerprint(["bitext", config, content, *self._held_out])
+        return _identified("bitext", config, content, *self._held_out)
 
     @cached_property
-    def questions_fingerprint(self) -> str:
+    def questions_fingerprint(self) -> Fingerprint:
         """Identity of the clean question-passage shards a scratch teacher learns from."""
-        pairs = self.recipe.teacher.scratch.pairs
-        cleaning = asdict(self.recipe.bitext.cleaning)
-        content = [_identity(spec, self.settings) for spec in pairs]
-        return fingerprint(["questions", cleaning, content, *self._held_out])
+        config = {name: self._decisive["bitext"][name] for name in ("cleaning", "target", "max_reject_share")}
+        content = [_identity(spec, self.settings) for spec in self.recipe.teacher.scratch.pairs]
+        return _identified("questions", config, content, *self._held_out)
 
     @property
-    def _held_out(self) -> list[str]:
+    def _held_out(self) -> list[Fingerprint]:
         """The test collection whose texts no pair may hold."""
         return [self.collection_fingerprint] if self.recipe.bitext.cleaning.drop_test_leaks else []
 
@@ -86,9 +86,9 @@ class Workspace:
     # collection
 
     @cached_property
-    def collection_fingerprint(self) -> str:
+    def collection_fingerprint(self) -> Fingerprint:
         """Identity of the test collection."""
-        return fingerprint(["collection", _collection_identity(self.recipe.evaluation.collection, self.settings)])
+        return _identified("collection", _collection_identity(self.recipe.evaluation.collection, self.settings))
 
     @property
     def collection(self) -> Path:
@@ -103,12 +103,12 @@ class Workspace:
         return find_weights(self.recipe.teacher.weights, self.recipe.teacher.revision)
 
     @cached_property
-    def teacher_start_fingerprint(self) -> str:
+    def teacher_start_fingerprint(self) -> Fingerprint:
         """Identity of a scratch teacher before training: its shape, and the text its vocabulary is learned from."""
-        scratch = asdict(self.recipe.teacher.scratch)
-        train = scratch.pop("train")
-        made_from = [scratch, train["seed"], self.bitext_fingerprint, self.questions_fingerprint]
-        return fingerprint(["teacher-start", *made_from])
+        scratch = self._decisive["teacher"]["scratch"]
+        shape = {name: scratch[name] for name in ("vocabulary", "hidden", "layers", "heads", "dim")}
+        made_from = [shape, scratch["train"]["seed"], self.bitext_fingerprint, self.questions_fingerprint]
+        return _identified("teacher-start", *made_from)
 
     @property
     def teacher_start(self) -> Path:
@@ -116,9 +116,9 @@ class Workspace:
         return self._place("teacher-start", self.teacher_start_fingerprint)
 
     @cached_property
-    def question_tokens_fingerprint(self) -> str:
+    def question_tokens_fingerprint(self) -> Fingerprint:
         """Identity of the tokenised question-passage pairs."""
-        return fingerprint(["question-tokens", self.teacher_start_fingerprint, self.recipe.bitext.dev_pairs])
+        return _identified("question-tokens", self.teacher_start_fingerprint, self.recipe.bitext.dev_pairs)
 
     @property
     def question_tokens(self) -> Path:
@@ -127,11 +127,11 @@ class Workspace:
 
     @cached_property
     def teacher_fingerprint(self) -> str:
-        """Identity of the teacher's weights."""
+        """Identity of the teacher's weights; those of a pretrained one are of no version of ours."""
         if not self.scratch_teacher:
             return fingerprint(["teacher", weights_fingerprint(self.pretrained)])
-        train = _train_identity(self.recipe.teacher.scratch.train)
-        return fingerprint(["teacher", self.question_tokens_fingerprint, train])
+        scratch = self._decisive["teacher"]["scratch"]
+        return _identified("teacher", self.question_tokens_fingerprint, scratch["train"], scratch["temperature"])
 
     @property
     def teacher_training(self) -> Path:
@@ -151,7 +151,7 @@ class Workspace:
         if not self.recipe.student.vocabulary:
             return self.teacher_fingerprint
         made_from = [self.recipe.student.vocabulary, self.teacher_fingerprint, self.bitext_fingerprint]
-        return fingerprint(["student-start", *made_from])
+        return _identified("student-start", *made_from)
 
     @property
     def start(self) -> Path:
@@ -161,9 +161,9 @@ class Workspace:
         return self._place("student-start", self.start_fingerprint)
 
     @cached_property
-    def tokens_fingerprint(self) -> str:
+    def tokens_fingerprint(self) -> Fingerprint:
         """Identity of the tokenised bitext."""
-        return fingerprint(["tokens", self.bitext_fingerprint, self.start_fingerprint, self.recipe.bitext.dev_pairs])
+        return _identified("tokens", self.bitext_fingerprint, self.start_fingerprint, self.recipe.bitext.dev_pairs)
 
     @property
     def tokens(self) -> Path:
@@ -174,16 +174,16 @@ class Workspace:
     def teacher_cache(self) -> TeacherCache:
         """What the teacher makes of the target sides, for those who read it instead of asking the teacher."""
         length = self.recipe.train.target_length
-        made_from = fingerprint([KIND, self.teacher_fingerprint, self.tokens_fingerprint, length])
+        made_from = _identified(KIND, self.teacher_fingerprint, self.tokens_fingerprint, length)
         return TeacherCache(self._place(KIND, made_from).absolute(), made_from, length)
 
     @cached_property
-    def student_fingerprint(self) -> str:
+    def student_fingerprint(self) -> Fingerprint:
         """Identity of the distilled student."""
-        made_from = [self.tokens_fingerprint, self.teacher_fingerprint, asdict(self.recipe.objective)]
+        made_from = [self.tokens_fingerprint, self.teacher_fingerprint, self._decisive["objective"]]
         if self.recipe.teacher.cache:
-            made_from.append(KIND)
-        return fingerprint(["student", *made_from, _train_identity(self.recipe.train)])
+            made_from.append(self.teacher_cache.fingerprint)
+        return _identified("student", *made_from, self._decisive["train"])
 
     @property
     def student_training(self) -> Path:
@@ -195,26 +195,45 @@ class Workspace:
         """The distilled student's encoder folder."""
         return self.student_training / "encoder"
 
+    @cached_property
+    def export_fingerprint(self) -> Fingerprint:
+        """Identity of the student's folder for others, which names the run."""
+        return _identified("export", self.fingerprint)
+
     # index
 
     @cached_property
-    def index_fingerprint(self) -> str:
-        """Identity of the teacher's index over the collection's passages."""
+    def embeddings_fingerprint(self) -> Fingerprint:
+        """Identity of the teacher's embeddings of the collection's passages."""
         teacher = [self.teacher_fingerprint, self.recipe.teacher.document_length]
-        return fingerprint(["index", self.collection_fingerprint, *teacher, self.recipe.index.factory])
+        return _identified("embeddings", self.collection_fingerprint, *teacher)
 
     @property
-    def index(self) -> Path:
-        """The teacher's index."""
-        return self._place("index", self.index_fingerprint)
+    def embeddings(self) -> Path:
+        """The passages' token embeddings."""
+        return self._place("embeddings", self.embeddings_fingerprint)
+
+    @property
+    def proposes(self) -> bool:
+        """Whether a faiss index proposes the passages that are scored."""
+        return self.recipe.index.search == "faiss"
+
+    @cached_property
+    def candidates_fingerprint(self) -> Fingerprint:
+        """Identity of the faiss index over the passages' embeddings."""
+        return _identified("candidates", self.embeddings_fingerprint, self.recipe.index.factory)
+
+    @property
+    def candidates(self) -> Path:
+        """The faiss index over the passages' embeddings."""
+        return self._place("candidates", self.candidates_fingerprint)
 
     def _place(self, kind: str, made_from: str) -> Path:
         return self.shared / f"{kind}-{made_from[:12]}"
 
 
-def _train_identity(config: TrainConfig) -> dict:
-    """What of a training configuration decides its result: everything but how often it is looked at or saved."""
-    return {name: value for name, value in asdict(config).items() if name not in _CADENCE}
+def _identified(kind: str, *made_from: object) -> Fingerprint:
+    return Fingerprint.of(kind, VERSIONS[kind], *made_from)
 
 
 def _identity(spec: str, settings: Settings) -> dict:

@@ -5,7 +5,8 @@ gets is ``Resources``, which no fingerprint sees. Each section checks itself and
 """
 
 from optical.config.bitext import BitextConfig, CleaningConfig
-from optical.config.models import ScratchConfig, StudentConfig, TeacherConfig
+from optical.config.decisive import decisive
+from optical.config.models import SCRATCH_POSITIONS, ScratchConfig, StudentConfig, TeacherConfig
 from optical.config.objective import ObjectiveConfig
 from optical.config.recipe import Recipe, differences
 from optical.config.resources import Resources
@@ -13,6 +14,7 @@ from optical.config.retrieval import EvaluationConfig, IndexConfig
 from optical.config.train import MixtureConfig, TrainConfig
 
 __all__ = [
+    "SCRATCH_POSITIONS",
     "BitextConfig",
     "CleaningConfig",
     "EvaluationConfig",
@@ -25,5 +27,6 @@ __all__ = [
     "StudentConfig",
     "TeacherConfig",
     "TrainConfig",
+    "decisive",
     "differences",
 ]

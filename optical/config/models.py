@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from optical.config.checks import require
 from optical.config.train import TrainConfig
 
+SCRATCH_POSITIONS = 256
+"""Longest sentence in tokens that a teacher trained from scratch can read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScratchConfig:
@@ -30,9 +33,9 @@ class ScratchConfig:
     def __post_init__(self) -> None:
         where = "teacher.scratch"
         require(len(self.pairs) > 0, f"{where}.pairs", "names no data set", "give at least one")
-        for name in ("hidden", "layers", "heads", "dim", "temperature"):
+        for name in ("vocabulary", "hidden", "layers", "heads", "dim", "temperature"):
             value = getattr(self, name)
-            require(value > 0, f"{where}.{name}", f"is {value}", "set a positive number")
+            require(0 < value < float("inf"), f"{where}.{name}", f"is {value}", "set a positive number")
         what = f"is {self.hidden}, which {self.heads} heads do not divide"
         require(self.hidden % self.heads == 0, f"{where}.hidden", what, "set a multiple of the heads")
         what = f"is {self.train.accumulate}, and parts of a batch would lack each other's negatives"

@@ -14,7 +14,7 @@ class Resources:
     min_workers: int = 0
     """Fewest workers to train with while the cluster has no room for ``num_workers``; 0 waits for all of them."""
     use_gpu: bool = False
-    """Give each worker a GPU (nccl, bf16 autocast); without it workers use CPUs (gloo, fp32)."""
+    """Give each worker a GPU (nccl, students train in bfloat16); without it workers use CPUs (gloo, float32)."""
     threads: int = 0
     """Torch threads per worker; 0 shares this machine's cores between the workers."""
     max_failures: int = 3

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from optical.config.checks import require
+from optical.config.checks import require, require_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,13 +11,13 @@ class IndexConfig:
     """The teacher's index over the English collection."""
 
     factory: str = "IVF256,SQ8"
-    """faiss factory string of the token index that proposes candidates."""
+    """faiss factory string of the token index that proposes candidates; of no effect on exact search."""
     num_probes: int = 16
-    """Clusters visited per query token."""
+    """Clusters visited per query token, of candidates."""
     tokens_per_probe: int = 128
-    """Nearest tokens fetched per query token."""
+    """Nearest tokens fetched per query token, of candidates."""
     search: Literal["exact", "faiss"] = "exact"
-    """``exact``: MaxSim over every passage; ``faiss``: MaxSim over the candidates only."""
+    """``exact``: MaxSim over every passage; ``faiss``: MaxSim over the candidates only, which an index must propose."""
     depth: int = 1000
     """Documents kept per query."""
 
@@ -38,4 +38,5 @@ class EvaluationConfig:
     """Bootstrap resamples and sign flips."""
 
     def __post_init__(self) -> None:
+        require_seed("evaluation.seed", self.seed)
         require(self.resamples > 0, "evaluation.resamples", f"is {self.resamples}", "set at least 1")

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from optical.config.checks import require
+from optical.config.checks import require, require_seed
 from optical.errors import UserError
 
 
@@ -85,7 +85,9 @@ class TrainConfig:
             require(0 < value < float("inf"), f"train.{name}", f"is {value}", "set a positive number")
         for name in ("source_length", "target_length"):
             require(getattr(self, name) >= 4, f"train.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
-        require(self.weight_decay >= 0, "train.weight_decay", f"is {self.weight_decay}", "set 0 or more")
+        decays = 0 <= self.weight_decay < float("inf")
+        require(decays, "train.weight_decay", f"is {self.weight_decay}", "set 0 or more")
+        require_seed("train.seed", self.seed)
         longest = self.source_length + self.target_length
         what = f"is {self.batch_tokens}, and one pair may have {longest} tokens"
         require(self.batch_tokens >= longest, "train.batch_tokens", what, f"set at least {longest}")

@@ -1,5 +1,6 @@
-"""The English index: the teacher's token embeddings, a faiss index over them, and MaxSim search.
+"""The English index: the teacher's token embeddings, faiss candidates among them, and MaxSim search.
 
-Reading order: ``embed`` (passages to embeddings on Ray Data), ``store`` (the artefact), ``search`` (exact MaxSim,
-and faiss candidates before it). The index belongs to the teacher and serves every student.
+Reading order: ``embed`` (passages to embeddings on Ray Data), ``store`` (them as an artefact), ``search`` (MaxSim over
+them), ``candidates`` (faiss in front of it, made only for the searches that ask it). The index belongs to the teacher
+and serves every student.
 """

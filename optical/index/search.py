@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import faiss
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -10,7 +9,9 @@ from torch import Tensor
 
 from optical.config import IndexConfig
 from optical.evaluation.trec import Run, ScoredDoc
-from optical.index.store import Index
+from optical.index.candidates import Candidates
+from optical.index.store import Embeddings
+from optical.model.precision import precision
 
 _TOKENS_AT_ONCE = 16_384
 _QUERIES_AT_ONCE = 32
@@ -19,60 +20,62 @@ QueryEmbeddings = Float[Tensor, "query_tokens dim"]
 
 
 def search(
-    index: Index,
+    passages: Embeddings,
     qids: Sequence[str],
     queries: Sequence[QueryEmbeddings],
     config: IndexConfig,
+    candidates: Candidates | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Run:
     """The ``config.depth`` best passages of every query.
 
     Args:
-        index: the teacher's index.
+        passages: embedded by the teacher.
         qids: one id per query.
         queries: unit token embeddings of each query.
-        config: ``search`` chooses exact MaxSim or faiss candidates.
+        config: the depth, and how many candidates there are.
+        candidates: proposes the passages that are scored; without it all are.
         advance: told the number of queries done, for progress.
     """
     scored: list[ScoredDoc] = []
     for start in range(0, len(queries), _QUERIES_AT_ONCE):
         some = queries[start : start + _QUERIES_AT_ONCE]
-        score = exact_scores if config.search == "exact" else candidate_scores
-        for qid, scores in zip(qids[start:], score(index, some, config), strict=False):
+        found = candidate_scores(passages, candidates, some, config) if candidates else exact_scores(passages, some)
+        for qid, scores in zip(qids[start:], found, strict=False):
             best = np.argsort(-scores, kind="stable")[: config.depth]
-            scored += [ScoredDoc(qid, index.docids[i], float(scores[i])) for i in best if np.isfinite(scores[i])]
+            scored += [ScoredDoc(qid, passages.docids[i], float(scores[i])) for i in best if np.isfinite(scores[i])]
         advance(len(some))
     return Run(scored)
 
 
-def exact_scores(index: Index, queries: Sequence[QueryEmbeddings], config: IndexConfig) -> list[np.ndarray]:
+def exact_scores(passages: Embeddings, queries: Sequence[QueryEmbeddings]) -> list[np.ndarray]:
     """MaxSim of each query with every passage, (passages,) float32 arrays."""
-    return list(_maxsim(index, queries, np.arange(len(index.docids))))
+    return list(_maxsim(passages, queries, np.arange(len(passages.docids))))
 
 
-def candidate_scores(index: Index, queries: Sequence[QueryEmbeddings], config: IndexConfig) -> list[np.ndarray]:
+def candidate_scores(
+    passages: Embeddings, candidates: Candidates, queries: Sequence[QueryEmbeddings], config: IndexConfig
+) -> list[np.ndarray]:
     """MaxSim with the passages that own one of a query token's nearest tokens; -inf elsewhere."""
-    if inverted := faiss.try_extract_index_ivf(index.tokens):
-        inverted.nprobe = config.num_probes
     found = []
     for query in queries:
-        _, tokens = index.tokens.search(query.numpy(), config.tokens_per_probe)
-        candidates = np.unique(index.passage_of_token[tokens[tokens >= 0]])
-        scores = np.full(len(index.docids), -np.inf, dtype=np.float32)
-        scores[candidates] = _maxsim(index, [query], candidates)[0]
+        proposed = np.unique(passages.passage_of_token[candidates.nearest(query.numpy(), config)])
+        scores = np.full(len(passages.docids), -np.inf, dtype=np.float32)
+        scores[proposed] = _maxsim(passages, [query], proposed)[0]
         found.append(scores)
     return found
 
 
-def _maxsim(index: Index, queries: Sequence[QueryEmbeddings], passages: np.ndarray) -> np.ndarray:
-    """MaxSim of the queries with the chosen passages: (queries, passages)."""
+def _maxsim(passages: Embeddings, queries: Sequence[QueryEmbeddings], chosen: np.ndarray) -> np.ndarray:
+    """MaxSim of the queries with the chosen passages: (queries, chosen)."""
     stacked = torch.cat(list(queries)).float()
     owner = torch.repeat_interleave(torch.arange(len(queries)), torch.tensor([len(query) for query in queries]))
-    scores = torch.zeros(len(queries), len(passages))
-    lengths = np.diff(index.offsets)[passages]
+    scores = torch.zeros(len(queries), len(chosen))
+    lengths = np.diff(passages.offsets)[chosen]
     for rows in _chunks(lengths):
-        tokens = np.concatenate([np.arange(index.offsets[p], index.offsets[p + 1]) for p in passages[rows]])
-        similarity = torch.from_numpy(index.embeddings[tokens].astype(np.float32)) @ stacked.T
+        tokens = np.concatenate([np.arange(passages.offsets[p], passages.offsets[p + 1]) for p in chosen[rows]])
+        with precision("cpu", half=False):
+            similarity = torch.from_numpy(passages.tokens[tokens].astype(np.float32)) @ stacked.T
         best = torch.segment_reduce(similarity, "max", lengths=torch.from_numpy(lengths[rows].astype(np.int64)), axis=0)
         scores[:, rows] = torch.zeros(len(queries), best.shape[0]).index_add_(0, owner, best.T)
     return scores.numpy()

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from optical.config import ScratchConfig
+from optical.config import SCRATCH_POSITIONS, ScratchConfig
 from optical.data.collate import pad
 from optical.data.tokenizer import PAD, load_tokenizer, save_tokenizer
 from optical.data.tokens import cut
 from optical.errors import DataError
+from optical.model.precision import precision
+from optical.model.shape import DENSE, positions
 
 WEIGHTS = "model.safetensors"
-DENSE = "1_Dense"
 
 
 class Encoder(nn.Module):
@@ -38,27 +39,31 @@ class Encoder(nn.Module):
         self.backbone = backbone
         self.projection = projection
         self.tokenizer = tokenizer
-        self.full_precision = False
-        """Whether it computes in float32 on a GPU too, for embeddings that are kept rather than trained on at once."""
 
     @property
     def dim(self) -> int:
         """Dimension of the token embeddings."""
         return self.projection.out_features if self.projection else self.backbone.config.hidden_size
 
+    @property
+    def positions(self) -> int:
+        """Longest sentence in tokens that the backbone can read."""
+        return positions(self.backbone.config)
+
     def forward(
         self, ids: Int[Tensor, "batch tokens"], mask: Bool[Tensor, "batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Unit token embeddings; the rows of padding are defined but mean nothing."""
-        with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.in_half_precision(ids.device)):
+        """Unit token embeddings; the rows of padding are defined but mean nothing.
+
+        A forward pass that is trained on makes its products in bfloat16 on a GPU. Any other one (what an index or a
+        cache keeps, a query, a dev measure, the teacher of a distillation) makes them in float32 on every device, so
+        that a result is the same within rounding wherever it is made.
+        """
+        with precision(ids.device.type, half=torch.is_grad_enabled()):
             hidden = self.backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
             if self.projection is not None:
                 hidden = self.projection(hidden)
         return nn.functional.normalize(hidden.float(), dim=-1)
-
-    def in_half_precision(self, device: torch.device) -> bool:
-        """Whether the backbone's products are made in bfloat16."""
-        return device.type == "cuda" and not self.full_precision
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str], length: int) -> list[Float[Tensor, "tokens dim"]]:
@@ -68,7 +73,7 @@ class Encoder(nn.Module):
         """
         if not texts:
             return []
-        length = min(length, self.backbone.config.max_position_embeddings)
+        length = min(length, self.positions)
         encodings = [cut(encoding.ids, length) for encoding in self.tokenizer.encode_batch(list(texts))]
         ids, mask = pad(encodings)
         device = next(self.parameters()).device
@@ -79,7 +84,7 @@ class Encoder(nn.Module):
         """Write weights (safetensors), configuration and tokenizer into ``folder``."""
         transformers_logging.disable_progress_bar()
         self.backbone.save_pretrained(folder)
-        save_tokenizer(self.tokenizer, folder, self.backbone.config.max_position_embeddings)
+        save_tokenizer(self.tokenizer, folder, self.positions)
         if self.projection is not None:
             dense = Path(folder) / DENSE
             dense.mkdir()
@@ -126,7 +131,7 @@ class Encoder(nn.Module):
             num_hidden_layers=config.layers,
             num_attention_heads=config.heads,
             intermediate_size=4 * config.hidden,
-            max_position_embeddings=256,
+            max_position_embeddings=SCRATCH_POSITIONS,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
             pad_token_id=tokenizer.token_to_id(PAD),

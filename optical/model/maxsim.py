@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from optical.model.precision import precision
+
 
 def maxsim(
     queries: Float[Tensor, "queries query_tokens dim"],
@@ -21,6 +23,7 @@ def maxsim(
     >>> round(maxsim(q, one, d, first).item(), 2)
     -0.6
     """
-    similarity = torch.einsum("qid,rjd->qrij", queries, documents)
+    with precision(queries.device.type, half=False):
+        similarity = torch.einsum("qid,rjd->qrij", queries, documents)
     best = similarity.masked_fill(~document_mask[None, :, None, :], -torch.inf).amax(3)
     return best.masked_fill(~query_mask[:, None, :], 0).sum(2)

@@ -1,7 +1,7 @@
 """Target sides of training pairs through the teacher, streamed through Ray Data: what a teacher cache holds.
 
-The teacher computes in float32 on every device: a cache made on a GPU and one made on a CPU differ by rounding alone,
-have the same name, and what was begun on one may be finished on the other.
+An encoder that is not trained computes in float32 on every device (``model.precision``): a cache made on a GPU and one
+made on a CPU differ by rounding alone, have the same name, and what was begun on one may be finished on the other.
 """
 
 import time
@@ -33,8 +33,6 @@ class TargetEncoder:
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if use_gpu else "cpu")
         self.teacher = Encoder.load(teacher).eval().to(self.device)
-        # A cache has one name wherever it is made, and so one precision: that of the CPU.
-        self.teacher.full_precision = True
         self.tokens = tokens
         self.length = length
 

@@ -16,6 +16,7 @@ from optical.data.schedule import Schedule
 from optical.data.token_shards import open_tokens, read_split
 from optical.errors import InfrastructureError, UserError
 from optical.model.encoder import Encoder
+from optical.model.precision import trained_on
 from optical.tracking.journal import Journal
 from optical.train import checkpoint
 from optical.train.dev import dev_measures
@@ -100,7 +101,9 @@ class Worker:
         if self.rank == 0:
             checkpoint.check_space(checkpoints, self.encoder)
         cached = {"teacher_cache": self.targets.facts} if self.targets else {}
-        self._note("start", stage=self.job.stage, step=done, steps=self.schedule.num_steps, **cached)
+        ranks = dist.get_world_size() if dist.is_initialized() else 1
+        where = trained_on(self.device) | {"ranks": ranks, "threads": torch.get_num_threads()}
+        self._note("start", stage=self.job.stage, step=done, steps=self.schedule.num_steps, **where, **cached)
         return done
 
     def _at(self, place: str) -> None:
@@ -185,7 +188,7 @@ class Worker:
 
 def write_encoder(encoder: Encoder, folder: Path, fingerprint: str) -> None:
     """Commit an encoder as an artefact of kind ``encoder``."""
-    info = {"dim": encoder.dim}
+    info = {"dim": encoder.dim, **trained_on(next(encoder.parameters()).device)}
     with checkpoint.writing_to_disk(folder), artefacts.writing(folder, "encoder", fingerprint, info) as scratch:
         encoder.save(scratch)
 

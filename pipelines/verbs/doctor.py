@@ -16,6 +16,7 @@ from optical.data.resolve import cached_path
 from optical.data.sources import parse_source
 from optical.errors import OpticalError
 from optical.model.weights import find_weights
+from pipelines.checks import faults
 from pipelines.workspace import Workspace
 
 _LIBRARIES = ("torch", "ray", "transformers", "faiss-cpu", "mlflow", "pot", "pyarrow", "ir-measures")
@@ -48,6 +49,8 @@ def doctor(workspace: Workspace) -> list[Finding]:
     pairs = recipe.teacher.scratch.pairs if recipe.teacher.scratch else ()
     findings += [_data(spec, workspace) for spec in (*recipe.bitext.datasets, *pairs, recipe.evaluation.collection)]
     findings.append(_teacher(recipe.teacher))
+    known = None if recipe.teacher.scratch or recipe.teacher.revision or not findings[-1].fine else workspace.pretrained
+    findings += [Finding(fault.where, False, str(fault)) for fault in faults(recipe, known)]
     return findings
 
 

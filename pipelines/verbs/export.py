@@ -32,11 +32,11 @@ def export(session: Session) -> dict:
     train(session)
     workspace = session.workspace
     path = session.run_dir / "export"
-    with session.making(path, KIND, workspace.student_fingerprint) as needed:
+    with session.making(path, KIND, workspace.export_fingerprint) as needed:
         if not needed:
             return {"student": str(path)}
         encoder = artefacts.read(workspace.student, ENCODER, workspace.student_fingerprint)
-        with artefacts.writing(path, KIND, workspace.student_fingerprint) as scratch:
+        with artefacts.writing(path, KIND, workspace.export_fingerprint) as scratch:
             shutil.copytree(
                 encoder.path, scratch, dirs_exist_ok=True, ignore=shutil.ignore_patterns(artefacts.MANIFEST)
             )

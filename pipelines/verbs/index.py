@@ -1,32 +1,41 @@
-"""index: the collection's passages through the teacher's document encoder, once for every student."""
+"""index: the collection's passages through the teacher's document encoder, once for every student.
+
+Exact search reads the embeddings alone; a faiss index over them is made when ``index.search`` asks for candidates.
+"""
 
 import os
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from optical.index.embed import embed_passages
-from optical.index.store import KIND, write_index
+from optical.index.store import EMBEDDINGS, open_embeddings, write_embeddings
 from optical.model.encoder import Encoder
 from optical.tracking.progress import Progress
+from pipelines.checks import check_data
 from pipelines.session import Session
 from pipelines.verbs.prepare import prepare
 from pipelines.verbs.train import ensure_teacher
 
 
 def index(session: Session) -> dict:
-    """Build the index unless it is there; returns its size."""
+    """Make what the run searches unless it is there; returns its size."""
     prepare(session)
-    ensure_teacher(session)
     workspace = session.workspace
-    with session.making(workspace.index, KIND, workspace.index_fingerprint) as needed:
+    check_data(workspace)
+    ensure_teacher(session)
+    with session.making(workspace.embeddings, EMBEDDINGS, workspace.embeddings_fingerprint) as needed:
         if needed:
-            _build(session)
-    passages = pq.read_metadata(workspace.index / "passages.parquet").num_rows
-    size = sum(file.stat().st_size for file in workspace.index.iterdir())
-    return {"passages": passages, "megabytes": round(size / 1e6, 1)}
+            _embed(session)
+    facts = {"passages": pq.read_metadata(workspace.embeddings / "passages.parquet").num_rows}
+    facts |= {"search": workspace.recipe.index.search, "megabytes": _megabytes(workspace.embeddings)}
+    if workspace.proposes:
+        _propose(session)
+        facts["candidates_megabytes"] = _megabytes(workspace.candidates)
+    return facts
 
 
-def _build(session: Session) -> None:
+def _embed(session: Session) -> None:
     workspace = session.workspace
     passages = (workspace.collection / "passages.parquet").absolute()
     total = pq.read_metadata(passages).num_rows
@@ -35,4 +44,21 @@ def _build(session: Session) -> None:
     with session.work("index"), Progress("index", total, "passages") as progress:
         embedded = embed_passages(passages, workspace.teacher.absolute(), length, resources, os.cpu_count() or 1)
         counted = progress.counting(embedded)
-        write_index(workspace.index, workspace.index_fingerprint, dim, counted, workspace.recipe.index)
+        write_embeddings(workspace.embeddings, workspace.embeddings_fingerprint, dim, counted)
+
+
+def _propose(session: Session) -> None:
+    from optical.index.candidates import CANDIDATES, write_candidates
+
+    workspace = session.workspace
+    with session.making(workspace.candidates, CANDIDATES, workspace.candidates_fingerprint) as needed:
+        if needed:
+            with session.work("candidates"):
+                # Its hashes were checked a moment ago.
+                passages = open_embeddings(workspace.embeddings, workspace.embeddings_fingerprint, verify=False)
+                factory = workspace.recipe.index.factory
+                write_candidates(workspace.candidates, workspace.candidates_fingerprint, passages.tokens, factory)
+
+
+def _megabytes(folder: Path) -> float:
+    return round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1)

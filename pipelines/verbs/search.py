@@ -1,4 +1,4 @@
-"""search: one TREC run per system. zero_shot, student and english_ceiling share the teacher's index."""
+"""search: one TREC run per system. zero_shot, student and english_ceiling search the teacher's embeddings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import torch
 
 from optical.evaluation.trec import Run, read_run, write_run
+from optical.index.candidates import open_candidates
 from optical.index.search import search as search_index
-from optical.index.store import open_index
+from optical.index.store import open_embeddings
 from optical.model.encoder import Encoder
 from optical.tracking.progress import Progress
 from pipelines.session import Session
@@ -71,7 +72,11 @@ def _run(session: Session, system: System, topics: object) -> Run:
     encoder = Encoder.load(system.encoder).eval()
     length = workspace.recipe.teacher.query_length
     queries = [encoder.encode([text], length)[0] for text in topics[system.field].to_pylist()]
-    # Its hashes were checked by the verb index, once for all systems.
-    opened = open_index(workspace.index, workspace.index_fingerprint, verify=False)
+    # Their hashes were checked by the verb index, once for all systems.
+    passages = open_embeddings(workspace.embeddings, workspace.embeddings_fingerprint, verify=False)
+    candidates = None
+    if workspace.proposes:
+        candidates = open_candidates(workspace.candidates, workspace.candidates_fingerprint, verify=False)
+    qids, config = topics["qid"].to_pylist(), workspace.recipe.index
     with Progress(f"search {system.name}", len(queries), "queries") as progress:
-        return search_index(opened, topics["qid"].to_pylist(), queries, workspace.recipe.index, progress.advance)
+        return search_index(passages, qids, queries, config, candidates, progress.advance)

@@ -17,6 +17,7 @@ from optical.tracking.journal import rows
 from optical.train.fit import fit
 from optical.train.job import TrainJob
 from optical.train.worker import write_encoder
+from pipelines.checks import check_data
 from pipelines.session import Session
 from pipelines.teacher_cache import ensure_teacher_cache, savings, tell_of_cache
 from pipelines.verbs.prepare import prepare
@@ -37,9 +38,10 @@ def train(session: Session) -> dict:
 def make_ready(session: Session) -> None:
     """Make everything a distillation starts from: bitext, teacher, the student's start, tokens, the teacher's cache."""
     prepare(session)
+    workspace = session.workspace
+    check_data(workspace)
     ensure_teacher(session)
     _ensure_start(session)
-    workspace = session.workspace
     tokenizers = (workspace.start, workspace.teacher)
     _ensure_tokens(session, workspace.bitext, tokenizers, workspace.tokens, workspace.tokens_fingerprint)
     if workspace.recipe.teacher.cache:

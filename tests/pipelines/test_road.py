@@ -77,6 +77,17 @@ def test_two_workers_train_on_the_same_batches_to_the_same_loss(first, runs):
         assert two["loss"] == pytest.approx(one["loss"], rel=1e-2)
 
 
+def test_candidates_are_made_beside_the_embeddings_that_are_there(first, runs, capsys):
+    (embeddings,), before = runs.glob("shared/embeddings-*"), set(runs.glob("shared/[a-z]*"))
+    assert not list(runs.glob("shared/candidates-*"))
+    made = (embeddings / "manifest.json").stat().st_mtime_ns
+    assert _run(runs, "--run-name", "proposed", "--index.search", "faiss", "--json", verb="index") == 0
+    assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["candidates_megabytes"] > 0
+    (candidates,) = set(runs.glob("shared/[a-z]*")) - before
+    assert candidates.name.startswith("candidates-")
+    assert (embeddings / "manifest.json").stat().st_mtime_ns == made
+
+
 def test_the_exported_student_loads_with_transformers(first):
     model = AutoModel.from_pretrained(first / "export")
     tokens = AutoTokenizer.from_pretrained(first / "export")("Nani alijenga daraja?", return_tensors="pt")

@@ -15,6 +15,8 @@ from pipelines.session import Session
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 
+THING = artefacts.Fingerprint.of("thing", 1)
+
 
 @pytest.fixture
 def settings(tmp_path):
@@ -35,7 +37,7 @@ def test_epsilon_changes_the_student_and_nothing_before_it(settings):
     other = Workspace(_with("objective", epsilon=0.2), settings)
     assert other.student_fingerprint != base.student_fingerprint
     assert other.fingerprint != base.fingerprint
-    for shared in ("bitext", "collection", "teacher", "tokens", "index"):
+    for shared in ("bitext", "collection", "teacher", "tokens", "embeddings"):
         assert getattr(other, f"{shared}_fingerprint") == getattr(base, f"{shared}_fingerprint")
 
 
@@ -43,7 +45,7 @@ def test_a_teacher_cache_changes_the_student_and_nothing_before_it(settings):
     base = Workspace(recipe("demo"), settings)
     cached = Workspace(_with("teacher", cache=True), settings)
     assert cached.student_fingerprint != base.student_fingerprint
-    assert cached.index_fingerprint == base.index_fingerprint
+    assert cached.embeddings_fingerprint == base.embeddings_fingerprint
     assert cached.teacher_cache == base.teacher_cache
 
 
@@ -141,16 +143,16 @@ def test_two_members_of_one_zip_are_two_sources(settings, tmp_path):
 def test_an_artefact_is_made_once_and_found_afterwards(settings, tmp_path):
     place = tmp_path / "shared" / "thing"
     for needed in (True, False):
-        with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", "f") as asked:
+        with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", THING) as asked:
             assert asked is needed
             if asked:
-                with artefacts.writing(place, "thing", "f") as scratch:
+                with artefacts.writing(place, "thing", THING) as scratch:
                     (scratch / "file").write_text("x")
 
 
 def test_the_making_of_an_artefact_is_locked(settings, tmp_path):
     place = tmp_path / "thing"
-    with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", "f"):
+    with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", THING):
         lock = (tmp_path / ".lock-thing").open("a")
         with lock, pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

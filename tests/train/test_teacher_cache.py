@@ -113,12 +113,6 @@ def test_a_cache_of_another_teacher_stops_before_the_first_step(job, cache):
         Worker(dataclasses.replace(job, teacher_cache=other))
 
 
-def test_the_teacher_computes_in_full_precision_on_every_device(tokens, encoder, encoder_folder):
-    assert encoder.in_half_precision(torch.device("cuda")), "as a student does"
-    teacher = TargetEncoder(encoder_folder, open_tokens(tokens), LENGTH, 1, False).teacher
-    assert not any(teacher.in_half_precision(torch.device(device)) for device in ("cuda", "cpu"))
-
-
 @pytest.mark.gpu
 def test_a_gpu_makes_the_cache_that_a_cpu_makes(tokens, encoder_folder):
     where = open_tokens(tokens)

@@ -1,0 +1,43 @@
+"""What numbers were made with besides the configuration: the versions of this project and of its libraries.
+
+No fingerprint holds these, because results agree across them within rounding; every manifest and ``run.json`` do.
+"""
+
+import platform
+from functools import cache
+from importlib import metadata
+
+import optical
+
+_LIBRARIES = (
+    *("torch", "transformers", "tokenizers", "numpy", "scipy", "numba", "pot", "pyarrow", "ray"),
+    *("faiss-cpu", "pycld2", "ir-measures"),
+)
+
+
+@cache
+def made_with() -> dict[str, str]:
+    """Versions of this project, of Python and of the libraries that decide numbers, and the kind of machine.
+
+    >>> made_with()["optical"] == optical.__version__
+    True
+    """
+    known = {"optical": optical.__version__, "python": platform.python_version(), "machine": platform.platform()}
+    return known | {name: _version(name) for name in _LIBRARIES}
+
+
+def changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    """Which versions differ between two records, as ``torch 2.12 -> 2.13`` lines; another machine is no change.
+
+    >>> changes({"torch": "2.12", "machine": "x86_64"}, {"torch": "2.13", "machine": "arm64"})
+    ['torch 2.12 -> 2.13']
+    """
+    compared = [name for name in new if name != "machine" and old.get(name) != new[name]]
+    return [f"{name} {old.get(name, 'unknown')} -> {new[name]}" for name in compared]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,119 @@
+"""What would fail after minutes of work, looked at before it: a recipe on its own, then its data.
+
+``faults`` looks at a recipe and the shape of its teacher, when nothing is made yet. ``check_data`` looks at what
+``prepare`` made, before anything is trained.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from optical import artefacts
+from optical.config import SCRATCH_POSITIONS, Recipe, TrainConfig
+from optical.data.shards import BITEXT
+from optical.errors import DataError, UserError
+from optical.model.shape import Shape, read_shape
+from pipelines.workspace import Workspace
+
+DEEPEST_MEASURE = 100
+"""R@100 looks at as many passages of a run."""
+
+
+def check_recipe(workspace: Workspace) -> None:
+    """Refuse a recipe that would fail later on.
+
+    Raises:
+        UserError: the first of its ``faults``.
+    """
+    folder = None if workspace.scratch_teacher else workspace.pretrained
+    for fault in faults(workspace.recipe, folder):
+        raise fault
+
+
+def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
+    """What is impossible in a recipe, field by field.
+
+    Args:
+        recipe: as it was asked for.
+        teacher: folder of a pretrained teacher; None when it is not at hand, or trained by the run.
+    """
+    scratch = recipe.teacher.scratch
+    shape = Shape(SCRATCH_POSITIONS, scratch.dim, "WordPiece") if scratch else read_shape(teacher) if teacher else None
+    yield from _length_faults(recipe, shape)
+    yield from _mixture_faults("train", recipe.train, recipe.bitext.datasets)
+    if scratch:
+        yield from _mixture_faults("teacher.scratch.train", scratch.train, scratch.pairs)
+    if recipe.student.vocabulary and shape and shape.vocabulary != "WordPiece":
+        what = f"is {recipe.student.vocabulary}, and the teacher's vocabulary is {shape.vocabulary}, not WordPiece"
+        yield UserError("student.vocabulary", what, "set 0, or take a teacher of the BERT kind")
+    if recipe.index.depth < DEEPEST_MEASURE:
+        what = f"is {recipe.index.depth}, and R@{DEEPEST_MEASURE} looks at {DEEPEST_MEASURE} passages of every query"
+        yield UserError("index.depth", what, f"set at least {DEEPEST_MEASURE}")
+    if recipe.index.search == "faiss" and shape:
+        yield from _factory_faults(recipe, shape.dim)
+
+
+def check_data(workspace: Workspace) -> None:
+    """Compare what ``prepare`` made with what training and index will ask of it.
+
+    Raises:
+        DataError: too few sentence pairs or questions.
+        UserError: too few passages for ``index.factory``.
+    """
+    recipe = workspace.recipe
+    _check_pairs(workspace.bitext, "sentence pairs", recipe)
+    if workspace.scratch_teacher:
+        _check_pairs(workspace.questions, "question-passage pairs", recipe)
+    if workspace.proposes:
+        from optical.index.candidates import check_training, empty_index
+
+        dim = recipe.teacher.scratch.dim if workspace.scratch_teacher else read_shape(workspace.pretrained).dim
+        tokens = certain_tokens(workspace.collection / "passages.parquet", recipe.teacher.document_length)
+        check_training(empty_index(dim, recipe.index.factory), recipe.index.factory, tokens)
+
+
+def certain_tokens(passages: Path, length: int) -> int:
+    """Fewest tokens that passages cut to ``length`` can have: one a word, and the two special ones."""
+    texts = pq.read_table(passages, columns=["text"])["text"]
+    words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts)))
+    return pc.sum(pc.min_element_wise(pc.add(words, 2), length)).as_py()
+
+
+def _length_faults(recipe: Recipe, shape: Shape | None) -> Iterator[UserError]:
+    if not shape:
+        return
+    trainings = {"train": recipe.train}
+    if recipe.teacher.scratch:
+        trainings["teacher.scratch.train"] = recipe.teacher.scratch.train
+    lengths = {f"teacher.{name}": getattr(recipe.teacher, name) for name in ("query_length", "document_length")}
+    for where, train in trainings.items():
+        lengths |= {f"{where}.{name}": getattr(train, name) for name in ("source_length", "target_length")}
+    for where, length in lengths.items():
+        if length > shape.positions:
+            what = f"is {length}, and the teacher can read {shape.positions} tokens"
+            yield UserError(where, what, f"set at most {shape.positions}")
+
+
+def _mixture_faults(where: str, train: TrainConfig, datasets: tuple[str, ...]) -> Iterator[UserError]:
+    weights = train.mixture.weights
+    if weights and len(weights) != len(datasets):
+        what = f"has {len(weights)} weights for {len(datasets)} data sets ({', '.join(datasets)})"
+        yield UserError(f"{where}.mixture.weights", what, "give one weight for each")
+
+
+def _factory_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
+    from optical.index.candidates import empty_index
+
+    try:
+        empty_index(dim, recipe.index.factory)
+    except UserError as fault:
+        yield fault
+
+
+def _check_pairs(folder: Path, what: str, recipe: Recipe) -> None:
+    pairs, dev = sum(artefacts.read(folder, BITEXT, verify=False).info["accepted"].values()), recipe.bitext.dev_pairs
+    if pairs < 2 * dev:
+        advice = f"give more, or set bitext.dev_pairs to {pairs // 2} or less"
+        raise DataError(folder, f"{pairs} {what}, of which bitext.dev_pairs would hold out {dev}", advice)

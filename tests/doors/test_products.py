@@ -1,0 +1,206 @@
+"""A small product of every maker: when one changes, its version in ``pipelines/versions.py`` must be raised.
+
+Searching and measuring (``run``) have their tests against brute force and ir_measures, and ``export`` copies files.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tokenizers import Tokenizer
+
+from optical.artefacts import fingerprint
+from optical.config import BitextConfig, CleaningConfig, ObjectiveConfig, ScratchConfig, TrainConfig
+from optical.data.cleaning.predicates import Cleaning, clean
+from optical.data.collections import open_collection
+from optical.data.filters import Limits, SentencePair
+from optical.data.readers import read_pairs
+from optical.data.shards import CHECKED
+from optical.data.token_shards import open_tokens, read_split
+from optical.data.tokenizer import learn_wordpiece
+from optical.index.candidates import open_candidates, write_candidates
+from optical.index.embed import PassageEncoder
+from optical.model.encoder import Encoder
+from optical.model.vocabulary import extended_student
+from optical.tracking.journal import rows
+from optical.train.encode_targets import TargetEncoder
+from optical.train.job import TrainJob
+from pipelines.versions import VERSIONS
+from tests.train.ranks import train
+
+PAIRS = [
+    ("Maji ni uhai wa kila kiumbe.", "Water is the life of every creature."),
+    ("Mtoto anasoma kitabu.", "The child reads a book."),
+    ("mtoto  anasoma kitabu", "The child reads a book!"),
+    ("", "An empty side."),
+    ("Nairobi", "Nairobi"),
+    ("Это не суахили.", "This is not Swahili."),
+    ("Bei ni &quot;juu&quot; sana", "The price is &quot;high&quot; \u2013 very"),
+    ("Mwalimu\u00a0wa shule", "The cafe\u0301 of the school"),
+]
+SHAPE = ScratchConfig(pairs=("toy",), hidden=16, layers=1, heads=2, dim=8)
+SOURCES = ["maji mtoto", "maji", "mtoto shule", "shule maji", "uhai मुले", "uhai maji"]
+TARGETS = ["water child", "water", "child school", "school water", "life child", "life water"]
+SENTENCES = ["Maji ni uhai", "Éléphant naïf ŵ मुले मूल", "child water [SEP] school", "nyumba 12.5 kg"]
+
+
+@dataclass(frozen=True)
+class World:
+    """What the products are made from: a folder to write in, tokens, and an encoder's folder."""
+
+    folder: Path
+    tokens: Path
+    encoder: Path
+
+
+Product = tuple[str, list[float]]
+"""What is the same on every machine, as a hash, and what is the same within rounding."""
+
+
+def bitext(world: World) -> Product:
+    file = world.folder / "pairs.tsv"
+    file.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
+    limits = Limits.of(BitextConfig(datasets=("toy",)))
+    read = [
+        {"position": pair.position, **({"source": pair.source, "target": pair.target} if accepted else {})}
+        | {"reason": None if accepted else pair.reason}
+        for pair in read_pairs([file], "tsv", "swa", "eng", limits)
+        for accepted in [isinstance(pair, SentencePair)]
+    ]
+    cleaned = clean(pa.Table.from_pylist(read, CHECKED), "swa", "eng", Cleaning(CleaningConfig()))
+    columns = ["position", "source", "target", "reason", "near_key"]
+    return _hash(cleaned.select(columns).to_pylist()), []
+
+
+def collection(world: World) -> Product:
+    (world.folder / "passages.tsv").write_text("p1\tThe  Nile flows.\np2\tcafe\u0301\n")
+    (world.folder / "topics.tsv").write_text("t1\tMto gani?\tWhich river?\n")
+    (world.folder / "qrels.txt").write_text("t1 0 p1 1\n")
+    found = open_collection(str(world.folder), world.folder)
+    parts = (found.passages, found.topics, found.qrels)
+    return _hash([[[getattr(row, name) for name in row.__slots__] for row in part] for part in parts]), []
+
+
+def teacher_start(_: World) -> Product:
+    tokenizer = learn_wordpiece(SENTENCES * 3, 120)
+    return _vocabulary(tokenizer), _norms(Encoder.scratch(SHAPE, tokenizer, 0))[1:6]
+
+
+def student_start(_: World) -> Product:
+    teacher = Encoder.scratch(SHAPE, learn_wordpiece(TARGETS * 3, 60), 0)
+    student = extended_student(teacher, SOURCES, TARGETS, 90)
+    return _vocabulary(student.tokenizer), _norms(student)[-6:]
+
+
+def tokens(world: World) -> Product:
+    dev, files = read_split(world.tokens, "dev"), ("lengths.parquet", "train-00000.parquet")
+    written = [pq.read_table(world.tokens / name).to_pydict() for name in files]
+    return _hash([written, dev.source_ids.to_pylist(), dev.target_ids.to_pylist()]), []
+
+
+def teacher(world: World) -> Product:
+    return _trained(world, "teacher")
+
+
+def student(world: World) -> Product:
+    return _trained(world, "student")
+
+
+def teacher_cache(world: World) -> Product:
+    encode = TargetEncoder(world.encoder, open_tokens(world.tokens), 6, 1, False)
+    return _summed(row["embeddings"] for table in encode(pa.table({"group": [0]})) for row in table.to_pylist())
+
+
+def embeddings(world: World) -> Product:
+    passages = pa.table({"docid": ["a", "b"], "text": ["child water school", "river"]})
+    return _summed(PassageEncoder(world.encoder, 4, 1, False)(passages)["embeddings"].to_pylist())
+
+
+def candidates(world: World) -> Product:
+    draw = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float16)
+    write_candidates(world.folder / "candidates", "f" * 64, draw, "IVF4,SQ8")
+    scores, found = open_candidates(world.folder / "candidates").tokens.search(draw[:3].astype(np.float32), 2)
+    return _hash(found.tolist()), scores.ravel().tolist()
+
+
+MAKERS = {
+    "bitext": bitext,
+    "questions": bitext,
+    "collection": collection,
+    "teacher-start": teacher_start,
+    "question-tokens": tokens,
+    "teacher": teacher,
+    "student-start": student_start,
+    "tokens": tokens,
+    "teacher-cache": teacher_cache,
+    "student": student,
+    "embeddings": embeddings,
+    "candidates": candidates,
+}
+PRODUCTS = {
+    "bitext": (2, "9a14bb1044d9", []),
+    "questions": (2, "9a14bb1044d9", []),
+    "collection": (2, "f3bb314d6990", []),
+    "teacher-start": (2, "67b459a22ab9", [0.0648, 0.07, 0.0831, 0.0846, 0.0702]),
+    "question-tokens": (1, "b716818d7c18", []),
+    "teacher": (1, "", [3.0643, 1.7232, 1.039, 0.9063, 0.26]),
+    "student-start": (2, "82a60fef1608", [0.0175, 0.0175, 0.0786, 0.0791, 0.0711, 0.0623]),
+    "tokens": (1, "b716818d7c18", []),
+    "teacher-cache": (1, "f626051bc944", [57.3805, -6.6746, -120.3652, -31.7505, -2.1651]),
+    "student": (1, "", [0.4433, 0.2804, 0.2048, 0.1759, 0.1216]),
+    "embeddings": (1, "7902699be42c", [0.6208, 0.1654, -1.6846, -0.6012, -0.0929]),
+    "candidates": (1, "1030db80c100", [1.6538, 1.4094, 5.0492, 3.7157, 4.4495, 4.3519]),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_what_a_maker_makes_changes_with_its_version_alone(kind, tmp_path, request):
+    world = World(tmp_path, request.getfixturevalue("tokens"), request.getfixturevalue("encoder_folder"))
+    version, exact, numbers = PRODUCTS[kind]
+    made, found = MAKERS[kind](world)
+    same = made == exact and found == pytest.approx(numbers, rel=5e-3, abs=5e-4)
+    line = f'"{kind}": ({VERSIONS[kind]}, "{made}", {[round(number, 4) for number in found]}),'
+    told = f"the maker of {kind} makes something else: raise its version in pipelines/versions.py, and write here"
+    assert same and version == VERSIONS[kind], f"{told}\n    {line}"
+
+
+def test_every_kind_has_a_product_but_those_that_only_measure_and_copy():
+    assert VERSIONS.keys() - MAKERS.keys() == {"run", "export"}
+
+
+def _hash(content: object) -> str:
+    return fingerprint(content)[:12]
+
+
+def _vocabulary(tokenizer: Tokenizer) -> str:
+    return _hash([tokenizer.get_vocab(), [encoding.ids for encoding in tokenizer.encode_batch(SENTENCES)]])
+
+
+def _norms(encoder: Encoder) -> list[float]:
+    return encoder.backbone.get_input_embeddings().weight.detach().norm(dim=1).tolist()
+
+
+def _trained(world: World, stage: str) -> Product:
+    """The losses of five steps."""
+    job = TrainJob(
+        stage=stage,
+        fingerprint="2" * 64,
+        tokens=world.tokens,
+        start=world.encoder,
+        teacher=world.encoder,
+        folder=world.folder / stage,
+        train=TrainConfig(epochs=1, batch_pairs=16, learning_rate=5e-3),
+        objective=ObjectiveConfig(),
+        scratch=SHAPE,
+    )
+    train(job)
+    return "", [row["loss"] for row in rows(job.journal) if row["event"] == "step"]
+
+
+def _summed(embeddings: Iterable[bytes]) -> Product:
+    table = np.frombuffer(b"".join(embeddings), np.float16).reshape(-1, 16).astype(np.float64)
+    return _hash(len(table)), table.sum(0)[:5].tolist()
