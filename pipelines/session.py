@@ -15,7 +15,6 @@ from typing import Self
 import optical
 from optical import artefacts
 from optical.artefacts import write_json
-from optical.cluster import connect, surfacing
 from optical.config import differences
 from optical.errors import UserError
 from optical.tracking.follower import Follower
@@ -30,7 +29,7 @@ class Session:
     """Claims the run folder on entry and lets go of it on exit.
 
     Raises:
-        UserError: the folder belongs to another recipe, or another process is at work in it.
+        UserError: the folder cannot be written, belongs to another recipe, or another process is at work in it.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -41,8 +40,12 @@ class Session:
         self.resumed = (self.run_dir / "run.json").exists()
 
     def __enter__(self) -> Self:
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.run_dir / "owner.lock").open("a+")
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.run_dir / "owner.lock").open("a+")
+        except OSError as error:
+            what = f"the folder of this run cannot be made or written ({os.strerror(error.errno).lower()})"
+            raise UserError(self.run_dir, what, "give another --runs-dir, or see to its rights and space") from error
         try:
             self._claim()
         except BaseException:
@@ -78,11 +81,15 @@ class Session:
 
     def connect(self) -> None:
         """Join or start Ray."""
+        from optical.cluster import connect
+
         connect(self.workspace.settings.resources)
 
     @contextmanager
     def work(self, verb: str) -> Iterator[None]:
         """Do a verb's real work: on Ray, timed, with Ray's failures turned back into ours."""
+        from optical.cluster import surfacing
+
         self.connect()
         started = time.perf_counter()
         try:

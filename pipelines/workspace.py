@@ -7,6 +7,7 @@ differ in epsilon share bitext, teacher, tokens and index, and only train anew.
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from optical.artefacts import FORMAT_VERSION, fingerprint, sha256_file
 from optical.config import Recipe, TrainConfig
@@ -15,10 +16,13 @@ from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
 from optical.data.resolve import hashes_of
 from optical.data.sources import parse_source, split_language
-from optical.data.teacher_cache import KIND, TeacherCache
 from optical.model.weights import find_weights, weights_fingerprint
 from pipelines.settings import Settings
 
+if TYPE_CHECKING:
+    from optical.data.teacher_cache import TeacherCache
+
+_TEACHER_CACHE = "teacher-cache"
 _CADENCE = ("checkpoint_steps", "dev_steps")
 
 
@@ -171,18 +175,21 @@ class Workspace:
         return self._place("tokens", self.tokens_fingerprint)
 
     @cached_property
-    def teacher_cache(self) -> TeacherCache:
+    def teacher_cache(self) -> "TeacherCache":
         """What the teacher makes of the target sides, for those who read it instead of asking the teacher."""
+        # It brings torch along, which whoever only names a run can do without.
+        from optical.data.teacher_cache import TeacherCache
+
         length = self.recipe.train.target_length
-        made_from = fingerprint([KIND, self.teacher_fingerprint, self.tokens_fingerprint, length])
-        return TeacherCache(self._place(KIND, made_from).absolute(), made_from, length)
+        made_from = fingerprint([_TEACHER_CACHE, self.teacher_fingerprint, self.tokens_fingerprint, length])
+        return TeacherCache(self._place(_TEACHER_CACHE, made_from).absolute(), made_from, length)
 
     @cached_property
     def student_fingerprint(self) -> str:
         """Identity of the distilled student."""
         made_from = [self.tokens_fingerprint, self.teacher_fingerprint, asdict(self.recipe.objective)]
         if self.recipe.teacher.cache:
-            made_from.append(KIND)
+            made_from.append(_TEACHER_CACHE)
         return fingerprint(["student", *made_from, _train_identity(self.recipe.train)])
 
     @property

@@ -18,9 +18,7 @@ from optical.data.collate import pad
 from optical.data.tokenizer import PAD, load_tokenizer, save_tokenizer
 from optical.data.tokens import cut
 from optical.errors import DataError
-
-WEIGHTS = "model.safetensors"
-DENSE = "1_Dense"
+from optical.model.weights import DENSE, WEIGHTS
 
 
 class Encoder(nn.Module):
