@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from pipelines.fields import fields_of
 from pipelines.help import HELP_FLAGS, asked_for, fields_help, overview
 from pipelines.recipes import RECIPES, recipe
 from pipelines.settings import Settings
-from pipelines.verbs import VERBS
+from pipelines.verbs import VERBS, Verb
 
 PROGRAM = "python -m pipelines"
 
@@ -75,13 +76,29 @@ def parse(arguments: list[str]) -> tuple[str, Parsed]:
     if verb not in VERBS:
         raise UserError("command line", _no_verb(verb), f"the verbs are {', '.join(VERBS)}; --help says what they do")
     if asked_for(rest):
-        return verb, _help_on(verb, rest)
+        return verb, _list_help() if rest[0] == "--list" else help_on(f"{PROGRAM} {verb}", VERBS[verb], Command, rest)
     if verb == "prepare" and rest[:1] == ["--list"]:
         return verb, parse_fields(ListCommand(), rest[1:], "prepare --list")
     if verb == "doctor" and not is_named(rest):
         return verb, parse_fields(MachineCommand(), rest, "doctor")
     name, flags = recipe_and_flags(rest, f"{PROGRAM} {verb}")
     return verb, parse_fields(Command(recipe=recipe(name)), flags, f"{verb} {name}")
+
+
+def help_on(program: str, verb: Verb, command: Callable[..., object], rest: list[str]) -> Help:
+    """The fields of a command: those of the recipe that is named first, or of every recipe.
+
+    Args:
+        program: what is typed before the recipe.
+        verb: its sentence, and the fields to show unless ``--help-all`` asks for every one.
+        command: makes the command of a recipe.
+        rest: what was typed after ``program``.
+    """
+    chosen = rest[:1] if is_named(rest) else []
+    commands = {name: command(recipe=recipe(name)) for name in chosen or RECIPES}
+    usage = f"{program} {chosen[0] if chosen else '<recipe>'}"
+    first = None if "--help-all" in rest else verb.fields
+    return Help(fields_help(usage, verb.sentence, commands, {} if chosen else RECIPES, first))
 
 
 def recipe_and_flags(arguments: list[str], program: str) -> tuple[str, list[str]]:
@@ -117,16 +134,9 @@ def is_named(arguments: list[str]) -> bool:
     return bool(arguments) and not arguments[0].startswith("-")
 
 
-def _help_on(verb: str, rest: list[str]) -> Help:
-    if verb == "prepare" and rest[0] == "--list":
-        usage, sentence = f"{PROGRAM} prepare --list", "every data set: languages, pairs, size, licence, where it is"
-        return Help(fields_help(usage, sentence, {"": ListCommand()}, {}, None))
-    names = [rest[0]] if is_named(rest) else list(RECIPES)
-    commands = {name: Command(recipe=recipe(name)) for name in names}
-    usage = f"{PROGRAM} {verb} {names[0] if is_named(rest) else '<recipe>'}"
-    listed = {} if is_named(rest) else RECIPES
-    first = None if "--help-all" in rest else VERBS[verb].fields
-    return Help(fields_help(usage, VERBS[verb].sentence, commands, listed, first))
+def _list_help() -> Help:
+    sentence = "every data set there is: languages, pairs, size, where it can be had now, licence"
+    return Help(fields_help(f"{PROGRAM} prepare --list", sentence, {"": ListCommand()}, {}, None))
 
 
 def _no_verb(verb: str) -> str:

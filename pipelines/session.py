@@ -15,6 +15,7 @@ from typing import Self
 import optical
 from optical import artefacts
 from optical.artefacts import write_json
+from optical.cluster import connect, surfacing
 from optical.config import differences
 from optical.errors import UserError
 from optical.tracking.follower import Follower
@@ -81,15 +82,11 @@ class Session:
 
     def connect(self) -> None:
         """Join or start Ray."""
-        from optical.cluster import connect
-
         connect(self.workspace.settings.resources)
 
     @contextmanager
     def work(self, verb: str) -> Iterator[None]:
         """Do a verb's real work: on Ray, timed, with Ray's failures turned back into ours."""
-        from optical.cluster import surfacing
-
         self.connect()
         started = time.perf_counter()
         try:

@@ -4,21 +4,19 @@ import os
 import platform
 import re
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from optical.cluster import silent
 from pipelines.checks import Finding
 from pipelines.settings import Settings
 
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 _LIBRARIES = ("torch", "ray", "transformers", "faiss-cpu", "mlflow", "numba", "pot", "pyarrow", "ir-measures")
 _LEAST_FREE_GB = 5
-_PATIENCE_SECONDS = 3.0
 
 
 def python(settings: Settings) -> Iterator[Finding]:
@@ -58,19 +56,14 @@ def processors(settings: Settings) -> Iterator[Finding]:
 
 def ray_address(settings: Settings) -> Iterator[Finding]:
     """Whether the cluster that ``RAY_ADDRESS`` names answers."""
-    address = os.environ.get("RAY_ADDRESS", "local")
-    place = urlsplit(address if "://" in address else f"//{address}")
-    if place.port is None:
-        seen = "a local one, started for the run" if address == "local" else f"RAY_ADDRESS {address}"
-        yield Finding("ray", True, seen)
-        return
-    try:
-        socket.create_connection((place.hostname, place.port), _PATIENCE_SECONDS).close()
-    except OSError as error:
-        seen = f"nothing answers at RAY_ADDRESS {address} ({error}); unset it to run on this machine"
+    address = os.environ.get("RAY_ADDRESS")
+    if address is None:
+        yield Finding("ray", True, "a local one, started for the run")
+    elif reason := silent(address):
+        seen = f"nothing answers at RAY_ADDRESS {address} ({reason}); unset it to run on this machine"
         yield Finding("ray", False, seen)
     else:
-        yield Finding("ray", True, f"answers at RAY_ADDRESS {address}")
+        yield Finding("ray", True, f"RAY_ADDRESS {address}")
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
