@@ -22,11 +22,9 @@ _OURS = ("optical", "pipelines", "tune")
 _ROOT = Path(__file__).resolve().parents[1]
 _SET_UP = "run `make setup` once, then `source .venv/bin/activate` in each new shell"
 _RESUMES = "the same command goes on from what is finished"
-# What a machine refuses, rather than what a programmer forgot.
-_MACHINE = {
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM", "EFBIG", "EMFILE", "ENFILE", "ENOMEM")
-}
+# What a machine refuses, rather than what a programmer forgot: for want of room or health, or because of a path.
+_FULL_OR_BROKEN = ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG", "EMFILE", "ENFILE", "ENOMEM")
+_WRONG_PATH = ("EACCES", "EPERM", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP")
 
 
 def program(main: Callable[[], int]) -> None:
@@ -82,10 +80,13 @@ def _told(error: Exception) -> OpticalError | None:
             return cause
         if isinstance(cause, ModuleNotFoundError) and cause.name and cause.name.split(".")[0] not in _OURS:
             return UserError(sys.executable, f"this Python has no module {cause.name!r}", _SET_UP)
-        if isinstance(cause, OSError) and cause.errno in _MACHINE:
-            where = cause.filename or "the disk"
-            advice = f"see to its space and rights; {_RESUMES}"
-            return InfrastructureError(where, os.strerror(cause.errno).lower(), advice)
+        if isinstance(cause, OSError) and cause.errno:
+            name, where = errno.errorcode.get(cause.errno), cause.filename or "the disk"
+            if name in _FULL_OR_BROKEN:
+                advice = f"see to the room on its disk, and to the disk; {_RESUMES}"
+                return InfrastructureError(where, os.strerror(cause.errno).lower(), advice)
+            if name in _WRONG_PATH:
+                return UserError(where, os.strerror(cause.errno).lower(), "give another path, or see to its rights")
     return None
 
 

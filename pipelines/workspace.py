@@ -17,7 +17,7 @@ from optical.data.registry import dataset, datasets
 from optical.data.resolve import hashes_of
 from optical.data.sources import parse_source, split_language
 from optical.model.weights import find_weights, weights_fingerprint
-from pipelines.settings import Settings
+from pipelines.settings import SHARED, Settings
 
 if TYPE_CHECKING:
     from optical.data.teacher_cache import TeacherCache
@@ -35,7 +35,7 @@ class Workspace:
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.recipe = recipe
         self.settings = settings
-        self.shared = settings.runs_dir / "shared"
+        self.shared = settings.runs_dir / SHARED
 
     @cached_property
     def run_dir(self) -> Path:
