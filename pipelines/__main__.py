@@ -96,7 +96,16 @@ def _tell_facts(verb: str, session: Session, as_json: bool) -> None:
         return
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        say(f"{name:<{width}}  {value}")
+        say(f"{name.replace('_', ' '):<{width}}  {_worded(value)}")
+
+
+def _worded(value: object) -> str:
+    """A fact as a person says it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_worded(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _tell_cleaning(workspace: Workspace) -> None:

@@ -43,8 +43,9 @@ def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         yield _registered(datasets()[spec], settings)
         return
     found = open_collection(spec, settings.cache, settings.mirror)
-    seen = f"{len(found.passages):,} passages, {len(found.topics):,} topics, {len(found.qrels):,} judgements"
-    yield Finding(f"data {spec}", True, seen)
+    counts = {part: len(getattr(found, part) or ()) for part in ("passages", "topics", "qrels")}
+    seen = ", ".join(f"{count:,} {part}" for part, count in counts.items())
+    yield Finding(f"data {spec}", all(counts.values()), seen)
 
 
 def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:

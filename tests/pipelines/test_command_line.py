@@ -3,7 +3,7 @@
 import pytest
 
 from optical.errors import UserError
-from pipelines.__main__ import main
+from pipelines.__main__ import _worded, main
 from pipelines.command_line import parse
 
 
@@ -60,3 +60,11 @@ def test_error_type_carries_the_place():
     with pytest.raises(UserError) as caught:
         parse(["run", "demo", "--objective.epsilon", "0"])
     assert caught.value.where == "objective.epsilon"
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [({"ratio": 1200, "empty": 3}, "ratio 1,200, empty 3"), ({}, "none"), (0.12345678, "0.1235"), ("a/b", "a/b")],
+)
+def test_facts_are_told_in_words(fact, words):
+    assert _worded(fact) == words
