@@ -59,11 +59,7 @@ def fields_of(value: object, path: str = "", prefix: str = "") -> Iterator[Field
 
 
 def shown(default: object) -> str:
-    """A default as the user would type it.
-
-    >>> shown(("a.tsv", "b.tsv")), shown(None), shown(0.05), shown(False)
-    ('a.tsv b.tsv', '(none)', '0.05', '(off)')
-    """
+    """A default as the user would type it, or in parentheses where there is nothing to type."""
     if isinstance(default, bool):
         return "(on)" if default else "(off)"
     if default is None or default == ():

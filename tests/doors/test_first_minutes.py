@@ -66,7 +66,7 @@ def child(script: str, *arguments: str, **options: object) -> subprocess.Complet
         (main, ["run", "swahili", "--help-all"], 0, "--bitext.cleaning.min-script-share 0.5"),
         (main, ["prepare", "--list", "--help"], 0, "--language (none)"),
         (search, ["--help"], 0, "--max-concurrent 1"),
-        (search, ["demo", "--help"], 0, "usage: python -m tune.search demo"),
+        (search, ["demo", "--help"], 0, "--epsilon 0.02 0.5 "),
     ],
 )
 def test_help_is_on_standard_output(door, arguments, code, words, capsys):
