@@ -83,7 +83,7 @@ def _told(error: Exception) -> OpticalError | None:
         if isinstance(cause, OSError) and cause.errno:
             name, where = errno.errorcode.get(cause.errno), cause.filename or "the disk"
             if name in _FULL_OR_BROKEN:
-                advice = f"see to the room on its disk, and to the disk; {_RESUMES}"
+                advice = f"make room, or write elsewhere (--runs-dir); {_RESUMES}"
                 return InfrastructureError(where, os.strerror(cause.errno).lower(), advice)
             if name in _WRONG_PATH:
                 return UserError(where, os.strerror(cause.errno).lower(), "give another path, or see to its rights")

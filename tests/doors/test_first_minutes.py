@@ -219,7 +219,7 @@ def _raiser(error: BaseException):
         (
             OSError(errno.ENOSPC, "x", "/runs/shard"),
             5,
-            "InfrastructureError: /runs/shard: no space left on device; see to",
+            "InfrastructureError: /runs/shard: no space left on device; make room",
         ),
         (OSError(errno.EROFS, "x", "/runs"), 5, "read-only file system"),
         (OSError(errno.EIO, "x"), 5, "the disk: input/output error"),
