@@ -302,6 +302,8 @@ _INTERRUPTED = """
         time.sleep(30)
 
     def work(_):
+        if "leaves" in sys.argv:
+            return 0
         try:
             pause("working")
         except KeyboardInterrupt:
@@ -311,7 +313,7 @@ _INTERRUPTED = """
                 pause("closing")
             raise
 
-    if "exits" in sys.argv:
+    if sys.argv[1] in ("exits", "leaves"):
         atexit.register(pause, "leaving")
     program(lambda: guarded(work, []))
 """
@@ -324,6 +326,7 @@ _INTERRUPTED = """
         ("turns", ["working"], 1),
         ("waits", ["working", "closing"], 0),
         ("exits", ["working", "leaving"], 1),
+        ("leaves", ["leaving"], 0),
     ],
 )
 def test_ctrl_c_at_every_place_ends_in_130_without_a_traceback(how, places, said):
