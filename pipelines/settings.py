@@ -8,6 +8,10 @@ from typing import Annotated
 import tyro
 
 from optical.config import Resources
+from optical.errors import UserError
+
+SHARED = "shared"
+"""Folder, among those of the runs, of what runs share."""
 
 
 def _default_cache() -> Path:
@@ -32,3 +36,9 @@ class Settings:
     """Folder or URL that is tried before a data set's origin (``OPTICAL_MIRROR``)."""
     resources: Annotated[Resources, tyro.conf.arg(name="")] = field(default_factory=Resources)
     """Workers and GPUs."""
+
+    def __post_init__(self) -> None:
+        name = self.run_name
+        if name is not None and (name in ("", ".", "..", SHARED) or Path(name).name != name):
+            what = f"is {name!r}, and a run's folder lies in the runs folder, beside {SHARED!r}"
+            raise UserError("--run-name", what, "give one plain name; --runs-dir says where")

@@ -7,6 +7,7 @@ teacher, tokens and embeddings, and only train anew.
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from optical.artefacts import Fingerprint, fingerprint, sha256_file
 from optical.config import Recipe, decisive
@@ -15,10 +16,14 @@ from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
 from optical.data.resolve import hashes_of
 from optical.data.sources import parse_source, split_language
-from optical.data.teacher_cache import KIND, TeacherCache
 from optical.model.weights import find_weights, weights_fingerprint
-from pipelines.settings import Settings
+from pipelines.settings import SHARED, Settings
 from pipelines.versions import VERSIONS
+
+if TYPE_CHECKING:
+    from optical.data.teacher_cache import TeacherCache
+
+_TEACHER_CACHE = "teacher-cache"
 
 
 class Workspace:
@@ -30,7 +35,7 @@ class Workspace:
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.recipe = recipe
         self.settings = settings
-        self.shared = settings.runs_dir / "shared"
+        self.shared = settings.runs_dir / SHARED
         self._decisive = decisive(recipe)
 
     @cached_property
@@ -171,11 +176,14 @@ class Workspace:
         return self._place("tokens", self.tokens_fingerprint)
 
     @cached_property
-    def teacher_cache(self) -> TeacherCache:
+    def teacher_cache(self) -> "TeacherCache":
         """What the teacher makes of the target sides, for those who read it instead of asking the teacher."""
+        # It brings torch along, which whoever only names a run can do without.
+        from optical.data.teacher_cache import TeacherCache
+
         length = self.recipe.train.target_length
-        made_from = _identified(KIND, self.teacher_fingerprint, self.tokens_fingerprint, length)
-        return TeacherCache(self._place(KIND, made_from).absolute(), made_from, length)
+        made_from = _identified(_TEACHER_CACHE, self.teacher_fingerprint, self.tokens_fingerprint, length)
+        return TeacherCache(self._place(_TEACHER_CACHE, made_from).absolute(), made_from, length)
 
     @cached_property
     def student_fingerprint(self) -> Fingerprint:

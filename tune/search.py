@@ -1,149 +1,36 @@
 """``python -m tune.search <recipe> [--trials 8] [--field value ...]``: search epsilon and learning rate."""
 
+# A library is imported when a campaign needs it, as in ``pipelines.__main__``.
+from __future__ import annotations
+
 import json
-import os
-import sys
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Annotated
+from dataclasses import asdict
 
-import tyro
-from ray import tune
-from ray.tune.schedulers import ASHAScheduler
-from ray.tune.search.basic_variant import BasicVariantGenerator
-
-from optical.artefacts import fingerprint
-from optical.cluster import connect
-from optical.config import Recipe
-from optical.data.schedule import Schedule
-from optical.data.token_shards import open_tokens
-from optical.errors import InfrastructureError, UserError
-from optical.tracking.mlflow_mirror import default_uri
-from pipelines.__main__ import guarded
-from pipelines.command_line import parse_fields
-from pipelines.recipes import RECIPES, recipe
-from pipelines.session import Session
-from pipelines.settings import Settings
-from pipelines.verbs.train import make_ready
-from pipelines.workspace import Workspace
-from tune.report import Trial, best_command, table, write_campaign
-from tune.space import CampaignConfig
-from tune.trial import TRIAL_CPUS, TrialMaker
-from tune.watch import CampaignWatch, child_mirror
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """A parsed command line."""
-
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-    campaign: Annotated[CampaignConfig, tyro.conf.arg(name="")] = field(default_factory=CampaignConfig)
-    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
-    json: bool = False
-    """End with one JSON line on standard output instead of a table."""
-    verbose: bool = False
-    """Log what the library decides on the way, and show tracebacks."""
+from pipelines.guard import guarded, program, say
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a campaign; the return value is the exit code."""
-    return guarded(lambda given: _run(_parse(given)), arguments)
+    return guarded(_run, arguments)
 
 
-def search(command: Command) -> list[Trial]:
-    """Run the campaign and return its trials, best first.
+def _run(arguments: list[str]) -> int:
+    from tune.command_line import Help, parse
 
-    Bitext, teacher, start and tokens are made once and shared; the test collection is never looked at. A rerun
-    samples the same points, skips the trials that ended, and resumes the others from their checkpoints.
+    command = parse(arguments)
+    if isinstance(command, Help):
+        say(command.text)
+        return 0
+    from tune.campaign import search
+    from tune.report import best_command, table
 
-    Raises:
-        InfrastructureError: no trial gave a result.
-    """
-    base = Workspace(command.recipe, command.settings)
-    made_from = fingerprint([base.fingerprint, asdict(command.campaign)])
-    name = command.settings.run_name or f"{command.recipe.name}-campaign-{made_from[:12]}"
-    settings = replace(command.settings, run_name=name)
-    with Session(Workspace(command.recipe, settings)) as session:
-        # The first connection decides the size of a local Ray: room for every trial at once.
-        workers = (settings.resources.num_workers + 1) * command.campaign.max_concurrent
-        connect(replace(settings.resources, num_workers=workers, use_gpu=False))
-        make_ready(session)
-        trials = _tuned(session, command, settings)
-        write_campaign(session.run_dir / "report", command.recipe.name, trials)
-        session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
-        session.mirror.log_artifacts(session.run_dir / "report")
-    return trials
-
-
-def _tuned(session: Session, command: Command, settings: Settings) -> list[Trial]:
-    # Tune's own tables would stand between ours and a program that reads them.
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    campaign, workspace = command.campaign, session.workspace
-    maker = TrialMaker(command.recipe, _absolute(settings), (session.run_dir / "trials").absolute())
-    runs_dir = settings.runs_dir
-    children = child_mirror(default_uri(runs_dir), command.recipe.name, session.mirror)
-    num_steps = Schedule(open_tokens(workspace.tokens), command.recipe.train).num_steps
-    grace = min(num_steps, campaign.grace_looks * command.recipe.train.dev_steps)
-    tuner = tune.Tuner(
-        tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
-        param_space=campaign.space(),
-        tune_config=tune.TuneConfig(
-            metric="dev_agreement",
-            mode="max",
-            num_samples=campaign.trials,
-            max_concurrent_trials=campaign.max_concurrent,
-            search_alg=BasicVariantGenerator(random_state=campaign.seed, max_concurrent=campaign.max_concurrent),
-            scheduler=ASHAScheduler(
-                time_attr="step", max_t=num_steps + 1, grace_period=grace, reduction_factor=campaign.reduction_factor
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=str((session.run_dir / "ray").absolute()),
-            verbose=0,
-            callbacks=[CampaignWatch(campaign.trials, maker, children)],
-        ),
-    )
-    trials = [_trial(result, num_steps) for result in tuner.fit()]
-    if all(trial.status == "failed" or not trial.steps for trial in trials):
-        raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
-    return sorted(trials, key=lambda trial: -trial.dev_agreement)
-
-
-def _trial(result: object, num_steps: int) -> Trial:
-    metrics, point = result.metrics or {}, result.config
-    steps = int(metrics.get("step", 0))
-    status = "failed" if result.error else "ended" if steps >= num_steps else "stopped"
-    return Trial(
-        trial=str(metrics.get("trial_id", "-")),
-        epsilon=point["objective.epsilon"],
-        learning_rate=point["train.learning_rate"],
-        steps=steps,
-        dev_agreement=float(metrics.get("dev_agreement", 0.0)) if not result.error else 0.0,
-        status=status,
-    )
-
-
-def _absolute(settings: Settings) -> Settings:
-    mirror = settings.mirror
-    if mirror and "://" not in mirror:
-        mirror = str(Path(mirror).absolute())
-    return replace(settings, runs_dir=settings.runs_dir.absolute(), cache=settings.cache.absolute(), mirror=mirror)
-
-
-def _parse(arguments: list[str]) -> Command:
-    if not arguments or arguments[0].startswith("-"):
-        raise UserError("command line", "a recipe is needed", f"use: tune.search <recipe>, one of {', '.join(RECIPES)}")
-    name, *flags = arguments
-    return parse_fields(Command, Command(recipe=recipe(name)), flags, f"tune.search {name}")
-
-
-def _run(command: Command) -> None:
-    trials = search(command)
+    trials = search(command.recipe, command.campaign, command.settings)
     if command.json:
-        sys.stdout.write(json.dumps([asdict(trial) for trial in trials]) + "\n")
-        return
-    sys.stdout.write(f"{table(trials)}\n\nbest: {best_command(command.recipe.name, trials[0])}\n")
+        say(json.dumps([asdict(trial) for trial in trials]))
+    else:
+        say(f"{table(trials)}\n\nbest: {best_command(command.recipe.name, trials[0])}")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program(main)

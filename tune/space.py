@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from ray import tune
-
 from optical.config import Recipe
 from optical.errors import UserError
 
@@ -40,6 +38,8 @@ class CampaignConfig:
 
     def space(self) -> dict:
         """Ray Tune's parameter space."""
+        from ray import tune
+
         return {
             "objective.epsilon": tune.loguniform(*self.epsilon),
             "train.learning_rate": tune.loguniform(*self.learning_rate),

@@ -28,6 +28,11 @@ def availability(datasets: Iterable[DataSet], cache: Path, mirror: str | None) -
     return {entry.name: place for entry, place in zip(entries, found, strict=True)}
 
 
+def reachable(address: str) -> bool:
+    """Whether an address answers; its headers alone are asked for."""
+    return _Probe().has(address)
+
+
 def _place(entry: DataSet, cache: Path, mirror: str | None, probe: "_Probe") -> str:
     if entry.origin == GENERATOR:
         return "built in"

@@ -137,7 +137,8 @@ def _is_file(spec: str) -> bool:
 def _existing(spec: str) -> str | Path:
     stored, _ = split_member(spec)
     if not _is_file(spec):
-        raise DataError(stored, "no such file", "check the path, or use a registry name")
+        what = "is a folder, and bitext comes in files" if Path(stored).is_dir() else "no such file"
+        raise DataError(stored, what, "check the path, or use a registry name")
     return spec if remote.is_remote(spec) else Path(spec)
 
 

@@ -19,9 +19,8 @@ from optical.data.tokenizer import PAD, load_tokenizer, save_tokenizer
 from optical.data.tokens import cut
 from optical.errors import DataError
 from optical.model.precision import precision
-from optical.model.shape import DENSE, positions
-
-WEIGHTS = "model.safetensors"
+from optical.model.shape import positions
+from optical.model.weights import DENSE, WEIGHTS
 
 
 class Encoder(nn.Module):

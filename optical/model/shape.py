@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optical.errors import DataError
+from optical.model.weights import DENSE
 
-DENSE = "1_Dense"
-"""Folder of the projection inside a model folder."""
 _COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 """Kinds of models whose first position is the one after the padding token's id."""
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from optical.artefacts import sha256_file
 from optical.errors import DataError, InfrastructureError, UserError
-from optical.model.encoder import DENSE, WEIGHTS
 
+WEIGHTS = "model.safetensors"
+DENSE = "1_Dense"
 _FILES = ("config.json", WEIGHTS, "tokenizer.json")
 
 
@@ -49,7 +50,7 @@ def find_weights(name: str, revision: str | None = None) -> Path:
         return _packaged(name, PACKAGED[name])
     if Path(name).is_dir():
         return _complete(Path(name))
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+    if not _is_hub_id(name):
         advice = f"give a folder with {', '.join(_FILES)}, a hub id, or one of: {', '.join(PACKAGED)}"
         raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
     if not revision:
@@ -59,10 +60,24 @@ def find_weights(name: str, revision: str | None = None) -> Path:
     return _complete(_from_hub(name, revision))
 
 
+def hub_address(name: str, revision: str | None = None) -> str | None:
+    """Where the hub would be asked for an encoder; None for one that is on this machine, or that is refused."""
+    if name in PACKAGED or Path(name).is_dir() or not _is_hub_id(name) or not revision:
+        return None
+    from huggingface_hub import hf_hub_url, try_to_load_from_cache
+
+    cached = isinstance(try_to_load_from_cache(name, WEIGHTS, revision=revision), str)
+    return None if cached else hf_hub_url(name, WEIGHTS, revision=revision)
+
+
 def weights_fingerprint(folder: Path) -> dict[str, str]:
     """Sha256 of every file that decides what the encoder computes."""
     names = [*_FILES, *(f"{DENSE}/{name}" for name in (WEIGHTS, "config.json"))]
     return {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
+
+
+def _is_hub_id(name: str) -> bool:
+    return name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 
 def _packaged(name: str, model: PackagedModel) -> Path:

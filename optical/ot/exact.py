@@ -9,6 +9,8 @@ one problem at a time.
 """
 
 import warnings
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None) -> Pla
         start: potentials of an earlier plan.
 
     Raises:
-        UserError: the sides of a problem differ in mass.
+        UserError: the sides of a problem differ in mass, or POT is not installed.
         NumericalError: a cost between real tokens is not finite, or POT gives a problem up.
     """
     del settings
@@ -58,6 +60,15 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None) -> Pla
     return Plan(problem, *parts, given_matrix=matrix.to(problem.cost), given_cost=value.to(problem.cost))
 
 
+def _pot() -> ModuleType:
+    """POT, which takes a second or more to import and which no other method needs."""
+    try:
+        return import_module("ot")
+    except ImportError as error:
+        what = f"is solved by POT, which does not import ({error})"
+        raise UserError("method 'exact'", what, "pip install pot, or use sinkhorn with a small epsilon") from None
+
+
 def _check(cost: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
     sides = torch.stack([a.sum(1), b.sum(1)])
     for row in ((sides[0] - sides[1]).abs() > _ROUNDING * sides[0]).nonzero().flatten().tolist():
@@ -72,8 +83,7 @@ def _simplex(
     row: int, a: np.ndarray, b: np.ndarray, cost: np.ndarray, guess: tuple[np.ndarray, np.ndarray] | None
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """POT's plan of one problem, and its log."""
-    import ot  # Takes a second or more, and nothing else here needs it.
-
+    ot = _pot()
     with warnings.catch_warnings():
         # POT warns of what its result code says too.
         warnings.simplefilter("ignore")

@@ -27,6 +27,8 @@ _ENVIRONMENT = {
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # The making of a new store would otherwise talk into the progress line.
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
 
 
@@ -230,9 +232,6 @@ def _flat(params: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 def _mlflow_client(uri: str) -> object:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # The store's migrations would otherwise talk into the progress line.
-    for talker in ("mlflow", "alembic"):
-        logging.getLogger(talker).setLevel(logging.WARNING)
     from mlflow.tracking import MlflowClient
 
     return MlflowClient(tracking_uri=uri)

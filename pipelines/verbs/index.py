@@ -12,7 +12,7 @@ from optical.index.embed import embed_passages
 from optical.index.store import EMBEDDINGS, open_embeddings, write_embeddings
 from optical.model.encoder import Encoder
 from optical.tracking.progress import Progress
-from pipelines.checks import check_data
+from pipelines.checks.faults import check_data
 from pipelines.session import Session
 from pipelines.verbs.prepare import prepare
 from pipelines.verbs.train import ensure_teacher

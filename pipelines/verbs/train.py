@@ -17,7 +17,7 @@ from optical.tracking.journal import rows
 from optical.train.fit import fit
 from optical.train.job import TrainJob
 from optical.train.worker import write_encoder
-from pipelines.checks import check_data
+from pipelines.checks.faults import check_data
 from pipelines.session import Session
 from pipelines.teacher_cache import ensure_teacher_cache, savings, tell_of_cache
 from pipelines.verbs.prepare import prepare

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.command_line import VERBS, parse
-from tune.search import _parse as parse_search
+from tune.command_line import parse as parse_search
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = [file for room in ("optical", "pipelines", "tune") for file in sorted((ROOT / room).rglob("*.py"))]

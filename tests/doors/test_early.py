@@ -14,9 +14,8 @@ from optical.config import Recipe, StudentConfig
 from optical.data.shards import BITEXT
 from optical.errors import DataError, UserError
 from optical.model.encoder import Encoder
-from pipelines import checks
 from pipelines.__main__ import main
-from pipelines.checks import certain_tokens, check_data, faults
+from pipelines.checks.faults import DEEPEST_MEASURE, certain_tokens, check_data, faults
 from pipelines.recipes import recipe
 from pipelines.settings import Settings
 from pipelines.verbs import index as index_verb
@@ -151,7 +150,7 @@ def test_every_word_is_a_token_at_least(tmp_path, encoder):
 def test_the_deepest_measure_is_the_one_that_is_checked():
     from optical.evaluation.measures import MEASURES
 
-    assert max(int(name.split("@")[1]) for name in MEASURES if "@" in name) == checks.DEEPEST_MEASURE
+    assert max(int(name.split("@")[1]) for name in MEASURES if "@" in name) == DEEPEST_MEASURE
 
 
 def test_doctor_says_what_a_run_would_refuse(settings, capsys):

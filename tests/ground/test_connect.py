@@ -1,11 +1,22 @@
 """Which Ray a command joins."""
 
+import os
+import socket
+from collections.abc import Iterator
+
 import pytest
 import ray
 
 from optical.cluster import connect
 from optical.config import Resources
 from optical.errors import InfrastructureError
+
+
+@pytest.fixture
+def listening() -> Iterator[str]:
+    """An address of this machine at which something answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -25,14 +36,32 @@ def test_a_local_command_never_joins_a_cluster_that_happens_to_run_here(asked, m
     assert (asked[0]["num_cpus"], asked[0]["object_store_memory"]) == (52, 100)
 
 
-def test_a_submitted_command_joins_its_own_cluster_as_it_is(asked, monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+def test_a_submitted_command_joins_its_own_cluster_as_it_is(asked, listening, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", listening)
     connect(Resources(num_workers=50))
     assert asked[0].keys() == {"logging_level", "log_to_driver"}
 
 
-def test_a_cluster_that_does_not_answer_is_named(asked, monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+def test_a_cluster_that_does_not_answer_is_named(asked, listening, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", listening)
     monkeypatch.setattr(ray, "init", lambda **_: (_ for _ in ()).throw(ConnectionError("no\nanswer")))
-    with pytest.raises(InfrastructureError, match=r"127\.0\.0\.1:6379: Ray cannot be reached \(no answer\); unset"):
+    with pytest.raises(InfrastructureError, match=rf"{listening}: Ray cannot be reached \(no answer\); unset"):
         connect(Resources())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
+def test_ray_is_not_asked_for_a_cluster_at_whose_address_nothing_listens(asked, address, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(InfrastructureError, match=r"refused\); unset RAY_ADDRESS"):
+        connect(Resources())
+    assert asked == []
+
+
+def test_what_native_code_says_while_ray_starts_is_told_to_those_who_ask(asked, monkeypatch, capfd, caplog):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", lambda **_: os.write(2, b"Set ray log level\n"))
+    with caplog.at_level("INFO"):
+        connect(Resources())
+    assert "Set ray log level" in caplog.text
+    os.write(2, b"ours\n")
+    assert capfd.readouterr().err == "ours\n"

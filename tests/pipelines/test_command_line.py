@@ -3,7 +3,7 @@
 import pytest
 
 from optical.errors import UserError
-from pipelines.__main__ import main
+from pipelines.__main__ import _worded, main
 from pipelines.command_line import parse
 
 
@@ -32,7 +32,13 @@ def test_a_nested_scratch_teacher_can_be_changed():
 @pytest.mark.parametrize(
     ("arguments", "named", "advice"),
     [
-        ([], "a verb and a recipe are needed", "run"),
+        (["--json"], "a verb is needed first", "run"),
+        (["run"], "a recipe is needed", "demo, swahili"),
+        (["run", "--json"], "a recipe is needed before --json", "demo, swahili"),
+        (["rnu", "demo"], "no verb 'rnu', did you mean run?", "prepare"),
+        (["run", "demo", "swahili"], "Unrecognized options: swahili", "--help"),
+        (["run", "demo", "--run-name", "shared"], "--run-name: is 'shared'", "give one plain name"),
+        (["run", "demo", "--run-name", "a/b"], "--run-name: is 'a/b'", "give one plain name"),
         (["walk", "demo"], "no verb 'walk'", "prepare"),
         (["run", "dmeo"], "no recipe 'dmeo'", "did you mean demo?"),
         (["run", "demo", "--objective.epsilom", "1"], "--objective.epsilom", "--objective.epsilon"),
@@ -50,14 +56,15 @@ def test_what_is_not_understood_is_refused_in_one_line(arguments, named, advice,
     assert advice in said
 
 
-def test_help_is_not_an_error(capsys):
-    with pytest.raises(SystemExit) as stop:
-        parse(["run", "demo", "--help"])
-    assert stop.value.code == 0
-    assert "--objective.epsilon" in capsys.readouterr().out
-
-
 def test_error_type_carries_the_place():
     with pytest.raises(UserError) as caught:
         parse(["run", "demo", "--objective.epsilon", "0"])
     assert caught.value.where == "objective.epsilon"
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [({"ratio": 1200, "empty": 3}, "ratio 1,200, empty 3"), ({}, "none"), (0.12345678, "0.1235"), ("a/b", "a/b")],
+)
+def test_facts_are_told_in_words(fact, words):
+    assert _worded(fact) == words

@@ -125,7 +125,7 @@ def test_nested_params_are_flattened_cut_and_sent_a_hundred_at_a_time():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_sqlite_holds_params_metrics_artifacts_a_child_and_a_resumed_run(tmp_path, monkeypatch):
+def test_sqlite_holds_params_metrics_artifacts_a_child_and_a_resumed_run(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     runs, uri = tmp_path / "runs", default_uri(tmp_path / "runs")
     runs.mkdir()
@@ -147,6 +147,7 @@ def test_sqlite_holds_params_metrics_artifacts_a_child_and_a_resumed_run(tmp_pat
     child.set_tags({"trial": 3})
     child.finish(timeout=60)
 
+    assert "mlflow.store" not in capsys.readouterr().err, "the making of a store is nobody's news"
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)

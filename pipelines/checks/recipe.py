@@ -1,0 +1,85 @@
+"""What a run needs besides the machine: languages, data, a collection and a teacher. Nothing is fetched."""
+
+from collections.abc import Iterator
+
+from optical.config import Recipe
+from optical.data.availability import availability, reachable
+from optical.data.collections import open_collection
+from optical.data.entry import DataSet
+from optical.data.languages import language
+from optical.data.registry import datasets
+from optical.data.sources import parse_source, source_language
+from optical.errors import OpticalError
+from optical.model.weights import find_weights, hub_address
+from pipelines.checks import Finding
+from pipelines.checks.faults import faults
+from pipelines.settings import Settings
+
+
+def languages(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether every language is in the table."""
+    config = recipe.bitext
+    codes = [*(source_language(spec, config.source) for spec in config.datasets), config.target]
+    yield Finding("languages", True, ", ".join(dict.fromkeys(language(code).name for code in codes)))
+
+
+def bitext(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether every source of pairs is there, or can be fetched."""
+    scratch = recipe.teacher.scratch
+    for spec in (*recipe.bitext.datasets, *(scratch.pairs if scratch else ())):
+        try:
+            found = parse_source(spec)
+        except OpticalError as error:
+            yield Finding(f"data {spec}", False, str(error))
+            continue
+        local = not isinstance(found, DataSet)
+        seen = Finding(f"data {spec}", True, f"{len(found.paths)} file(s), read as {found.reader}") if local else None
+        yield seen or _registered(found, settings)
+
+
+def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether the test collection is there, or can be fetched; a local one is read."""
+    spec = recipe.evaluation.collection
+    if spec in datasets():
+        yield _registered(datasets()[spec], settings)
+        return
+    found = open_collection(spec, settings.cache, settings.mirror)
+    counts = {part: len(getattr(found, part) or ()) for part in ("passages", "topics", "qrels")}
+    seen = ", ".join(f"{count:,} {part}" for part, count in counts.items())
+    yield Finding(f"data {spec}", all(counts.values()), seen)
+
+
+def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether the teacher's weights are there, or can be fetched."""
+    config = recipe.teacher
+    if config.weights == "scratch":
+        yield Finding("teacher", True, "trained by the run")
+    elif address := hub_address(config.weights, config.revision):
+        fine = reachable(address)
+        seen = f"to be fetched from {address}" if fine else f"not on this machine, and {address} does not answer"
+        yield Finding("teacher", fine, seen)
+    else:
+        yield Finding("teacher", True, str(find_weights(config.weights, config.revision)))
+
+
+def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether the recipe's fields are possible with this teacher, as far as it is at hand."""
+    config = recipe.teacher
+    here = not recipe.teacher.scratch and hub_address(config.weights, config.revision) is None
+    found = list(faults(recipe, find_weights(config.weights, config.revision) if here else None))
+    yield from (Finding(fault.where, False, str(fault)) for fault in found)
+    if not found:
+        yield Finding("fields", True, "possible with this teacher" if here or recipe.teacher.scratch else "possible")
+
+
+CHECKS = (languages, bitext, collection, teacher, fields)
+
+
+def _registered(entry: DataSet, settings: Settings) -> Finding:
+    place = availability([entry], settings.cache, settings.mirror)[entry.name]
+    where = {
+        "no": f"neither in the cache nor in the mirror, and {entry.origin} does not answer",
+        "origin": f"to be fetched from {entry.origin}",
+        "built in": "generated here",
+    }.get(place, f"in the {place}")
+    return Finding(f"data {entry.name}", place != "no", f"{where}, {entry.licence}")

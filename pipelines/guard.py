@@ -1,0 +1,122 @@
+"""The guard of every command: whatever goes wrong becomes one line on standard error and an exit code."""
+
+# The checks below must run, and speak, under a Python that is too old for the rest.
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optical.errors import InfrastructureError, OpticalError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+INTERRUPTED = 130
+_OURS = ("optical", "pipelines", "tune")
+_ROOT = Path(__file__).resolve().parents[1]
+_SET_UP = "run `make setup` once, then `source .venv/bin/activate` in each new shell"
+_RESUMES = "the same command goes on from what is finished"
+# What a machine refuses, rather than what a programmer forgot: for want of room or health, or because of a path.
+_FULL_OR_BROKEN = ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG", "EMFILE", "ENFILE", "ENOMEM")
+_WRONG_PATH = ("EACCES", "EPERM", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP")
+
+
+def program(main: Callable[[], int]) -> None:
+    """Run ``main`` as the process's own program: a second Ctrl-C ends it at once, and so does one on the way out."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this may be the machine's own python, not the one of .venv
+        version = ".".join(map(str, sys.version_info[:2]))
+        sys.stderr.write(f"UserError: {sys.executable}: Python {version} is too old; {_SET_UP}\n")
+        sys.exit(UserError.exit_code)
+    signal.signal(signal.SIGINT, _first_interrupt)
+    code = main()
+    signal.signal(signal.SIGINT, _end_at_once)
+    sys.exit(code)
+
+
+def guarded(work: Callable[[list[str]], int], arguments: list[str] | None) -> int:
+    """Do ``work`` on the command line's arguments and return the exit code (see ``optical.errors``).
+
+    Args:
+        work: parses the arguments, does what they say, and returns the exit code.
+        arguments: those of the process when None; ``--verbose`` among them logs more and shows tracebacks.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    verbose = "--verbose" in arguments
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    try:
+        return work(arguments)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except Exception as error:
+        if signal.getsignal(signal.SIGINT) is _end_at_once:
+            # An import or a library that Ctrl-C cut short may raise whatever it likes.
+            return _interrupted()
+        if verbose:
+            traceback.print_exc()
+        told = _told(error)
+        sys.stderr.write(f"{type(told).__name__}: {told}\n" if told else f"{_bug(error)}\n")
+        return told.exit_code if told else 1
+
+
+def say(line: str) -> None:
+    """Write a line to standard output; who reads it may leave early, as ``head`` does."""
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _told(error: Exception) -> OpticalError | None:
+    """The error as one of ours: its own, or what the machine or the installation refused; None for a bug."""
+    for cause in _causes(error):
+        if type(cause).__module__ == OpticalError.__module__:
+            return cause
+        if isinstance(cause, ModuleNotFoundError) and cause.name and cause.name.split(".")[0] not in _OURS:
+            return UserError(sys.executable, f"this Python has no module {cause.name!r}", _SET_UP)
+        if isinstance(cause, OSError) and cause.errno:
+            name, where = errno.errorcode.get(cause.errno), cause.filename or "the disk"
+            if name in _FULL_OR_BROKEN:
+                advice = f"make room, or write elsewhere (--runs-dir); {_RESUMES}"
+                return InfrastructureError(where, os.strerror(cause.errno).lower(), advice)
+            if name in _WRONG_PATH:
+                return UserError(where, os.strerror(cause.errno).lower(), "give another path, or see to its rights")
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    # Ray keeps what a worker raised in ``cause``.
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = getattr(error, "cause", None) or error.__cause__
+
+
+def _bug(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((frame for frame in reversed(frames) if Path(frame.filename).is_relative_to(_ROOT)), frames[-1])
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    place = f"{os.path.relpath(own.filename, _ROOT)}, line {own.lineno}"
+    return f"bug: {words} ({place}); this is a bug, the same command with --verbose shows the traceback to report"
+
+
+def _interrupted() -> int:
+    sys.stderr.write(f"interrupted; {_RESUMES}\n")
+    return INTERRUPTED
+
+
+def _first_interrupt(number: int, frame: object) -> None:
+    signal.signal(signal.SIGINT, _end_at_once)
+    raise KeyboardInterrupt
+
+
+def _end_at_once(number: int, frame: object) -> None:
+    # Locks go with the process, what is half written is never taken for whole, and a local Ray ends with its driver.
+    os._exit(INTERRUPTED)

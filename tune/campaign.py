@@ -1,0 +1,106 @@
+"""A campaign on Ray Tune: what trials share is made once, then ASHA stops those that fall behind."""
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.basic_variant import BasicVariantGenerator
+
+from optical.artefacts import fingerprint
+from optical.cluster import connect
+from optical.config import Recipe
+from optical.data.schedule import Schedule
+from optical.data.token_shards import open_tokens
+from optical.errors import InfrastructureError
+from optical.tracking.mlflow_mirror import default_uri
+from pipelines.session import Session
+from pipelines.settings import Settings
+from pipelines.verbs.train import make_ready
+from pipelines.workspace import Workspace
+from tune.report import Trial, write_campaign
+from tune.space import CampaignConfig
+from tune.trial import TRIAL_CPUS, TrialMaker
+from tune.watch import CampaignWatch, child_mirror
+
+
+def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Trial]:
+    """Run the campaign and return its trials, best first.
+
+    Bitext, teacher, start and tokens are made once and shared; the test collection is never looked at. A rerun
+    samples the same points, skips the trials that ended, and resumes the others from their checkpoints.
+
+    Raises:
+        InfrastructureError: no trial gave a result.
+    """
+    base = Workspace(recipe, where)
+    made_from = fingerprint([base.fingerprint, asdict(campaign)])
+    name = where.run_name or f"{recipe.name}-campaign-{made_from[:12]}"
+    settings = replace(where, run_name=name)
+    with Session(Workspace(recipe, settings)) as session:
+        # The first connection decides the size of a local Ray: room for every trial at once.
+        workers = (settings.resources.num_workers + 1) * campaign.max_concurrent
+        connect(replace(settings.resources, num_workers=workers, use_gpu=False))
+        make_ready(session)
+        trials = _tuned(session, campaign, settings)
+        write_campaign(session.run_dir / "report", recipe.name, trials)
+        session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
+        session.mirror.log_artifacts(session.run_dir / "report")
+    return trials
+
+
+def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> list[Trial]:
+    # Tune's own tables would stand between ours and a program that reads them.
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    workspace = session.workspace
+    recipe = workspace.recipe
+    maker = TrialMaker(recipe, _absolute(settings), (session.run_dir / "trials").absolute())
+    runs_dir = settings.runs_dir
+    children = child_mirror(default_uri(runs_dir), recipe.name, session.mirror)
+    num_steps = Schedule(open_tokens(workspace.tokens), recipe.train).num_steps
+    grace = min(num_steps, campaign.grace_looks * recipe.train.dev_steps)
+    tuner = tune.Tuner(
+        tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
+        param_space=campaign.space(),
+        tune_config=tune.TuneConfig(
+            metric="dev_agreement",
+            mode="max",
+            num_samples=campaign.trials,
+            max_concurrent_trials=campaign.max_concurrent,
+            search_alg=BasicVariantGenerator(random_state=campaign.seed, max_concurrent=campaign.max_concurrent),
+            scheduler=ASHAScheduler(
+                time_attr="step", max_t=num_steps + 1, grace_period=grace, reduction_factor=campaign.reduction_factor
+            ),
+        ),
+        run_config=tune.RunConfig(
+            storage_path=str((session.run_dir / "ray").absolute()),
+            verbose=0,
+            callbacks=[CampaignWatch(campaign.trials, maker, children)],
+        ),
+    )
+    trials = [_trial(result, num_steps) for result in tuner.fit()]
+    if all(trial.status == "failed" or not trial.steps for trial in trials):
+        raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
+    return sorted(trials, key=lambda trial: -trial.dev_agreement)
+
+
+def _trial(result: object, num_steps: int) -> Trial:
+    metrics, point = result.metrics or {}, result.config
+    steps = int(metrics.get("step", 0))
+    status = "failed" if result.error else "ended" if steps >= num_steps else "stopped"
+    return Trial(
+        trial=str(metrics.get("trial_id", "-")),
+        epsilon=point["objective.epsilon"],
+        learning_rate=point["train.learning_rate"],
+        steps=steps,
+        dev_agreement=float(metrics.get("dev_agreement", 0.0)) if not result.error else 0.0,
+        status=status,
+    )
+
+
+def _absolute(settings: Settings) -> Settings:
+    mirror = settings.mirror
+    if mirror and "://" not in mirror:
+        mirror = str(Path(mirror).absolute())
+    return replace(settings, runs_dir=settings.runs_dir.absolute(), cache=settings.cache.absolute(), mirror=mirror)
