@@ -21,6 +21,7 @@ from optical.errors import UserError
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
 from optical.tracking.progress import ProgressLine
+from pipelines.circumstances import note_work
 from pipelines.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,9 @@ class Session:
             with surfacing():
                 yield
         finally:
-            self._keep_time(verb, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._keep_time(verb, seconds)
+            note_work(self.run_dir, verb, seconds, self.workspace.settings.resources)
 
     @contextmanager
     def making(self, path: Path, kind: str, made_from: str) -> Iterator[bool]:

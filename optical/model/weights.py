@@ -49,7 +49,7 @@ def find_weights(name: str, revision: str | None = None) -> Path:
         return _packaged(name, PACKAGED[name])
     if Path(name).is_dir():
         return _complete(Path(name))
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+    if not is_hub_id(name):
         advice = f"give a folder with {', '.join(_FILES)}, a hub id, or one of: {', '.join(PACKAGED)}"
         raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
     if not revision:
@@ -57,6 +57,15 @@ def find_weights(name: str, revision: str | None = None) -> Path:
             "teacher.revision", f"hub id {name!r} has no pinned revision", "set teacher.revision to a commit"
         )
     return _complete(_from_hub(name, revision))
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name means ``owner/model`` on the hub: not a folder that is here, nor a path.
+
+    >>> is_hub_id("sentence-transformers/all-MiniLM-L6-v2"), is_hub_id("../my-teacher")
+    (True, False)
+    """
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).is_dir()
 
 
 def weights_fingerprint(folder: Path) -> dict[str, str]:
