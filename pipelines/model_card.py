@@ -46,9 +46,12 @@ def model_card(
     """
     languages = query_languages(recipe.bitext)
     spoken_all = ", ".join(map(spoken, languages))
+    teacher = (
+        f"the English teacher {recipe.teacher.weights}" if not recipe.teacher.scratch else "a small English teacher"
+    )
     blocks: list[Block] = [
         Paragraph(
-            f"A query encoder for {spoken_all}, distilled from the English teacher {recipe.teacher.weights} by optimal "
+            f"A query encoder for {spoken_all}, distilled from {teacher} by optimal "
             "transport over bitext (Huang, Yu and Allan 2023, arXiv:2301.12566). It gives one vector per token, "
             f"{dim} dimensions. Documents are encoded by the teacher, and one index of them serves the student "
             "as it serves the teacher."

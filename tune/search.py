@@ -69,7 +69,7 @@ def search(command: Command) -> list[Trial]:
         connect(replace(settings.resources, num_workers=workers, use_gpu=False))
         make_ready(session)
         trials = _tuned(session, command, settings)
-        write_campaign(session.run_dir / "report", command.recipe.name, trials)
+        write_campaign(session.run_dir / "report", command.recipe, trials, command.settings.resources)
         session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
         session.mirror.log_artifacts(session.run_dir / "report")
     return trials
@@ -142,7 +142,8 @@ def _run(command: Command) -> None:
     if command.json:
         sys.stdout.write(json.dumps([asdict(trial) for trial in trials]) + "\n")
         return
-    sys.stdout.write(f"{table(trials)}\n\nbest: {best_command(command.recipe.name, trials[0])}\n")
+    best = best_command(command.recipe, trials[0], command.settings.resources)
+    sys.stdout.write(f"{table(trials)}\n\nbest: {best}\n")
 
 
 if __name__ == "__main__":

@@ -52,14 +52,20 @@ def settings(content: ReportContent) -> list[Block]:
     rows = flatten(content.recipe)
     if content.registered is None:
         return [Heading("Settings"), Fold(f"All {len(rows)} settings", [Table(("setting", "value"), rows)])]
-    own = dict(flatten(content.registered))
-    changed = [(name, value, own.get(name, "-")) for name, value in rows if own.get(name) != value]
-    changed += [(name, "-", value) for name, value in own.items() if name not in dict(rows)]
-    left = [row for row in rows if own.get(row[0]) == row[1]]
+    changed = changed_settings(content)
+    named = {row[0] for row in changed}
+    left = [row for row in rows if row[0] not in named]
     said: Block = Paragraph("Every setting is the registered recipe's own.")
     if changed:
         said = Table(("changed setting", "value", "registered"), changed)
     return [Heading("Settings"), said, Fold(f"The {len(left)} other settings", [Table(("setting", "value"), left)])]
+
+
+def changed_settings(content: ReportContent) -> list[tuple[str, str, str]]:
+    """Name, value and registered value of the settings that differ from the registered recipe."""
+    mine, own = dict(flatten(content.recipe)), dict(flatten(content.registered or {}))
+    names = dict.fromkeys([*mine, *own])
+    return [(name, mine.get(name, "-"), own.get(name, "-")) for name in names if mine.get(name) != own.get(name)]
 
 
 def flatten(values: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:

@@ -119,7 +119,7 @@ class _Drawing:
         self.picture = picture
         self.shares = picture.shares
         self.rows, self.columns = self.shares.shape
-        self.cell, self.size = (20, 12) if max(self.rows, self.columns) <= _MANY else (15, 11)
+        self.cell, self.size = (20, 12) if max(self.rows, self.columns) <= _MANY else (14, 11)
         moved = self.shares.sum(axis=1)
         self.moved = moved if np.abs(moved - 1).max() > 0.005 else None
         heads = [*picture.target_tokens, *(["mass sent"] if self.moved is not None else [])]

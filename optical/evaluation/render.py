@@ -142,7 +142,7 @@ def _html_picture(picture: Picture) -> str:
 
 
 def _html_table(table: Table) -> str:
-    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
+    caption = f"<caption><span>{html.escape(table.caption)}</span></caption>" if table.caption else ""
     head = _html_cells(table.header, "th", table.numeric)
     rows = "\n".join(f"<tr>{_html_cells(row, 'td', table.numeric)}</tr>" for row in table.rows)
     return (

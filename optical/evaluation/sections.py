@@ -8,7 +8,7 @@ from optical.evaluation.content import ReportContent, TopicText
 from optical.evaluation.definitions import meanings
 from optical.evaluation.files import write_whole
 from optical.evaluation.measures import MEASURES, Measured
-from optical.evaluation.particulars import data, repetition, settings
+from optical.evaluation.particulars import changed_settings, data, repetition, settings
 from optical.evaluation.plans import plan_svg
 from optical.evaluation.plots import plot_measures, plot_training, system_order
 from optical.evaluation.render import Block, Heading, Paragraph, Picture, Table, Terms
@@ -85,15 +85,22 @@ def topic_gains(zero_shot: Measured, student: Measured) -> list[TopicGain]:
 
 def _head(content: ReportContent) -> list[Block]:
     """The answer a reader came for, and what it is an answer to."""
-    blocks: list[Block] = [Paragraph(gain_sentence(content), lead=True)]
+    said = [f"Recipe {content.recipe.get('name', 'run')}{_changes(content)}."]
+    if content.work:
+        said.append(f"Finished {max(work.finished for work in content.work)} UTC.")
     if facts := content.collection:
         topics = f"{_judged(content.systems):,} judged topics of {facts.topics:,} in {facts.language}"
         judgements = f"{facts.judgements:,} judgements of which {facts.relevant:,} say relevant"
-        searched = f"Collection {facts.name}: {topics}, {facts.passages:,} passages, {judgements}."
-        blocks.append(
-            Paragraph(f"{searched} This is one training run; another seed would give somewhat other numbers.")
-        )
-    return blocks
+        said.append(f"Collection {facts.name}: {topics}, {facts.passages:,} passages, {judgements}.")
+    said.append("This is one training run; another seed would give somewhat other numbers.")
+    return [Paragraph(gain_sentence(content), lead=True), Paragraph(" ".join(said))]
+
+
+def _changes(content: ReportContent) -> str:
+    if content.registered is None:
+        return ""
+    count = len(changed_settings(content))
+    return f" with {count} changed setting{'' if count == 1 else 's'}" if count else ""
 
 
 def _judged(systems: Mapping[str, Measured]) -> int:

@@ -5,17 +5,19 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: #f6f8fa; color: #24292f; font: 16px/1.55 system-ui, "Segoe UI", "Noto Sans", sans-serif;
   -webkit-text-size-adjust: 100%; }
-main { max-width: 1080px; margin: 2rem auto; padding: 2rem 2.5rem 3rem; background: #fff; border: 1px solid #d8dee4;
+main { max-width: 1180px; margin: 2rem auto; padding: 2rem 2.5rem 3rem; background: #fff; border: 1px solid #d8dee4;
   border-radius: 10px; }
 h1 { margin: 0 0 .2rem; font-size: 1.9rem; line-height: 1.25; overflow-wrap: anywhere; }
 h2 { margin: 2.4rem 0 .7rem; padding-bottom: .3rem; border-bottom: 1px solid #d8dee4; font-size: 1.25rem; }
 p { max-width: 75ch; overflow-wrap: anywhere; }
-.fingerprint { margin: 0; color: #57606a; font: .85rem ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+.fingerprint { margin: 0; max-width: none; color: #57606a;
+  font: .85rem ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .lead { margin: 1.4rem 0 0; padding: .9rem 1.2rem; max-width: none; background: #eef5fb; border-left: 4px solid #0072b2;
   border-radius: 0 6px 6px 0; }
 .scroll, figure > div { overflow-x: auto; }
 table { border-collapse: collapse; margin: .4rem 0 1.2rem; font-size: .94rem; }
 caption { padding: .3rem 0; text-align: left; color: #57606a; }
+caption span { display: block; max-width: min(75ch, calc(100vw - 2.2rem)); }
 th, td { padding: .38rem .9rem .38rem 0; border-bottom: 1px solid #eaeef2; text-align: left; vertical-align: top; }
 th { border-bottom: 1.5px solid #afb8c1; font-weight: 600; white-space: nowrap; }
 td { overflow-wrap: break-word; }
