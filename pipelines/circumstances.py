@@ -3,38 +3,24 @@
 import os
 import platform
 import subprocess
-import time
 from importlib import metadata
 from pathlib import Path
 
 import optical
 from optical.config import Resources
-from optical.evaluation.content import Work
-from optical.tracking.journal import Journal, read_journal
+from optical.tracking.journal import Journal
 
-_FILE = "work.jsonl"
+WORK = "work.jsonl"
 _LIBRARIES = ("torch", "ray", "transformers", "tokenizers", "faiss-cpu", "numba", "ir-measures")
 _CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 
 def note_work(run_dir: Path, verb: str, seconds: float, resources: Resources) -> None:
     """Append what a verb has just done; its machine and versions are those of this process."""
-    with Journal(run_dir / _FILE) as journal:
+    with Journal(run_dir / WORK) as journal:
         journal.write(
             "work", verb=verb, seconds=round(seconds, 2), machine=machine(resources), versions=", ".join(versions())
         )
-
-
-def work_done(run_dir: Path) -> list[Work]:
-    """What each verb did on each machine, in the order in which they ended first; empty where nothing was noted."""
-    path = run_dir / _FILE
-    done: dict[tuple[str, str, str], Work] = {}
-    for row in read_journal(path) if path.exists() else []:
-        key = row["verb"], row["machine"], row["versions"]
-        before = done[key].seconds if key in done else 0.0
-        finished = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["time"]))
-        done[key] = Work(row["verb"], round(before + row["seconds"], 2), finished, row["machine"], row["versions"])
-    return list(done.values())
 
 
 def machine(resources: Resources) -> str:

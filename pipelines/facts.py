@@ -1,7 +1,9 @@
-"""The facts of a run's data, as its report and its model card tell them."""
+"""The facts of a run, as its report and its model card tell them: its data, and the work that was done."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,9 +15,11 @@ from optical.data.registry import datasets
 from optical.data.shards import BITEXT
 from optical.data.sources import source_language
 from optical.data.token_shards import TOKENS, read_lengths
-from optical.evaluation.content import CollectionFacts, DataFacts, DatasetFact
+from optical.evaluation.content import CollectionFacts, DataFacts, DatasetFact, Work
 from optical.evaluation.trec import read_qrels
 from optical.model.weights import PACKAGED
+from optical.tracking.journal import read_journal
+from pipelines.circumstances import WORK
 from pipelines.public import public_weights
 from pipelines.verbs.prepare import COLLECTION, rejects
 from pipelines.workspace import Workspace
@@ -55,6 +59,18 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
     )
 
 
+def work_done(run_dir: Path) -> list[Work]:
+    """What each verb did on each machine, in the order in which they ended first; empty where nothing was noted."""
+    path = run_dir / WORK
+    done: dict[tuple[str, str, str], Work] = {}
+    for row in read_journal(path) if path.exists() else []:
+        key = row["verb"], row["machine"], row["versions"]
+        before = done[key].seconds if key in done else 0.0
+        finished = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["time"]))
+        done[key] = Work(row["verb"], round(before + row["seconds"], 2), finished, row["machine"], row["versions"])
+    return list(done.values())
+
+
 def spoken(code: str) -> str:
     """A language by its name and resource tier.
 
@@ -63,6 +79,16 @@ def spoken(code: str) -> str:
     """
     found = known(code)
     return f"{found.name} ({found.tier} resource)" if found else code
+
+
+def named(code: str) -> str:
+    """A language by its name.
+
+    >>> named("swa"), named("zzz")
+    ('Swahili', 'zzz')
+    """
+    found = known(code)
+    return found.name if found else code
 
 
 def query_languages(config: BitextConfig) -> list[str]:

@@ -15,7 +15,7 @@ from optical.evaluation.plots import system_order
 from optical.evaluation.render import Block, Code, Heading, Paragraph, Table, render_blocks
 from optical.evaluation.sections import format_p
 from optical.model.weights import is_hub_id
-from pipelines.facts import query_languages, spoken
+from pipelines.facts import named, query_languages
 from pipelines.repeat import repeat_command
 
 _LOADING = """import torch
@@ -45,13 +45,13 @@ def model_card(
         evaluation: what ``evaluate`` wrote, if it has.
     """
     languages = query_languages(recipe.bitext)
-    spoken_all = ", ".join(map(spoken, languages))
+    spoken = ", ".join(map(named, languages))
     teacher = (
         f"the English teacher {recipe.teacher.weights}" if not recipe.teacher.scratch else "a small English teacher"
     )
     blocks: list[Block] = [
         Paragraph(
-            f"A query encoder for {spoken_all}, distilled from {teacher} by optimal "
+            f"A query encoder for {spoken}, distilled from {teacher} by optimal "
             "transport over bitext (Huang, Yu and Allan 2023, arXiv:2301.12566). It gives one vector per token, "
             f"{dim} dimensions. Documents are encoded by the teacher, and one index of them serves the student "
             "as it serves the teacher."
@@ -60,10 +60,10 @@ def model_card(
         Code(_loading(recipe, projected), "python"),
         *_measured(recipe, evaluation),
         *_made_of(data),
-        *_limits(recipe, spoken_all, data),
+        *_limits(recipe, spoken, data),
         *_training(recipe, fingerprint),
     ]
-    title = f"# OPTICAL student for {spoken_all} queries"
+    title = f"# OPTICAL student for {spoken} queries"
     return f"---\n{_front(recipe, languages)}\n---\n{title}\n\n{render_blocks(blocks)}\n"
 
 
@@ -131,11 +131,11 @@ def _made_of(data: DataFacts) -> list[Block]:
     ]
 
 
-def _limits(recipe: Recipe, spoken_all: str, data: DataFacts) -> list[Block]:
+def _limits(recipe: Recipe, spoken: str, data: DataFacts) -> list[Block]:
     teacher = recipe.teacher
     closed = [fact.name for fact in data.datasets if fact.name in datasets() and not datasets()[fact.name].commercial]
     limits = [
-        f"It encodes queries in {spoken_all}, of at most {teacher.query_length} tokens; the rest is cut. Every token "
+        f"It encodes queries in {spoken}, of at most {teacher.query_length} tokens; the rest is cut. Every token "
         "scores, [CLS] and [SEP] included; there is no marker and no query augmentation.",
         f"Passages must be encoded by its own teacher, which reads {teacher.document_length} tokens of each; with "
         "another teacher's index the scores mean nothing."

@@ -26,7 +26,9 @@ def meanings(content: ReportContent) -> dict[str, str]:
     """What is shown and what it means; of the systems only those that were measured."""
     told = {name: _SYSTEMS[name] for name in system_order(content.systems) if name in _SYSTEMS}
     told |= {title: _MEASURES[measure] for measure, title in MEASURES.items()}
-    evaluation = content.recipe.get("evaluation")
+    index, evaluation = content.recipe.get("index"), content.recipe.get("evaluation")
+    if isinstance(index, Mapping) and index["depth"] < 100:
+        told[MEASURES["R@100"]] += f"; but a run of this recipe ends at rank {index['depth']}"
     drawn = f"{evaluation['resamples']:,}" if isinstance(evaluation, Mapping) else "many"
     if content.p_values:
         told["p vs zero-shot"] = (

@@ -40,10 +40,10 @@ def repetition(content: ReportContent) -> list[Block]:
             "Wall-clock seconds of work in this run's folder, over all its sessions. "
             "What other runs had made already cost nothing here and is not listed."
         )
-        blocks += [
-            *_made_with(content.work),
-            Table(("verb", "seconds", "finished (UTC)"), rows, caption, frozenset({1})),
-        ]
+        times = Table(("verb", "seconds", "finished (UTC)"), rows, caption, frozenset({1}))
+        blocks += [*_made_with(content.work), times]
+    elif content.command:
+        blocks.append(Paragraph("When, where and with which versions it was made is not on record."))
     return [Heading("How to repeat it"), *blocks] if blocks else []
 
 

@@ -9,8 +9,7 @@ from optical.evaluation.measures import Measured
 from optical.evaluation.report import ReportContent, TopicText, write_report
 from optical.model.encoder import Encoder
 from optical.tracking.journal import rows
-from pipelines.circumstances import work_done
-from pipelines.facts import collection_facts, data_facts
+from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import RECIPES
 from pipelines.repeat import repeat_command

@@ -23,8 +23,9 @@ from optical.model.encoder import Encoder, inner_mask
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
 from pipelines import circumstances
-from pipelines.circumstances import note_work, work_done
+from pipelines.circumstances import note_work
 from pipelines.command_line import parse
+from pipelines.facts import work_done
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import recipe
 from pipelines.repeat import repeat_command
@@ -268,6 +269,16 @@ def test_p_and_intervals_say_what_they_mean(tmp_path):
     assert re.search(r"<dt>p vs zero-shot</dt><dd>.*10,000 random.*Holm-corrected for 1 comparison", page)
     assert re.search(r"<dt>interval</dt><dd>holds 95 % of 10,000 means over topics", page)
     assert "<dt>interval</dt>" not in _page(tmp_path)
+
+
+def test_recall_at_a_hundred_says_where_shorter_runs_end(tmp_path):
+    shallow = _changed(recipe("demo"), {"index.depth": 50})
+    assert "first hundred; but a run of this recipe ends at rank 50." in _page(tmp_path, recipe=shallow.as_dict())
+    assert "ends at rank" not in _page(tmp_path)
+
+
+def test_work_that_was_not_noted_is_said_to_be_missing(tmp_path):
+    assert "is not on record" in _page(tmp_path, command="python -m pipelines run demo")
 
 
 def test_changed_settings_stand_first_and_the_others_are_folded(tmp_path):
