@@ -21,9 +21,9 @@ caption span { display: block; max-width: min(75ch, calc(100vw - 2.2rem)); }
 th, td { padding: .38rem .9rem .38rem 0; border-bottom: 1px solid #eaeef2; text-align: left; vertical-align: top; }
 th { border-bottom: 1.5px solid #afb8c1; font-weight: 600; white-space: nowrap; }
 td { overflow-wrap: break-word; }
-td.long { min-width: 11rem; }
 .number { padding-left: .9rem; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td:first-child { white-space: nowrap; }
+td.long { min-width: 11rem; white-space: normal; }
 dl { margin: .4rem 0 1.2rem; max-width: 75ch; font-size: .94rem; }
 dt { font-weight: 600; }
 dd { margin: 0 0 .5rem 1.2rem; overflow-wrap: anywhere; }
