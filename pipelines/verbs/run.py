@@ -50,7 +50,7 @@ def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
     verdict = evaluate(session)
     export(session)
-    content = _content(session, verdict)
+    content = report_content(session, verdict)
     page = write_report(session.run_dir / "report", content)
     for name, measured in verdict.systems.items():
         named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
@@ -70,7 +70,8 @@ def run(session: Session) -> Summary:
     return summary
 
 
-def _content(session: Session, verdict: Verdict) -> ReportContent:
+def report_content(session: Session, verdict: Verdict) -> ReportContent:
+    """Everything the report of a finished run shows."""
     workspace, recipe = session.workspace, session.workspace.recipe
     topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
     return ReportContent(

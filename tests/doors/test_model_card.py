@@ -1,4 +1,4 @@
-"""The exported folder: a card the hub reads, files transformers loads, nothing of the machine that made it."""
+"""What a run leaves: a card the hub reads, files transformers loads, no local path; a report of the same run."""
 
 import json
 import re
@@ -7,26 +7,33 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
 from transformers import AutoModel, AutoTokenizer
 
 from optical import artefacts
-from optical.config import Recipe
+from optical.config import Recipe, Resources
 from optical.data.registry import datasets
 from optical.data.shards import BITEXT
 from optical.evaluation.content import DataFacts, DatasetFact
-from optical.evaluation.measures import MEASURES
+from optical.evaluation.measures import MEASURES, Measured
 from optical.evaluation.trec import Qrel, write_qrels
 from optical.model.encoder import Encoder
+from optical.tracking.journal import Journal
 from optical.train.worker import write_encoder
+from pipelines.circumstances import note_work
 from pipelines.command_line import parse
 from pipelines.model_card import model_card
 from pipelines.public import public_name, public_recipe, public_weights
 from pipelines.recipes import recipe
 from pipelines.session import Session
+from pipelines.settings import Settings
+from pipelines.verbs.evaluate import Verdict
 from pipelines.verbs.export import export
+from pipelines.verbs.run import report_content
 
 EVALUATION = {
     "measures": {name: dict.fromkeys(MEASURES, 0.25) for name in ("zero_shot", "student")},
@@ -163,12 +170,18 @@ def session(tmp_path, encoder_folder, tokens, monkeypatch):
         pass
     info = {"passages": 3, "topics": 2, "licence": "given by the user"}
     with artefacts.writing(tmp_path / "collection", "collection", "c", info) as scratch:
+        topic = {"qid": ["q"], "query": ["maji"], "english": ["water"]}
+        pq.write_table(pa.table(topic), scratch / "topics.parquet")
         write_qrels(scratch / "qrels.txt", [Qrel("q", "d", 1)])
     workspace = SimpleNamespace(
         recipe=made,
         run_dir=tmp_path / "run",
         fingerprint="f" * 64,
         student=student,
+        student_training=student.parent,
+        start=student,
+        teacher=encoder_folder,
+        settings=Settings(resources=Resources(num_workers=2)),
         student_fingerprint="s" * 64,
         teacher_fingerprint="t" * 64,
         bitext=tmp_path / "bitext",
@@ -210,3 +223,23 @@ def test_an_export_is_made_anew_when_its_card_has_more_to_say(session):
     before = (folder / "README.md").stat().st_mtime_ns
     export(Session(session.workspace))
     assert (folder / "README.md").stat().st_mtime_ns == before
+
+
+def test_the_report_of_the_same_run_shows_its_problem_its_data_and_its_command(session):
+    trained = replace(session.workspace.recipe.objective, method="partial", mass=0.5, cost="angular")
+    session.workspace.recipe = replace(session.workspace.recipe, objective=trained)
+    with Journal(session.workspace.student_training / "metrics.jsonl") as journal:
+        journal.write("step", step=1, loss=0.5, unconverged=0.0)
+    note_work(session.run_dir, "train", 3.0, session.workspace.settings.resources)
+    measured = Measured({name: {"q": 0.5} for name in MEASURES}, dict.fromkeys(MEASURES, 0.5), ())
+    content = report_content(session, Verdict({"zero_shot": measured}, {}, {}))
+    assert content.problem.startswith("Method partial, angular cost, mass 0.5, epsilon 0.1")
+    assert [picture.plan.sum() for picture in content.plans] == pytest.approx([0.5] * 3, abs=1e-3)
+    _, command = parse(shlex.split(content.command)[3:])
+    assert (command.recipe, command.settings.resources.num_workers) == (session.workspace.recipe, 2)
+    assert (content.collection.passages, content.collection.judgements) == (3, 1)
+    assert content.data.notes[0].startswith(
+        "Of the accepted pairs 80 were trained on, 16 held out for the dev measures"
+    )
+    assert [fact.language for fact in content.data.datasets][0] == "Somali (low resource)"
+    assert [(work.verb, work.seconds) for work in content.work] == [("train", 3.0)]
