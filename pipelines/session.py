@@ -20,6 +20,7 @@ from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
 from optical.tracking.progress import LineWriter, ProgressLine
 from pipelines.checks.faults import check_recipe
+from pipelines.circumstances import note_work
 from pipelines.run_file import RUN_FILE, claim_run_file
 from pipelines.workspace import Workspace
 
@@ -94,7 +95,9 @@ class Session:
             with surfacing():
                 yield
         finally:
-            self._keep_time(verb, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._keep_time(verb, seconds)
+            note_work(self.run_dir, verb, seconds, self.workspace.settings.resources)
 
     @contextmanager
     def making(self, path: Path, kind: str, made_from: Fingerprint) -> Iterator[bool]:

@@ -203,10 +203,9 @@ class Workspace:
         """The distilled student's encoder folder."""
         return self.student_training / "encoder"
 
-    @cached_property
-    def export_fingerprint(self) -> Fingerprint:
-        """Identity of the student's folder for others, which names the run."""
-        return _identified("export", self.fingerprint)
+    def export_fingerprint(self, files: dict[str, str]) -> Fingerprint:
+        """Identity of the student's folder for others: the student, and the texts that go with it."""
+        return _identified("export", self.student_fingerprint, files)
 
     # index
 

@@ -44,7 +44,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
         connect(replace(settings.resources, num_workers=workers, use_gpu=False))
         make_ready(session)
         trials = _tuned(session, campaign, settings)
-        write_campaign(session.run_dir / "report", recipe.name, trials)
+        write_campaign(session.run_dir / "report", recipe, trials, settings.resources)
         session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
         session.mirror.log_artifacts(session.run_dir / "report")
     return trials

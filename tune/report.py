@@ -4,7 +4,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from optical.artefacts import write_json
+from optical.config import Recipe, Resources
 from optical.evaluation.canvas import INK, new_figure, save, style
+from pipelines.repeat import repeat_command
+from tune.space import applied
 
 _PAGE = """# Campaign: {recipe}
 
@@ -48,20 +51,20 @@ def table(trials: list[Trial]) -> str:
     return "\n".join(lines)
 
 
-def best_command(recipe: str, best: Trial) -> str:
-    """The command line that runs the best recipe."""
-    return (
-        f"python -m pipelines run {recipe} --objective.epsilon {best.epsilon:.6g}"
-        f" --train.learning-rate {best.learning_rate:.6g}"
-    )
+def best_command(recipe: Recipe, best: Trial, resources: Resources) -> str:
+    """The command line that runs the best trial's recipe, with everything else that was changed for the campaign."""
+    point = {"objective.epsilon": best.epsilon, "train.learning_rate": best.learning_rate}
+    command = repeat_command(applied(recipe, point), resources)
+    return command or f"no command line says this recipe: in Python, set {point} on {recipe.name!r}"
 
 
-def write_campaign(folder: Path, recipe: str, trials: list[Trial]) -> None:
+def write_campaign(folder: Path, recipe: Recipe, trials: list[Trial], resources: Resources) -> None:
     """Write ``trials.json``, ``report.md`` and ``trials.png`` into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "trials.json", [asdict(trial) for trial in trials])
     _plot(folder / "trials.png", trials)
-    page = _PAGE.format(recipe=recipe, table=table(trials), best=best_command(recipe, trials[0]))
+    best = best_command(recipe, trials[0], resources)
+    page = _PAGE.format(recipe=recipe.name, table=table(trials), best=best)
     (folder / "report.md").write_text(page)
 
 

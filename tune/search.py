@@ -28,7 +28,8 @@ def _run(arguments: list[str]) -> int:
     if command.json:
         say(json.dumps([asdict(trial) for trial in trials]))
     else:
-        say(f"{table(trials)}\n\nbest: {best_command(command.recipe.name, trials[0])}")
+        best = best_command(command.recipe, trials[0], command.settings.resources)
+        say(f"{table(trials)}\n\nbest: {best}")
     return 0
 
 

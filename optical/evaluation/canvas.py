@@ -63,7 +63,7 @@ def say_empty(axes: Axes) -> None:
     axes.set_yticks([])
 
 
-def save(figure: Figure, path: Path, crop: str | None = None) -> Path:
+def save(figure: Figure, path: Path) -> Path:
     """Draw the figure into a PNG file, atomically; letters no installed font has cost one line of log."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     families = [family for family in _FAMILIES if family in installed]
@@ -73,9 +73,7 @@ def save(figure: Figure, path: Path, crop: str | None = None) -> Path:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # Drawn on Agg's canvas whatever backend the caller's process has chosen.
-        FigureCanvasAgg(figure).print_figure(
-            picture, format="png", bbox_inches=crop, pad_inches=0.12, metadata={"Software": None}
-        )
+        FigureCanvasAgg(figure).print_figure(picture, format="png", metadata={"Software": None})
     _report_glyphs(path, caught)
     return write_whole(path, picture.getvalue())
 

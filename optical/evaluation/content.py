@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optical.evaluation.measures import Measured
-from optical.evaluation.plots import PlanPicture
+from optical.evaluation.plans import PlanPicture
 from optical.evaluation.significance import Interval
 
 
@@ -18,6 +18,8 @@ class DatasetFact:
     """What the run used it for, e.g. ``bitext`` or ``evaluation``."""
     size: str = ""
     """How much of it there is, in words, e.g. ``30,782 pairs``."""
+    language: str = ""
+    """The language of its queries or source side, with its resource tier."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,40 @@ class DataFacts:
     accepted: int
     rejects: Mapping[str, int] = field(default_factory=dict)
     """Rejected pairs by reason."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """What each reason means."""
     datasets: Sequence[DatasetFact] = ()
     """The data sets used, with licence."""
+    notes: Sequence[str] = ()
+    """What else became of the pairs: held out, cut, compared with test collections."""
+
+
+@dataclass(frozen=True)
+class CollectionFacts:
+    """The test collection in numbers."""
+
+    name: str
+    language: str
+    """The language of its topics, with its resource tier."""
+    passages: int
+    topics: int
+    judgements: int
+    relevant: int
+    """Judgements with a relevance above 0."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one verb did on one machine, over all sessions of the run."""
+
+    verb: str
+    seconds: float
+    finished: str
+    """Date and time in UTC."""
+    machine: str
+    """Cores, memory, GPUs, system; and the workers."""
+    versions: str
+    """Python, the libraries, and the commit of this code where it is a checkout."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +79,8 @@ class ReportContent:
 
     recipe: Mapping[str, object]
     """The recipe as plain values (``Recipe.as_dict()``); its ``name`` is the report's title."""
+    registered: Mapping[str, object] | None = None
+    """The recipe registered under that name, likewise; None when there is none."""
     fingerprint: str
     """Identity of the recipe and its data."""
     systems: Mapping[str, Measured]
@@ -56,10 +92,16 @@ class ReportContent:
     training: Sequence[Mapping[str, float]] = ()
     """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``."""
     plans: Sequence[PlanPicture] = ()
-    """Transport plans of up to three sentence pairs."""
+    """Transport plans of a few sentence pairs."""
+    problem: str = ""
+    """The transport problem that was trained, and that the plans solve, in words."""
+    collection: CollectionFacts | None = None
+    """What was searched."""
     data: DataFacts | None = None
     """Where the sentence pairs came from."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """Wall-clock seconds of each verb."""
+    work: Sequence[Work] = ()
+    """When, where, with what and for how long each verb worked."""
+    command: str = ""
+    """The command line that repeats the run; empty where none can."""
     topics: Mapping[str, TopicText] = field(default_factory=dict)
     """Texts of the judged topics."""

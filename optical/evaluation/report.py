@@ -3,20 +3,32 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from optical.evaluation.content import DataFacts, DatasetFact, ReportContent, TopicText
+from optical.evaluation.content import CollectionFacts, DataFacts, DatasetFact, ReportContent, TopicText, Work
 from optical.evaluation.files import write_whole
 from optical.evaluation.measures import MEASURES, Measured
 from optical.evaluation.plots import system_order
 from optical.evaluation.render import render_html, render_markdown
 from optical.evaluation.sections import build, format_p
 
-__all__ = ["DataFacts", "DatasetFact", "ReportContent", "TopicText", "measures_table", "write_report"]
+__all__ = [
+    "CollectionFacts",
+    "DataFacts",
+    "DatasetFact",
+    "ReportContent",
+    "TopicText",
+    "Work",
+    "measures_table",
+    "write_report",
+]
 
 
 def write_report(folder: Path, report: ReportContent) -> Path:
-    """Write ``report.html`` (self-contained), ``report.md`` and its PNG files; return the HTML's path."""
+    """Write ``report.html`` (self-contained), ``report.md`` and its pictures; return the HTML's path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    # Plans of an earlier report would stand beside this one as if they were its own.
+    for old in (folder / "plans.png", *folder.glob("plan-*.svg")):
+        old.unlink(missing_ok=True)
     title = f"OPTICAL: {report.recipe.get('name', 'run')}"
     blocks = build(report, folder)
     write_whole(folder / "report.md", render_markdown(title, report.fingerprint, blocks).encode())

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical.evaluation.content import DataFacts, ReportContent, TopicText
+from optical.evaluation.content import ReportContent, TopicText
+from optical.evaluation.definitions import meanings
+from optical.evaluation.files import write_whole
 from optical.evaluation.measures import MEASURES, Measured
-from optical.evaluation.plots import plot_measures, plot_plans, plot_training, system_order
-from optical.evaluation.render import Block, Heading, Paragraph, Picture, Table
+from optical.evaluation.particulars import changed_settings, data, repetition, settings
+from optical.evaluation.plans import plan_svg
+from optical.evaluation.plots import plot_measures, plot_training, system_order
+from optical.evaluation.render import Block, Heading, Paragraph, Picture, Table, Terms
 
 _EXTREMES = 5
 _SMALLEST_P = 1e-4
@@ -30,14 +34,14 @@ class TopicGain:
 def build(content: ReportContent, folder: Path) -> list[Block]:
     """All sections of the report; pictures are drawn into ``folder``."""
     return [
+        *_head(content),
         *_measures(content, folder),
         *_topics(content.systems, content.topics),
         *_training(content, folder),
         *_plans(content, folder),
-        *_data(content.data),
-        *_seconds(content.seconds),
-        Heading("Recipe"),
-        Table(("setting", "value"), flatten(content.recipe)),
+        *data(content.data),
+        *repetition(content),
+        *settings(content),
     ]
 
 
@@ -72,28 +76,35 @@ def format_p(p_value: float | None, relation: bool = False) -> str:
     return f"= {p_value:.4f}" if relation else f"{p_value:.4f}"
 
 
-def flatten(settings: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested settings as ``(dotted name, value)`` rows.
-
-    >>> flatten({"train": {"seed": 0, "steps": [1, 2]}})
-    [('train.seed', '0'), ('train.steps', '1, 2')]
-    """
-    rows = []
-    for name, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            rows += flatten(value, f"{prefix}{name}.")
-        elif isinstance(value, list | tuple):
-            rows.append((f"{prefix}{name}", ", ".join(map(str, value)) or "none"))
-        else:
-            rows.append((f"{prefix}{name}", str(value)))
-    return rows
-
-
 def topic_gains(zero_shot: Measured, student: Measured) -> list[TopicGain]:
     """The topics both systems were measured on, largest gain first, ties in the qrels' order."""
     before, after = zero_shot.per_topic["AP"], student.per_topic["AP"]
     gains = [TopicGain(qid, value, after[qid]) for qid, value in before.items() if qid in after]
     return sorted(gains, key=lambda topic: -topic.gain)
+
+
+def _head(content: ReportContent) -> list[Block]:
+    """The answer a reader came for, and what it is an answer to."""
+    said = [f"Recipe {content.recipe.get('name', 'run')}{_changes(content)}."]
+    if content.work:
+        said.append(f"Finished {max(work.finished for work in content.work)} UTC.")
+    if facts := content.collection:
+        topics = f"{_judged(content.systems):,} judged topics of {facts.topics:,} in {facts.language}"
+        judgements = f"{facts.judgements:,} judgements of which {facts.relevant:,} say relevant"
+        said.append(f"Collection {facts.name}: {topics}, {facts.passages:,} passages, {judgements}.")
+    said.append("This is one training run; another seed would give somewhat other numbers.")
+    return [Paragraph(gain_sentence(content), lead=True), Paragraph(" ".join(said))]
+
+
+def _changes(content: ReportContent) -> str:
+    if content.registered is None:
+        return ""
+    count = len(changed_settings(content))
+    return f" with {count} changed setting{'' if count == 1 else 's'}" if count else ""
+
+
+def _judged(systems: Mapping[str, Measured]) -> int:
+    return max((len(system.topics) for system in systems.values()), default=0)
 
 
 def _measures(content: ReportContent, folder: Path) -> list[Block]:
@@ -103,12 +114,10 @@ def _measures(content: ReportContent, folder: Path) -> list[Block]:
         cells = [_mean_cell(content, name, measure) for measure in MEASURES]
         rows.append((name, *cells, format_p(content.p_values.get(name))))
     header = ("system", *MEASURES.values(), "p vs zero-shot")
-    topics = max((len(system.topics) for system in content.systems.values()), default=0)
-    caption = f"Means over all {topics} judged topics; a topic without results counts 0. "
+    caption = f"Means over all {_judged(content.systems)} judged topics; a topic without results counts 0. "
     if content.intervals:
         caption += "In brackets the bootstrap interval of the mean. "
-    blocks = [
-        Paragraph(gain_sentence(content), lead=True),
+    blocks: list[Block] = [
         Heading("Measures"),
         Table(header, rows, caption + "p belongs to MAP.", frozenset(range(1, len(header)))),
     ]
@@ -120,7 +129,7 @@ def _measures(content: ReportContent, folder: Path) -> list[Block]:
     if bars:
         caption = "Mean of each measure" + (" with its interval." if content.intervals else ".")
         blocks.append(Picture(plot_measures(folder / "measures.png", bars), caption))
-    return blocks
+    return [*blocks, Terms(meanings(content))]
 
 
 def _ends(content: ReportContent, system: str, measure: str) -> tuple[float, float]:
@@ -162,42 +171,31 @@ def _topic_row(topic: TopicGain, text: TopicText) -> tuple[str, ...]:
 def _training(content: ReportContent, folder: Path) -> list[Block]:
     if not content.training:
         return []
-    title = f"Training of {content.recipe.get('name', 'run')}"
-    picture = plot_training(folder / "training.png", content.training, title)
+    picture = plot_training(
+        folder / "training.png", content.training, f"Training of {content.recipe.get('name', 'run')}"
+    )
     caption = "Faint: every row of the metrics. Strong: their mean over a window that grows with the step."
-    return [Heading("Training"), Picture(picture, caption)]
+    return [Heading("Training"), *_convergence(content.training), Picture(picture, caption)]
+
+
+def _convergence(training: Sequence[Mapping[str, float]]) -> list[Block]:
+    """How many of the transport problems were solved to the tolerance."""
+    shares = [row["unconverged"] for row in training if row.get("unconverged") is not None]
+    if not shares:
+        return []
+    share = sum(shares) / len(shares)
+    return [Paragraph(f"{len(shares):,} steps; {share:.2%} of their transport problems did not converge.")]
 
 
 def _plans(content: ReportContent, folder: Path) -> list[Block]:
     if not content.plans:
         return []
-    caption = "Where each source token's mass goes; rows are source tokens, columns target tokens."
-    return [Heading("Transport plans"), Picture(plot_plans(folder / "plans.png", content.plans), caption, wide=True)]
-
-
-def _data(facts: DataFacts | None) -> list[Block]:
-    if facts is None:
-        return []
-    rejected = sum(facts.rejects.values())
-    physical = facts.accepted + rejected
-    rows = [(reason, f"{count:,}", _share(count, physical)) for reason, count in sorted(facts.rejects.items())]
-    rows = [("accepted", f"{facts.accepted:,}", _share(facts.accepted, physical)), *rows]
-    rows.append(("all pairs", f"{physical:,}", _share(physical, physical)))
-    header, caption = ("sentence pairs", "count", "share"), "Every physical pair, by what became of it."
-    blocks: list[Block] = [Heading("Data"), Table(header, rows, caption, frozenset({1, 2}))]
-    if facts.datasets:
-        sets = [(fact.name, fact.use, fact.size, fact.licence) for fact in facts.datasets]
-        blocks.append(Table(("data set", "used for", "size", "licence"), sets))
-    return blocks
-
-
-def _share(count: int, total: int) -> str:
-    return f"{count / total:.1%}" if total else "-"
-
-
-def _seconds(seconds: Mapping[str, float]) -> list[Block]:
-    if not seconds:
-        return []
-    rows: Sequence[tuple[str, str]] = [(verb, f"{value:,.1f}") for verb, value in seconds.items()]
-    total = ("all verbs", f"{sum(seconds.values()):,.1f}")
-    return [Heading("Time"), Table(("verb", "seconds"), [*rows, total], numeric=frozenset({1}))]
+    explained = (
+        "Rows are source tokens, columns target tokens. The darker a square, the larger the share of its row's mass "
+        "that goes to its column."
+    )
+    pictures = []
+    for number, plan in enumerate(content.plans, 1):
+        shown = plan.cut()
+        pictures.append(Picture(write_whole(folder / f"plan-{number}.svg", plan_svg(shown).encode()), shown.title))
+    return [Heading("Transport plans"), Paragraph(f"{content.problem} {explained}".strip()), *pictures]

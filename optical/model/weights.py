@@ -50,7 +50,7 @@ def find_weights(name: str, revision: str | None = None) -> Path:
         return _packaged(name, PACKAGED[name])
     if Path(name).is_dir():
         return _complete(Path(name))
-    if not _is_hub_id(name):
+    if not is_hub_id(name):
         advice = f"give a folder with {', '.join(_FILES)}, a hub id, or one of: {', '.join(PACKAGED)}"
         raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
     if not revision:
@@ -60,9 +60,18 @@ def find_weights(name: str, revision: str | None = None) -> Path:
     return _complete(_from_hub(name, revision))
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a name means ``owner/model`` on the hub: not a folder that is here, nor a path.
+
+    >>> is_hub_id("sentence-transformers/all-MiniLM-L6-v2"), is_hub_id("../my-teacher")
+    (True, False)
+    """
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).is_dir()
+
+
 def hub_address(name: str, revision: str | None = None) -> str | None:
     """Where the hub would be asked for an encoder; None for one that is on this machine, or that is refused."""
-    if name in PACKAGED or Path(name).is_dir() or not _is_hub_id(name) or not revision:
+    if name in PACKAGED or not is_hub_id(name) or not revision:
         return None
     from huggingface_hub import hf_hub_url, try_to_load_from_cache
 

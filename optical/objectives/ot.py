@@ -3,12 +3,15 @@
 from dataclasses import asdict
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from optical.config import ObjectiveConfig
 from optical.data.batches import PairBatch
 from optical.model.encoder import Encoder, inner_mask
 from optical.objectives.base import Embed, Outcome
 from optical.ot.loss import transport_loss
+from optical.ot.transported import TransportLoss
 
 
 class TransportDistillation:
@@ -27,19 +30,7 @@ class TransportDistillation:
 
     def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
         """Mean <P, C> over the batch, with the plan's marginal error, entropy and sweeps observed."""
-        target = batch.target_embeddings
-        if target is None:
-            with torch.no_grad():
-                target = self.teacher(batch.target_ids, batch.target_mask)
-        source = encoder(batch.source_ids, batch.source_mask)
-        chosen = inner_mask if self.config.special_tokens == "drop" else torch.clone
-        result = transport_loss(
-            source,
-            target.float(),
-            chosen(batch.source_mask),
-            chosen(batch.target_mask),
-            **self._problem,
-        )
+        result = self.transport(encoder, batch)
         weight = batch.weight / batch.global_pairs
         observed = {
             "marginal_error": (result.marginal_error * weight).sum(),
@@ -48,3 +39,17 @@ class TransportDistillation:
             "unconverged": ((~result.converged) * weight).sum(),
         }
         return Outcome((result.value * weight).sum(), observed, result.value.detach())
+
+    def transport(self, encoder: Embed, batch: PairBatch) -> TransportLoss:
+        """The transport problem of each pair, solved: the loss is made of it, and so is every picture of a plan."""
+        target = batch.target_embeddings
+        if target is None:
+            with torch.no_grad():
+                target = self.teacher(batch.target_ids, batch.target_mask)
+        source = encoder(batch.source_ids, batch.source_mask)
+        masks = self.aligned(batch.source_mask), self.aligned(batch.target_mask)
+        return transport_loss(source, target.float(), *masks, **self._problem)
+
+    def aligned(self, mask: Bool[Tensor, "batch tokens"]) -> Bool[Tensor, "batch tokens"]:
+        """Which of a side's real tokens take part in the alignment: all, or all but [CLS] and [SEP]."""
+        return inner_mask(mask) if self.config.special_tokens == "drop" else mask

@@ -5,65 +5,58 @@ import shutil
 from pathlib import Path
 
 from optical import artefacts
+from optical.artefacts import Artefact
+from optical.model.encoder import DENSE
+from pipelines.facts import data_facts
+from pipelines.model_card import model_card
+from pipelines.public import public_name, public_recipe
 from pipelines.session import Session
 from pipelines.verbs.train import ENCODER, train
 
 KIND = "export"
 
-_CARD = """---
-language: {source}
-library_name: transformers
-tags: [late-interaction, colbert, cross-lingual, optical]
----
-# OPTICAL student for {source} queries
-
-A query encoder for `{source}`, distilled from the English teacher `{teacher}` by optimal transport over bitext
-(Huang, Yu and Allan 2023, arXiv:2301.12566). It gives one vector per token, {dim} dimensions; normalise each to unit
-length. Documents are encoded by the teacher, and one English index serves this student as it serves the teacher.
-
-* recipe `{recipe}`, fingerprint `{fingerprint}`
-* bitext: {bitext}
-* queries up to {query_length} tokens; every token scores, [CLS] and [SEP] included; no marker, no augmentation
-{dense}"""
-
 
 def export(session: Session) -> dict:
-    """Write ``<run>/export`` unless it is there; returns its path."""
+    """Write ``<run>/export`` unless it is there with the same card; returns its path."""
     train(session)
-    workspace = session.workspace
     path = session.run_dir / "export"
-    with session.making(path, KIND, workspace.export_fingerprint) as needed:
-        if not needed:
-            return {"student": str(path)}
-        encoder = artefacts.read(workspace.student, ENCODER, workspace.student_fingerprint)
-        with artefacts.writing(path, KIND, workspace.export_fingerprint) as scratch:
-            shutil.copytree(
-                encoder.path, scratch, dirs_exist_ok=True, ignore=shutil.ignore_patterns(artefacts.MANIFEST)
-            )
-            _write_facts(session, scratch, encoder.info["dim"])
+    encoder = artefacts.read(session.workspace.student, ENCODER, session.workspace.student_fingerprint, verify=False)
+    files = {"README.md": _card(session, encoder), "optical.json": _facts(session, encoder)}
+    made_from = session.workspace.export_fingerprint(files)
+    with session.making(path, KIND, made_from) as needed:
+        if needed:
+            with artefacts.writing(path, KIND, made_from) as scratch:
+                _write(encoder, files, scratch)
     return {"student": str(path)}
 
 
-def _write_facts(session: Session, folder: Path, dim: int) -> None:
+def _write(encoder: Artefact, files: dict[str, str], folder: Path) -> None:
+    artefacts.read(encoder.path, ENCODER, encoder.fingerprint)
+    shutil.copytree(encoder.path, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(artefacts.MANIFEST))
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _card(session: Session, encoder: Artefact) -> str:
+    workspace, measured = session.workspace, session.run_dir / "evaluation.json"
+    return model_card(
+        public_recipe(workspace.recipe),
+        workspace.fingerprint,
+        encoder.info["dim"],
+        projected=encoder.file(DENSE).is_dir(),
+        data=data_facts(workspace, public_name),
+        evaluation=json.loads(measured.read_text()) if measured.exists() else None,
+    )
+
+
+def _facts(session: Session, encoder: Artefact) -> str:
+    """What a program needs to know to use the student."""
     workspace = session.workspace
-    recipe = workspace.recipe
     facts = {
         "fingerprint": workspace.fingerprint,
         "teacher": workspace.teacher_fingerprint,
-        "query_length": recipe.teacher.query_length,
-        "document_length": recipe.teacher.document_length,
-        "dim": dim,
+        "query_length": workspace.recipe.teacher.query_length,
+        "document_length": workspace.recipe.teacher.document_length,
+        "dim": encoder.info["dim"],
     }
-    (folder / "optical.json").write_text(json.dumps(facts, indent=2) + "\n")
-    dense = "* the last layer's output goes through the linear map in `1_Dense` before it is normalised\n"
-    card = _CARD.format(
-        source=recipe.bitext.source,
-        teacher=recipe.teacher.weights,
-        dim=dim,
-        recipe=recipe.name,
-        fingerprint=workspace.fingerprint[:12],
-        bitext=", ".join(recipe.bitext.datasets),
-        query_length=recipe.teacher.query_length,
-        dense=dense if (folder / "1_Dense").is_dir() else "",
-    )
-    (folder / "README.md").write_text(card)
+    return json.dumps(facts, indent=2) + "\n"

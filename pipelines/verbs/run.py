@@ -5,16 +5,18 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.data.shards import BITEXT
 from optical.evaluation.measures import Measured
-from optical.evaluation.report import DataFacts, DatasetFact, ReportContent, TopicText, write_report
+from optical.evaluation.report import ReportContent, TopicText, write_report
 from optical.model.encoder import Encoder
 from optical.tracking.journal import rows
-from pipelines.pictures import plan_pictures
+from pipelines.facts import collection_facts, data_facts, work_done
+from pipelines.pictures import plan_pictures, problem_in_words
+from pipelines.recipes import RECIPES
+from pipelines.repeat import repeat_command
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
 from pipelines.verbs.export import export
-from pipelines.verbs.prepare import COLLECTION, rejects
+from pipelines.verbs.train import student_job
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
     verdict = evaluate(session)
     export(session)
-    content = _content(session, verdict)
+    content = report_content(session, verdict)
     page = write_report(session.run_dir / "report", content)
     for name, measured in verdict.systems.items():
         named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
@@ -68,11 +70,13 @@ def run(session: Session) -> Summary:
     return summary
 
 
-def _content(session: Session, verdict: Verdict) -> ReportContent:
-    workspace = session.workspace
+def report_content(session: Session, verdict: Verdict) -> ReportContent:
+    """Everything the report of a finished run shows."""
+    workspace, recipe = session.workspace, session.workspace.recipe
     topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
     return ReportContent(
-        recipe=workspace.recipe.as_dict(),
+        recipe=recipe.as_dict(),
+        registered=RECIPES[recipe.name]().as_dict() if recipe.name in RECIPES else None,
         fingerprint=workspace.fingerprint,
         systems=verdict.systems,
         intervals=verdict.intervals,
@@ -80,24 +84,14 @@ def _content(session: Session, verdict: Verdict) -> ReportContent:
         training=rows(workspace.student_training / "metrics.jsonl"),
         plans=plan_pictures(
             Encoder.load(workspace.student).eval(),
-            Encoder.load(workspace.teacher).eval(),
-            workspace.bitext,
-            workspace.recipe,
+            student_job(workspace, workspace.student_training).build_objective(),
+            workspace.tokens,
+            recipe.train,
         ),
-        data=_data_facts(session, len(topics)),
-        seconds=session.seconds,
+        problem=problem_in_words(recipe),
+        collection=collection_facts(workspace),
+        data=data_facts(workspace),
+        work=work_done(session.run_dir),
+        command=repeat_command(recipe, workspace.settings.resources) or "",
         topics={topic["qid"]: TopicText(topic["query"], topic["english"]) for topic in topics},
     )
-
-
-def _data_facts(session: Session, num_topics: int) -> DataFacts:
-    workspace = session.workspace
-    bitext = artefacts.read(workspace.bitext, BITEXT, verify=False).info
-    collection = artefacts.read(workspace.collection, COLLECTION, verify=False).info
-    facts = [
-        DatasetFact(name, licence, "bitext", f"{bitext['accepted'].get(name, 0):,} pairs")
-        for name, licence in bitext["licences"].items()
-    ]
-    size = f"{num_topics:,} topics over {collection['passages']:,} passages"
-    facts.append(DatasetFact(workspace.recipe.evaluation.collection, collection["licence"], "evaluation", size))
-    return DataFacts(sum(bitext["accepted"].values()), rejects(bitext), facts)

@@ -11,7 +11,8 @@ import pytest
 from matplotlib.image import imread
 
 from optical.errors import DataError
-from optical.evaluation.plots import PlanPicture, plot_measures, plot_plans, plot_training, system_order
+from optical.evaluation.plans import PlanPicture
+from optical.evaluation.plots import plot_measures, plot_training, system_order
 
 BLUE, GREY, GREEN = (0x00, 0x72, 0xB2), (0x9A, 0xA3, 0xAD), (0x00, 0x9E, 0x73)
 
@@ -20,11 +21,6 @@ def _pixels(path: Path, colour: tuple[int, int, int]) -> np.ndarray:
     """Where a picture has exactly this colour."""
     picture = np.round(imread(path)[..., :3] * 255).astype(int)
     return (picture == colour).all(axis=2)
-
-
-def _plan(source: str, target: str, plan: np.ndarray | None = None, title: str = "pair") -> PlanPicture:
-    tokens, other = tuple(source.split()), tuple(target.split())
-    return PlanPicture(tokens, other, np.ones((len(tokens), len(other))) if plan is None else plan, title)
 
 
 def test_bars_are_as_high_as_their_means_and_zero_shot_stands_left(tmp_path: Path) -> None:
@@ -71,48 +67,30 @@ def test_training_rows_may_come_in_any_order(tmp_path: Path) -> None:
     assert plot_training(tmp_path / "b.png", rows[::-1], "run").read_bytes() == first
 
 
-def test_a_plan_is_coloured_by_its_rows_shares(tmp_path: Path) -> None:
-    mass = np.array([[0.5, 0.5], [1.0, 3.0]])
-    path = plot_plans(tmp_path / "a.png", [_plan("s t", "u v", mass)])
-    scaled = plot_plans(tmp_path / "b.png", [_plan("s t", "u v", mass * [[2.0], [10.0]])])
-    other = plot_plans(tmp_path / "c.png", [_plan("s t", "u v", mass[::-1])])
-    assert path.read_bytes() == scaled.read_bytes() != other.read_bytes()
-
-
-def test_plans_hold_thirty_tokens_markup_and_empty_rows(tmp_path: Path) -> None:
-    long = " ".join(f"token{place}" for place in range(30))
-    plans = [_plan("$x$ _y^ $\\frac$", "a $\\frac$"), _plan(long, long), _plan("a", "b", np.zeros((1, 1)), "$no mass$")]
-    height, width = imread(plot_plans(tmp_path / "plans.png", plans)).shape[:2]
-    assert 1000 < height < 2000 and 1000 < width < 3000
-
-
-def test_a_fourth_plan_and_tokens_past_the_limit_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plans = [_plan("a", "b")] * 3
-    three = plot_plans(tmp_path / "three.png", plans)
-    assert plot_plans(tmp_path / "four.png", [*plans, _plan("left", "out")]).read_bytes() == three.read_bytes()
-    monkeypatch.setattr("optical.evaluation.plots._MAX_TOKENS", 1)
-    assert plot_plans(tmp_path / "cut.png", [_plan("a c", "b d")] * 3).read_bytes() == three.read_bytes()
-
-
 def test_letters_without_a_font_cost_one_log_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        plot_plans(tmp_path / "plans.png", [_plan("\U00013000 \U00013001", "reed bird")])
+        plot_training(tmp_path / "training.png", [{"step": 1, "loss": 1.0}], "\U00013000 \U00013001")
     assert [record.getMessage().split(" path=")[0] for record in caplog.records] == ["letters drawn as boxes"]
 
 
-def test_impossible_plans_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no plan"):
-        plot_plans(tmp_path / "plans.png", [])
-    with pytest.raises(DataError, match=r"shape \(2, 2\) for 1 source and 2 target"):
-        _plan("a", "b c", np.ones((2, 2)))
-    with pytest.raises(DataError, match="negative or not finite"):
-        _plan("a", "b", np.array([[np.nan]]))
+def test_impossible_plans_are_refused() -> None:
+    ones = np.ones((2, 2))
+    for tokens, plan, mass, said in (
+        ((("a",), ("b", "c")), ones, np.ones(1), r"shape \(2, 2\) for 1 source and 2 target"),
+        ((("a", "d"), ("b", "c")), ones, np.ones(1), "shape"),
+        (((), ("b",)), np.ones((0, 1)), np.ones(0), "shape"),
+        ((("a",), ("b",)), np.array([[np.nan]]), np.ones(1), "negative or not finite"),
+        ((("a",), ("b",)), np.array([[-0.1]]), np.ones(1), "negative or not finite"),
+        ((("a",), ("b",)), np.ones((1, 1)), np.zeros(1), "negative or not finite"),
+    ):
+        with pytest.raises(DataError, match=said):
+            PlanPicture(*tokens, plan, mass, "pair")
 
 
 def test_no_global_state_and_no_scratch_files(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
-    plot_plans(tmp_path / "plans.png", [_plan("a", "b")])
+    plot_training(tmp_path / "training.png", [{"step": 1, "loss": 1.0}], "run")
     assert dict(matplotlib.rcParams) == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["plans.png"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["training.png"]
     code = "import sys, optical.evaluation.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0

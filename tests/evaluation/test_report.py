@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from optical.evaluation.measures import MEASURES, Measured
-from optical.evaluation.plots import PlanPicture
+from optical.evaluation.plans import PlanPicture
 from optical.evaluation.report import (
     DataFacts,
     DatasetFact,
     ReportContent,
     TopicText,
+    Work,
     measures_table,
     write_report,
 )
@@ -40,9 +41,9 @@ def _content(**changes: object) -> ReportContent:
         "intervals": {"student": {"AP": Interval(0.111, 0.999)}},
         "p_values": {"student": 0.0123},
         "training": [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.4}],
-        "plans": [PlanPicture((EVIL,), ("b",), np.ones((1, 1)), EVIL)],
-        "data": DataFacts(900, {EVIL: 75, "empty": 25}, (DatasetFact(EVIL, EVIL, EVIL, EVIL),)),
-        "seconds": {EVIL: 61.5, "train": 1000.0},
+        "plans": [PlanPicture((EVIL,), ("b",), np.ones((1, 1)), np.ones(1), EVIL)],
+        "data": DataFacts(900, {EVIL: 75, "empty": 25}, datasets=(DatasetFact(EVIL, EVIL, EVIL, EVIL),)),
+        "work": [Work(EVIL, 61.5, EVIL, EVIL, EVIL), Work("train", 1000.0, "2026-01-01 10:00", "m", "v")],
         "topics": {f"q{place}": TopicText(f"swali {place} {EVIL}", EVIL) for place in range(12)},
     }
     return ReportContent(**(fields | changes))
@@ -64,6 +65,9 @@ class _Page(HTMLParser):
             self.images.append(dict(attrs)["src"] or "")
         elif tag != "meta":
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if self.open.pop() != tag:
@@ -129,7 +133,8 @@ def test_the_page_is_well_formed_stands_alone_and_runs_nothing(folder: Path) -> 
     assert page.open == []
     assert not page.tags & {"script", "link", "iframe", "a", "i"}
     assert not re.search(r"(src|href)=\"(?!data:)", text)
-    names = ("measures.png", "training.png", "plans.png")
+    assert (folder / "plan-1.svg").read_text() in text
+    names = ("measures.png", "training.png")
     assert [base64.b64decode(image.split(",")[1]) for image in page.images] == [
         (folder / n).read_bytes() for n in names
     ]
@@ -163,8 +168,8 @@ def test_best_and_worst_five_topics_do_not_overlap(folder: Path) -> None:
 
 def test_markdown_links_its_pictures_and_escapes_its_data(folder: Path) -> None:
     text = (folder / "report.md").read_text()
-    links = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", text)
-    assert links == ["measures.png", "training.png", "plans.png"]
+    links = re.findall(r"!\[(?:\\.|[^\]\\])*\]\(([^)]*)\)", text)
+    assert links == ["measures.png", "training.png", "plan-1.svg"]
     assert all((folder / link).is_file() for link in links)
     assert "<script" not in text
     assert "](u)" not in text.replace("\\](u)", "")

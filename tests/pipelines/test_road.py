@@ -51,7 +51,7 @@ def test_run_leaves_everything_it_promises(first):
     assert set(summary["measures"]) == {"zero_shot", "student", "english_ceiling"}
     assert set(summary["measures"]["student"]) == {"AP", "RR@10", "nDCG@10", "R@100"}
     assert summary["pairs"] == 500
-    for name in ("report/report.html", "report/plans.png", "runs/student.trec", "student/metrics.jsonl"):
+    for name in ("report/report.html", "report/plan-1.svg", "work.jsonl", "runs/student.trec", "student/metrics.jsonl"):
         assert (first / name).is_file()
     assert (first.parent / "mlflow.db").is_file()
 

@@ -2,9 +2,11 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 
+from optical.config import Resources
 from optical.errors import UserError
 from pipelines.command_line import parse
 from pipelines.recipes import recipe
@@ -54,17 +56,27 @@ def test_equal_points_share_a_folder_and_others_do_not(tmp_path):
     assert maker.job(point).folder != maker.job(point | {"objective.epsilon": 0.3}).folder
 
 
-def test_the_best_command_is_understood_and_gives_the_best_recipe():
-    words = shlex.split(best_command("demo", TRIALS[0]))
+def test_the_best_command_gives_the_best_recipe_with_all_that_was_changed_for_the_campaign():
+    base = recipe("demo")
+    made = replace(base, bitext=replace(base.bitext, max_pairs=500))
+    best = replace(TRIALS[0], epsilon=0.1234567891, learning_rate=1 / 3e3)
+    words = shlex.split(best_command(made, best, Resources(num_workers=2)))
     _, command = parse(words[3:])
-    assert (command.recipe.objective.epsilon, command.recipe.train.learning_rate) == (0.1, 1e-3)
+    point = {"objective.epsilon": best.epsilon, "train.learning_rate": best.learning_rate}
+    assert command.recipe == applied(made, point)
+    assert command.settings.resources.num_workers == 2
+
+
+def test_a_recipe_without_a_name_on_the_command_line_has_no_best_command():
+    told = best_command(replace(recipe("demo"), name="mine"), TRIALS[0], Resources())
+    assert told.startswith("no command line says this recipe")
 
 
 def test_the_report_holds_every_trial(tmp_path):
-    write_campaign(tmp_path, "demo", TRIALS)
+    write_campaign(tmp_path, recipe("demo"), TRIALS, Resources())
     page = (tmp_path / "report.md").read_text()
     assert table(TRIALS) in page
-    assert best_command("demo", TRIALS[0]) in page
+    assert best_command(recipe("demo"), TRIALS[0], Resources()) in page
     assert [trial["trial"] for trial in json.loads((tmp_path / "trials.json").read_text())] == ["b", "a"]
     assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
 

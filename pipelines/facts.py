@@ -1,0 +1,149 @@
+"""The facts of a run, as its report and its model card tell them: its data, and the work that was done."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from optical import artefacts
+from optical.config import BitextConfig
+from optical.data.filters import REASONS
+from optical.data.languages import known
+from optical.data.registry import datasets
+from optical.data.shards import BITEXT
+from optical.data.sources import source_language
+from optical.data.token_shards import TOKENS, read_lengths
+from optical.evaluation.content import CollectionFacts, DataFacts, DatasetFact, Work
+from optical.evaluation.trec import read_qrels
+from optical.model.weights import PACKAGED
+from optical.tracking.journal import read_journal
+from pipelines.circumstances import WORK
+from pipelines.public import public_weights
+from pipelines.verbs.prepare import COLLECTION, rejects
+from pipelines.workspace import Workspace
+
+
+def collection_facts(workspace: Workspace) -> CollectionFacts:
+    """The test collection in numbers."""
+    info = artefacts.read(workspace.collection, COLLECTION, verify=False).info
+    qrels = list(read_qrels(workspace.collection / "qrels.txt"))
+    name = workspace.recipe.evaluation.collection
+    relevant = sum(qrel.relevance > 0 for qrel in qrels)
+    return CollectionFacts(name, _topic_language(name), info["passages"], info["topics"], len(qrels), relevant)
+
+
+def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> DataFacts:
+    """What became of the pairs, and every data set and model the run is made of.
+
+    Args:
+        workspace: the run's.
+        called: how a data set is to be named.
+    """
+    bitext = artefacts.read(workspace.bitext, BITEXT, verify=False).info
+    collection = collection_facts(workspace)
+    licence = artefacts.read(workspace.collection, COLLECTION, verify=False).info["licence"]
+    size = f"{collection.topics:,} topics over {collection.passages:,} passages"
+    facts = [
+        *_bitext(bitext, workspace.recipe.bitext),
+        *_questions(workspace),
+        DatasetFact(collection.name, licence, "evaluation", size, collection.language),
+    ]
+    return DataFacts(
+        accepted=sum(bitext["accepted"].values()),
+        rejects=rejects(bitext),
+        meanings=REASONS | {"accepted": "clean pairs, to learn from", "all pairs": "every pair that was read"},
+        datasets=[*(replace(fact, name=called(fact.name)) for fact in facts), *_weights(workspace)],
+        notes=[_split(workspace), _comparison(bitext, called)],
+    )
+
+
+def work_done(run_dir: Path) -> list[Work]:
+    """What each verb did on each machine, in the order in which they ended first; empty where nothing was noted."""
+    path = run_dir / WORK
+    done: dict[tuple[str, str, str], Work] = {}
+    for row in read_journal(path) if path.exists() else []:
+        key = row["verb"], row["machine"], row["versions"]
+        before = done[key].seconds if key in done else 0.0
+        finished = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["time"]))
+        done[key] = Work(row["verb"], round(before + row["seconds"], 2), finished, row["machine"], row["versions"])
+    return list(done.values())
+
+
+def spoken(code: str) -> str:
+    """A language by its name and resource tier.
+
+    >>> spoken("swa"), spoken("zzz")
+    ('Swahili (low resource)', 'zzz')
+    """
+    found = known(code)
+    return f"{found.name} ({found.tier} resource)" if found else code
+
+
+def named(code: str) -> str:
+    """A language by its name.
+
+    >>> named("swa"), named("zzz")
+    ('Swahili', 'zzz')
+    """
+    found = known(code)
+    return found.name if found else code
+
+
+def query_languages(config: BitextConfig) -> list[str]:
+    """The query language of each data set, each once."""
+    return list(dict.fromkeys(source_language(spec, config.source) for spec in config.datasets))
+
+
+def _topic_language(collection: str) -> str:
+    registered = datasets().get(collection)
+    return spoken(registered.source) if registered else "a language that the collection does not name"
+
+
+def _bitext(info: Mapping, config: BitextConfig) -> list[DatasetFact]:
+    facts = []
+    for name, licence in info["licences"].items():
+        size, language = f"{info['accepted'].get(name, 0):,} pairs", spoken(source_language(name, config.source))
+        facts.append(DatasetFact(name, licence, "bitext", size, language))
+    return facts
+
+
+def _questions(workspace: Workspace) -> list[DatasetFact]:
+    """What a scratch teacher learns from."""
+    if not workspace.scratch_teacher:
+        return []
+    info = artefacts.read(workspace.questions, BITEXT, verify=False).info
+    sizes = {name: f"{info['accepted'].get(name, 0):,} question-passage pairs" for name in info["licences"]}
+    return [DatasetFact(name, info["licences"][name], "teacher", size, "English") for name, size in sizes.items()]
+
+
+def _weights(workspace: Workspace) -> list[DatasetFact]:
+    """A pretrained teacher, of which the student is made too."""
+    if workspace.scratch_teacher:
+        return []
+    weights = workspace.recipe.teacher.weights
+    licence = PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"
+    return [DatasetFact(public_weights(weights), licence, "teacher", "pretrained weights", "English")]
+
+
+def _split(workspace: Workspace) -> str:
+    """How accepted pairs were split, and how many sentences were longer than training reads."""
+    info = artefacts.read(workspace.tokens, TOKENS, verify=False).info
+    train = workspace.recipe.train
+    limits = {"source": train.source_length, "target": train.target_length}
+    lengths = zip(limits.items(), read_lengths(workspace.tokens), strict=True)
+    cut = [f"{np.mean(tokens > most):.1%} of the {side} sides to {most} tokens" for (side, most), tokens in lengths]
+    return (
+        f"Of the accepted pairs {info['train']:,} were trained on, {info['dev']:,} held out for the dev measures, and "
+        f"{info['no_tokens']:,} left out because a side had no token. Training cut {' and '.join(cut)}."
+    )
+
+
+def _comparison(info: Mapping, called: Callable[[str], str]) -> str:
+    """With which test collections the pairs were compared."""
+    if "compared_with" not in info:
+        return "The pairs were not compared with any test collection (bitext.cleaning.drop_test_leaks is off)."
+    told = f"The pairs were compared with the test collections {', '.join(map(called, info['compared_with']))}."
+    missed = [f"{called(name)} ({why})" for name, why in info["not_compared_with"].items()]
+    return told + (f" Not compared with {', '.join(missed)}." if missed else "")

@@ -1,0 +1,156 @@
+"""The model card of an exported student: what it is, how to load it, what was measured, its data, its limits."""
+
+from collections.abc import Mapping
+
+from huggingface_hub import ModelCardData
+
+from optical.config import Recipe, Resources
+from optical.data.entry import HUB
+from optical.data.languages import known
+from optical.data.registry import datasets
+from optical.evaluation.content import DataFacts
+from optical.evaluation.measures import MEASURES
+from optical.evaluation.particulars import flatten
+from optical.evaluation.plots import system_order
+from optical.evaluation.render import Block, Code, Heading, Paragraph, Table, render_blocks
+from optical.evaluation.sections import format_p
+from optical.model.weights import is_hub_id
+from pipelines.facts import named, query_languages
+from pipelines.repeat import repeat_command
+
+_LOADING = """import torch
+from transformers import AutoModel, AutoTokenizer
+{imports}
+folder = "."  # where this file is
+tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+query = tokenizer("{query}", truncation=True, max_length={length}, return_tensors="pt")
+with torch.no_grad():
+    vectors = model(**query).last_hidden_state[0]
+{projection}vectors = torch.nn.functional.normalize(vectors, dim=-1)  # one unit vector for each token
+# The score of a passage: each query vector's largest inner product with a passage vector, summed."""
+_PROJECTION = 'vectors = vectors @ load_file(f"{folder}/1_Dense/model.safetensors")["linear.weight"].T\n'
+
+
+def model_card(
+    recipe: Recipe, fingerprint: str, dim: int, projected: bool, data: DataFacts, evaluation: Mapping | None
+) -> str:
+    """The card as Markdown with YAML front matter.
+
+    Args:
+        recipe: what made the student, by ``public.public_recipe``.
+        fingerprint: identity of the run.
+        dim: dimension of the token vectors.
+        projected: whether a linear map follows the last layer.
+        data: data sets and licences, named by ``public.public_name``.
+        evaluation: what ``evaluate`` wrote, if it has.
+    """
+    languages = query_languages(recipe.bitext)
+    spoken = ", ".join(map(named, languages))
+    teacher = (
+        f"the English teacher {recipe.teacher.weights}" if not recipe.teacher.scratch else "a small English teacher"
+    )
+    blocks: list[Block] = [
+        Paragraph(
+            f"A query encoder for {spoken}, distilled from {teacher} by optimal "
+            "transport over bitext (Huang, Yu and Allan 2023, arXiv:2301.12566). It gives one vector per token, "
+            f"{dim} dimensions. Documents are encoded by the teacher, and one index of them serves the student "
+            "as it serves the teacher."
+        ),
+        Heading("How to load it"),
+        Code(_loading(recipe, projected), "python"),
+        *_measured(recipe, evaluation),
+        *_made_of(data),
+        *_limits(recipe, spoken, data),
+        *_training(recipe, fingerprint),
+    ]
+    title = f"# OPTICAL student for {spoken} queries"
+    return f"---\n{_front(recipe, languages)}\n---\n{title}\n\n{render_blocks(blocks)}\n"
+
+
+def _front(recipe: Recipe, languages: list[str]) -> str:
+    """What the hub reads. The licence of a student follows from those below it, and is for its publisher to decide."""
+    registered = [datasets()[spec] for spec in recipe.bitext.datasets if spec in datasets()]
+    on_hub = [entry.origin.removeprefix(HUB) for entry in registered if entry.origin.startswith(HUB)]
+    weights = recipe.teacher.weights
+    return ModelCardData(
+        language=list(dict.fromkeys(map(_hub_code, [*languages, recipe.bitext.target]))),
+        license="unknown",
+        library_name="transformers",
+        pipeline_tag="feature-extraction",
+        tags=["late-interaction", "colbert", "cross-lingual", "optical"],
+        datasets=list(dict.fromkeys(on_hub)) or None,
+        base_model=weights if is_hub_id(weights) else None,
+    ).to_yaml()
+
+
+def _hub_code(code: str) -> str:
+    """ISO 639-1 where there is such a code, as on the hub, else ISO 639-3."""
+    found = known(code)
+    if found is None:
+        return code
+    return next((alias for alias in found.aliases if len(alias) == 2), found.code)
+
+
+def _loading(recipe: Recipe, projected: bool) -> str:
+    return _LOADING.format(
+        imports="from safetensors.torch import load_file\n" if projected else "",
+        query="...",
+        length=recipe.teacher.query_length,
+        projection=_PROJECTION if projected else "",
+    )
+
+
+def _measured(recipe: Recipe, evaluation: Mapping | None) -> list[Block]:
+    heading = Heading("What was measured")
+    if evaluation is None:
+        return [
+            heading,
+            Paragraph("Nothing yet: the verb evaluate measures it, and export then writes the figures here."),
+        ]
+    rows = []
+    for system in system_order(evaluation["measures"]):
+        means, ends = evaluation["measures"][system], evaluation["intervals"][system]
+        cells = [f"{means[name]:.3f} ({ends[name][0]:.3f}, {ends[name][1]:.3f})" for name in MEASURES]
+        rows.append((system, *cells, format_p(evaluation["p"].get(system))))
+    collection = recipe.evaluation.collection
+    caption = f"On {collection}; in brackets 95 % bootstrap intervals over topics, p by randomisation of MAP (Holm)."
+    header = ("system", *MEASURES.values(), "p vs zero-shot")
+    return [heading, Table(header, rows, caption, frozenset(range(1, len(header))))]
+
+
+def _made_of(data: DataFacts) -> list[Block]:
+    rows = [(fact.name, fact.use, fact.language, fact.size, fact.licence) for fact in data.datasets]
+    return [
+        Heading("Data and licences"),
+        Table(("data set", "used for", "language", "size", "licence"), rows),
+        Paragraph(
+            "The licence field above says unknown, because whoever publishes this model has to choose one that these "
+            "allow."
+        ),
+        *map(Paragraph, data.notes),
+    ]
+
+
+def _limits(recipe: Recipe, spoken: str, data: DataFacts) -> list[Block]:
+    teacher = recipe.teacher
+    closed = [fact.name for fact in data.datasets if fact.name in datasets() and not datasets()[fact.name].commercial]
+    limits = [
+        f"It encodes queries in {spoken}, of at most {teacher.query_length} tokens; the rest is cut. Every token "
+        "scores, [CLS] and [SEP] included; there is no marker and no query augmentation.",
+        f"Passages must be encoded by its own teacher, which reads {teacher.document_length} tokens of each; with "
+        "another teacher's index the scores mean nothing."
+        + (" That teacher was trained by the same run and is not in this folder." if teacher.scratch else ""),
+        "The figures come from one training run and one collection; other topics, domains and seeds give others.",
+    ]
+    if closed:
+        limits.append(f"The licence of {', '.join(closed)} forbids commercial use.")
+    return [Heading("Limits"), *map(Paragraph, limits)]
+
+
+def _training(recipe: Recipe, fingerprint: str) -> list[Block]:
+    heading, identity = Heading("Training"), Paragraph(f"Recipe {recipe.name}, fingerprint {fingerprint}.")
+    if command := repeat_command(recipe, Resources()):
+        said = "This command trains it again. Files of one's own are named without their folders."
+        return [heading, identity, Paragraph(said), Code(command, "sh")]
+    listed = "\n".join(f"{name}: {value}" for name, value in flatten(recipe.as_dict()))
+    return [heading, identity, Paragraph("No registered recipe has that name; these are its settings."), Code(listed)]

@@ -1,0 +1,49 @@
+"""What may leave this machine: a recipe whose local files and folders are named without the path to them."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from optical.config import Recipe
+from optical.data.registry import datasets
+from optical.model.weights import PACKAGED, is_hub_id
+
+
+def public_name(spec: str) -> str:
+    """A data set as it may be named in public: a registered name, an address, or a file's own name.
+
+    >>> public_name("/home/me/data/pairs.tsv@som"), public_name("x/a.swa+x/a.eng"), public_name("../topics/")
+    ('pairs.tsv@som', 'a.swa+a.eng', 'topics')
+    """
+    if spec in datasets() or re.match("(s3|gs|hf|ir_datasets):", spec):
+        return spec
+    name = re.sub(r"[^+!:]*/", "", re.sub(r"^file://", "", spec).rstrip("/"))
+    # What is called like something registered stays a file.
+    return f"./{name}" if name in datasets() else name
+
+
+def public_weights(name: str) -> str:
+    """A teacher likewise: a registered model, a hub id, or a folder's own name.
+
+    >>> public_weights("/home/me/teacher"), public_weights("scratch")
+    ('teacher', 'scratch')
+    """
+    return name if name in PACKAGED or is_hub_id(name) else Path(name).name
+
+
+def public_recipe(recipe: Recipe) -> Recipe:
+    """The recipe without local paths."""
+    bitext, teacher, evaluation = recipe.bitext, recipe.teacher, recipe.evaluation
+    teacher = replace(teacher, weights=public_weights(teacher.weights))
+    if teacher.scratch:
+        teacher = replace(teacher, scratch=replace(teacher.scratch, pairs=_public(teacher.scratch.pairs)))
+    return replace(
+        recipe,
+        bitext=replace(bitext, datasets=_public(bitext.datasets)),
+        teacher=teacher,
+        evaluation=replace(evaluation, collection=public_name(evaluation.collection)),
+    )
+
+
+def _public(specs: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(public_name, specs))

@@ -1,0 +1,245 @@
+"""What a run leaves: a card the hub reads, files transformers loads, no local path; a report of the same run."""
+
+import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+import yaml
+from transformers import AutoModel, AutoTokenizer
+
+from optical import artefacts
+from optical.config import Recipe, Resources
+from optical.data.registry import datasets
+from optical.data.shards import BITEXT
+from optical.evaluation.content import DataFacts, DatasetFact
+from optical.evaluation.measures import MEASURES, Measured
+from optical.evaluation.trec import Qrel, write_qrels
+from optical.model.encoder import Encoder
+from optical.tracking.journal import Journal
+from optical.train.worker import write_encoder
+from pipelines.circumstances import note_work
+from pipelines.command_line import parse
+from pipelines.model_card import model_card
+from pipelines.public import public_name, public_recipe, public_weights
+from pipelines.recipes import recipe
+from pipelines.session import Session
+from pipelines.settings import Settings
+from pipelines.verbs.evaluate import Verdict
+from pipelines.verbs.export import export
+from pipelines.verbs.run import report_content
+
+EVALUATION = {
+    "measures": {name: dict.fromkeys(MEASURES, 0.25) for name in ("zero_shot", "student")},
+    "intervals": {name: dict.fromkeys(MEASURES, [0.2, 0.3]) for name in ("zero_shot", "student")},
+    "p": {"student": 0.004},
+}
+
+
+def _recipe(
+    bitext: tuple[str, ...], source: str, weights: str = "all-minilm-l6-v2", revision: str | None = None
+) -> Recipe:
+    base = recipe("swahili")
+    return replace(
+        base,
+        bitext=replace(base.bitext, datasets=bitext, source=source),
+        teacher=replace(base.teacher, weights=weights, revision=revision),
+    )
+
+
+def _card(made: Recipe, evaluation: dict | None = None, facts: tuple[DatasetFact, ...] = ()) -> str:
+    return model_card(public_recipe(made), "f" * 64, 16, True, DataFacts(9, datasets=facts), evaluation)
+
+
+def _front(card: str) -> dict:
+    front = re.match(r"---\n(.*?)\n---\n", card, flags=re.S)
+    return yaml.safe_load(front.group(1))
+
+
+@pytest.mark.parametrize(
+    ("bitext", "source", "languages"),
+    [
+        (("globalvoices-swa",), "swa", ["sw", "en"]),
+        (("a.tsv", "b.tsv"), "ceb", ["ceb", "en"]),
+        (("a.tsv@som", "b.tsv@hau", "c.tsv@som"), "*", ["so", "ha", "en"]),
+        (("a.tsv@swa", "b.tsv"), "nob", ["sw", "nb", "en"]),
+        (("globalvoices-swa", "a.tsv@yor"), "*", ["sw", "yo", "en"]),
+    ],
+)
+def test_the_front_matter_is_yaml_with_a_list_of_language_codes(bitext, source, languages):
+    front = _front(_card(_recipe(bitext, source)))
+    assert front["language"] == languages
+    assert front["license"] == "unknown"
+    assert front["library_name"] == "transformers"
+    assert "base_model" not in front and "datasets" not in front
+
+
+def test_a_base_model_is_a_hub_id_or_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = _front(_card(_recipe(("a.tsv",), "swa", "colbert-ir/colbertv2.0", "f" * 40)))
+    assert named["base_model"] == "colbert-ir/colbertv2.0"
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    for local in ("models/mine", "./models/mine", str(tmp_path / "models" / "mine")):
+        card = _card(_recipe(("a.tsv",), "swa", local))
+        assert "base_model" not in _front(card)
+        assert "teacher mine" in card and "models/mine" not in card
+
+
+def test_only_data_sets_of_the_hub_are_named_as_such():
+    hub = next(entry for entry in datasets().values() if entry.kind == "bitext" and entry.origin.startswith("hub:"))
+    front = _front(_card(_recipe((hub.name, "globalvoices-swa", "/data/x.tsv"), "swa")))
+    assert front["datasets"] == [hub.origin.removeprefix("hub:")]
+
+
+def test_what_was_measured_is_told_with_its_intervals_and_before_that_that_nothing_was():
+    card = _card(_recipe(("a.tsv",), "swa"), EVALUATION)
+    assert "| student | 0.250 (0.200, 0.300) | 0.250 (0.200, 0.300) |" in card
+    assert "| 0.0040 |" in card
+    assert "Nothing yet" in _card(_recipe(("a.tsv",), "swa")) and "Nothing yet" not in card
+
+
+def test_a_licence_that_forbids_commercial_use_is_a_limit():
+    closed = next(entry for entry in datasets().values() if not entry.commercial)
+    facts = DatasetFact(closed.name, closed.licence), DatasetFact("globalvoices-swa", "CC-BY-3.0")
+    assert f"The licence of {closed.name} forbids commercial use." in _card(
+        _recipe(("a.tsv",), "swa"), None, facts
+    ).replace("\\", "")
+
+
+def test_the_training_command_holds_file_names_and_no_folder():
+    card = _card(_recipe(("/home/me/my data/pairs.tsv@som", "~/x/a.swa+~/x/a.eng"), "swa"))
+    line = re.search(r"```sh\n(.*)\n```", card).group(1)
+    _, command = parse(shlex.split(line)[3:])
+    assert command.recipe.bitext.datasets == ("pairs.tsv@som", "a.swa+a.eng")
+    assert "/home" not in card and "~/" not in card
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("globalvoices-swa", "globalvoices-swa"),
+        ("/home/me/globalvoices-swa", "./globalvoices-swa"),
+        ("C.tsv", "C.tsv"),
+        ("/a/b.zip!inner/pairs.tsv", "b.zip!pairs.tsv"),
+        ("webfaq:/a/b/eng.jsonl.gz", "webfaq:eng.jsonl.gz"),
+        ("file:///home/me/pairs.tsv", "pairs.tsv"),
+        ("s3://bucket/pairs.tsv", "s3://bucket/pairs.tsv"),
+        ("../topics/", "topics"),
+    ],
+)
+def test_a_public_name_leaves_the_folders_out(spec, name):
+    assert public_name(spec) == name
+
+
+def test_a_public_teacher_leaves_the_folders_out():
+    assert [public_weights(name) for name in ("all-minilm-l6-v2", "owner/model", "/home/me/minilm/")] == [
+        "all-minilm-l6-v2",
+        "owner/model",
+        "minilm",
+    ]
+
+
+# the folder
+
+
+@pytest.fixture
+def session(tmp_path, encoder_folder, tokens, monkeypatch):
+    """A session whose student is trained: a tiny encoder that was saved and loaded, with an old path in its config."""
+    config = encoder_folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"_name_or_path": str(encoder_folder)}))
+    monkeypatch.setattr("pipelines.verbs.export.train", lambda session: None)
+    student = tmp_path / "run" / "student" / "encoder"
+    write_encoder(Encoder.load(encoder_folder), student, "s" * 64)
+    local = str(tmp_path / "pairs.tsv@som")
+    base = recipe("swahili")
+    made = replace(
+        base,
+        bitext=replace(base.bitext, datasets=(local,), source="*"),
+        teacher=replace(base.teacher, weights=str(encoder_folder)),
+        evaluation=replace(base.evaluation, collection=str(tmp_path / "my collection")),
+    )
+    facts = {"licences": {local: "given by the user"}, "accepted": {local: 96}, "rejected": {}}
+    leaks = {"compared_with": [str(tmp_path / "my collection")], "not_compared_with": {}}
+    with artefacts.writing(tmp_path / "bitext", BITEXT, "b", facts | leaks):
+        pass
+    info = {"passages": 3, "topics": 2, "licence": "given by the user"}
+    with artefacts.writing(tmp_path / "collection", "collection", "c", info) as scratch:
+        topic = {"qid": ["q"], "query": ["maji"], "english": ["water"]}
+        pq.write_table(pa.table(topic), scratch / "topics.parquet")
+        write_qrels(scratch / "qrels.txt", [Qrel("q", "d", 1)])
+    workspace = SimpleNamespace(
+        recipe=made,
+        run_dir=tmp_path / "run",
+        fingerprint="f" * 64,
+        student=student,
+        student_training=student.parent,
+        start=student,
+        teacher=encoder_folder,
+        settings=Settings(resources=Resources(num_workers=2)),
+        student_fingerprint="s" * 64,
+        teacher_fingerprint="t" * 64,
+        bitext=tmp_path / "bitext",
+        tokens=tokens,
+        collection=tmp_path / "collection",
+        scratch_teacher=False,
+    )
+    return Session(workspace)
+
+
+def test_no_file_of_the_export_holds_a_local_path(session, tmp_path):
+    folder = Path(export(session)["student"])
+    files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert set(files) >= {"README.md", "config.json", "tokenizer_config.json", "tokenizer.json", "manifest.json"}
+    for name, content in files.items():
+        for path in (str(tmp_path), str(Path.home()) + "/", str(Path.cwd())):
+            assert path.encode() not in content, (name, path)
+    assert _front(files["README.md"].decode())["language"] == ["so", "en"]
+
+
+def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(session, monkeypatch, encoder):
+    folder = Path(export(session)["student"])
+    assert AutoModel.from_pretrained(folder).config.hidden_size == 32
+    assert AutoTokenizer.from_pretrained(folder)("maji").input_ids[0] == encoder.tokenizer.token_to_id("[CLS]")
+    code = re.search(r"```python\n(.*?)\n```", (folder / "README.md").read_text(), flags=re.S).group(1)
+    monkeypatch.chdir(folder)
+    said: dict = {}
+    exec(code.replace('"..."', '"mtoto maji shule"'), said)
+    torch.testing.assert_close(said["vectors"], Encoder.load(folder).encode(["mtoto maji shule"], 64)[0])
+
+
+def test_an_export_is_made_anew_when_its_card_has_more_to_say(session):
+    folder = Path(export(session)["student"])
+    assert "Nothing yet" in (folder / "README.md").read_text()
+    (session.run_dir / "evaluation.json").write_text(json.dumps(EVALUATION))
+    session = Session(session.workspace)
+    export(session)
+    assert "0.250 (0.200, 0.300)" in (folder / "README.md").read_text()
+    before = (folder / "README.md").stat().st_mtime_ns
+    export(Session(session.workspace))
+    assert (folder / "README.md").stat().st_mtime_ns == before
+
+
+def test_the_report_of_the_same_run_shows_its_problem_its_data_and_its_command(session):
+    trained = replace(session.workspace.recipe.objective, method="partial", mass=0.5, cost="angular")
+    session.workspace.recipe = replace(session.workspace.recipe, objective=trained)
+    with Journal(session.workspace.student_training / "metrics.jsonl") as journal:
+        journal.write("step", step=1, loss=0.5, unconverged=0.0)
+    note_work(session.run_dir, "train", 3.0, session.workspace.settings.resources)
+    measured = Measured({name: {"q": 0.5} for name in MEASURES}, dict.fromkeys(MEASURES, 0.5), ())
+    content = report_content(session, Verdict({"zero_shot": measured}, {}, {}))
+    assert content.problem.startswith("Method partial, angular cost, mass 0.5, epsilon 0.1")
+    assert [picture.plan.sum() for picture in content.plans] == pytest.approx([0.5] * 3, abs=1e-3)
+    _, command = parse(shlex.split(content.command)[3:])
+    assert (command.recipe, command.settings.resources.num_workers) == (session.workspace.recipe, 2)
+    assert (content.collection.passages, content.collection.judgements) == (3, 1)
+    assert content.data.notes[0].startswith(
+        "Of the accepted pairs 80 were trained on, 16 held out for the dev measures"
+    )
+    assert [fact.language for fact in content.data.datasets][0] == "Somali (low resource)"
+    assert [(work.verb, work.seconds) for work in content.work] == [("train", 3.0)]
