@@ -5,6 +5,7 @@ has no sound and no meaning: control and format characters, private use, and joi
 """
 
 import json
+import unicodedata
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 from tokenizers.normalizers import Normalizer
@@ -31,10 +32,12 @@ _SILENT = "|".join(
 _LONG = r".{50,99}[^\x{0}-\x{7f}](?!\p{M})"
 _ASCII = " ".join(map(chr, range(33, 127)))
 
-ACCENTS = tuple(
-    map(chr, (*range(0x300, 0x305), *range(0x306, 0x30D), 0x30F, 0x311, 0x31B, *range(0x323, 0x329), 0x331))
+ACCENTS = frozenset(
+    mark
+    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
+    for mark in unicodedata.normalize("NFD", chr(code))[1:]
 )
-"""Marks of Latin letters. A vocabulary knows them whatever it was learned from: names carry them into any language."""
+"""The marks of Latin letters. Every learned vocabulary knows them, because names carry them into any language."""
 
 
 def keeping_marks(lowercase: bool = True, composed: bool = False) -> Normalizer:

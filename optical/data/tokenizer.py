@@ -77,8 +77,8 @@ def extend_wordpiece(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int
     """The tokenizer with the word pieces of another language appended; every old id keeps its meaning.
 
     A WordPiece vocabulary of size ``vocabulary`` is learned from ``texts`` with the tokenizer's own case and word
-    boundaries, but with every mark kept; pieces the tokenizer lacks are added after its last id. What is in ASCII
-    keeps its ids, and other text keeps its letters.
+    boundaries, but with every mark kept; pieces the tokenizer lacks are added after its last id. ASCII text is read as
+    before, but where a new piece is longer than an old one.
 
     Raises:
         DataError: the tokenizer is not a WordPiece tokenizer, or its normaliser cannot be imitated.
