@@ -13,7 +13,6 @@ from transformers import AutoTokenizer
 
 from optical.config import ScratchConfig
 from optical.data.letters import keeping_marks
-from optical.data.tokenise import UnknownTokens
 from optical.data.tokenizer import (
     SPECIAL_TOKENS,
     UNK,
@@ -23,7 +22,6 @@ from optical.data.tokenizer import (
     save_tokenizer,
     vocabulary_size,
 )
-from optical.data.tokens import IDS
 from optical.data.wordwise import WordwiseTokenizer
 from optical.errors import DataError
 from optical.model.encoder import Encoder
@@ -252,12 +250,3 @@ def test_an_exported_tokenizer_reads_the_same_through_transformers(tmp_path: Pat
         theirs = AutoTokenizer.from_pretrained(tmp_path / name)
         for text in [SPELT, *WORDS.values()]:
             assert theirs(text)["input_ids"] == tokenizer.encode(text).ids, name
-
-
-def test_unknown_tokens_are_counted(tmp_path: Path):
-    save_tokenizer(learn_wordpiece(["maji"] * 3, 80), tmp_path, 256)
-    tokenizer, unknown = load_tokenizer(tmp_path), UnknownTokens(tmp_path)
-    ids = [tokenizer.encode(text).ids for text in ("maji", "ሰላም maji")]
-    table = pa.table({"source_ids": pa.array(ids, IDS)})
-    assert [len(some) for some in unknown.counted([table, table.slice(0, 0)])] == [2, 0]
-    assert unknown.share == 1 / 7
