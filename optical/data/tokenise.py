@@ -1,16 +1,17 @@
 """Ray Data stream from clean shards to token ids."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical.data.stream import WORKING_CPUS, one_block_each, ordered_and_quiet
 from optical.data.token_shards import TOKENISED
-from optical.data.tokenizer import load_tokenizer
+from optical.data.tokenizer import UNK, load_tokenizer
 from optical.data.wordwise import WordwiseTokenizer
 
 _PAIRS_AT_ONCE = 1 << 13
@@ -33,6 +34,27 @@ def tokenised_pairs(shards: Sequence[str], source_tokenizer: Path, target_tokeni
         num_cpus=WORKING_CPUS,
     )
     yield from stream.iter_batches(batch_size=None, batch_format="pyarrow")
+
+
+class UnknownTokens:
+    """Counts the source tokens that are [UNK]: words with a letter that the vocabulary lacks."""
+
+    def __init__(self, source_tokenizer: Path) -> None:
+        self._id = load_tokenizer(source_tokenizer).token_to_id(UNK)
+        self._unknown = self._tokens = 0
+
+    def counted(self, tokenised: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The tables as they come, each counted on its way."""
+        for table in tokenised:
+            ids = pc.list_flatten(table["source_ids"])
+            self._tokens += len(ids)
+            self._unknown += pc.sum(pc.equal(ids, self._id)).as_py() or 0
+            yield table
+
+    @property
+    def share(self) -> float:
+        """Unknown tokens among all that were counted."""
+        return self._unknown / max(1, self._tokens)
 
 
 def _tokenise(shards: pa.Table, source_tokenizer: Path, target_tokenizer: Path) -> Iterator[pa.Table]:

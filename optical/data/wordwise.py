@@ -1,7 +1,8 @@
 """Tokenising word by word: what stands between two spaces is tokenised once and remembered.
 
-A BERT tokenizer never looks across a space: its normaliser works character by character, its word boundaries include
-every space, and WordPiece sees one word. So a sentence has the tokens of its words one after the other, and as few
+A BERT tokenizer never looks across a space, and neither does one of ours (``letters``): the normaliser works character
+by character, or on characters that no space parts, the word boundaries include every space, and WordPiece sees one
+word. So a sentence has the tokens of its words one after the other, and as few
 words make up most of any text, remembering them is many times faster than WordPiece, which has no memory.
 Other tokenizers are asked sentence by sentence.
 """
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
+from optical.data.letters import looks_across_no_space
 from optical.data.tokens import IDS
 
 _MOST_WORDS = 1 << 18
@@ -83,11 +85,11 @@ class WordwiseTokenizer:
 
 
 def _splits_at_spaces(tokenizer: Tokenizer) -> bool:
-    """Whether a tokenizer is of BERT's kind, and no added token holds white space."""
+    """Whether a tokenizer is of BERT's kind or of ours, and no added token holds white space."""
     content = json.loads(tokenizer.to_str())
-    kinds = [(content[part] or {}).get("type") for part in ("normalizer", "pre_tokenizer", "model")]
     return (
-        kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
+        looks_across_no_space(content["normalizer"], content["pre_tokenizer"])
+        and content["model"]["type"] == "WordPiece"
         and _says_a_sentence_once(content["post_processor"] or {"type": None})
         and not any(any(map(str.isspace, token["content"])) for token in content["added_tokens"])
     )

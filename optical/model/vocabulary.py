@@ -14,7 +14,7 @@ from jaxtyping import Float
 from scipy import sparse
 from torch import Tensor
 
-from optical.data.tokenizer import extend_wordpiece
+from optical.data.tokenizer import extend_wordpiece, vocabulary_size
 from optical.model.encoder import Encoder
 
 _SWEEPS = 6
@@ -35,8 +35,8 @@ def extended_student(teacher: Encoder, sources: Sequence[str], targets: Sequence
     table = translation_table(
         [encoding.ids[1:-1] for encoding in tokenizer.encode_batch(list(sources))],
         [encoding.ids[1:-1] for encoding in teacher.tokenizer.encode_batch(list(targets))],
-        tokenizer.get_vocab_size(),
-        teacher.tokenizer.get_vocab_size(),
+        vocabulary_size(tokenizer),
+        vocabulary_size(teacher.tokenizer),
     )
     teacher.tokenizer = tokenizer
     extend_embeddings(teacher, table)
@@ -73,16 +73,18 @@ def translation_table(
 def extend_embeddings(encoder: Encoder, table: sparse.csr_matrix) -> None:
     """Grow the encoder's input embeddings to the table's rows; old rows stay, new rows are translated.
 
-    A new piece without any translation starts at the mean embedding.
+    A new piece without any translation starts at the mean embedding. Rows past the old vocabulary, with which some
+    models round up their matrix, belong to no piece and are used up.
 
     Args:
         encoder: changed in place; its first rows keep their meaning.
-        table: p(target token | source token), with one row per piece of the extended vocabulary.
+        table: p(target token | source token), with one row per piece of the extended vocabulary, and a column per piece
+            of the old one.
     """
-    old: Float[Tensor, "tokens hidden"] = encoder.backbone.get_input_embeddings().weight.detach().clone()
-    num_old, num_new = len(old), table.shape[0]
+    num_new, num_old = table.shape
+    old: Float[Tensor, "tokens hidden"] = encoder.backbone.get_input_embeddings().weight[:num_old].detach().clone()
     encoder.backbone.resize_token_embeddings(num_new, mean_resizing=False)
-    rows = table[num_old:, :num_old]
+    rows = table[num_old:]
     mass = np.asarray(rows.sum(1)).ravel()
     share = sparse.diags(1 / np.maximum(mass, _LEAST_PROBABILITY)) @ rows
     translated = torch.as_tensor(share @ old.numpy(), dtype=old.dtype)

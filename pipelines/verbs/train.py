@@ -1,5 +1,6 @@
 """train: the teacher when it has to be, the student's start, its tokens, and the distillation."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from optical import artefacts
 from optical.config import Resources
 from optical.data.shards import BITEXT, pair_shards
 from optical.data.token_shards import TOKENS, write_tokens
-from optical.data.tokenise import tokenised_pairs
+from optical.data.tokenise import UnknownTokens, tokenised_pairs
 from optical.data.tokenizer import learn_wordpiece
 from optical.model.encoder import Encoder
 from optical.model.vocabulary import extended_student
@@ -24,6 +25,8 @@ from pipelines.verbs.prepare import prepare
 from pipelines.workspace import Workspace
 
 ENCODER = "encoder"
+_MANY_UNKNOWN = 0.01
+log = logging.getLogger(__name__)
 
 
 def train(session: Session) -> dict:
@@ -127,7 +130,12 @@ def _ensure_tokens(session: Session, bitext: Path, tokenizers: tuple[Path, Path]
         num_pairs = sum(artefacts.read(bitext, BITEXT, verify=False).info["accepted"].values())
         with session.work("tokenise"):
             tokenised = tokenised_pairs(pair_shards(bitext), *(folder.absolute() for folder in tokenizers))
-            write_tokens(path, made_from, tokenised, num_pairs, session.workspace.recipe.bitext.dev_pairs)
+            unknown = UnknownTokens(tokenizers[0])
+            dev_pairs = session.workspace.recipe.bitext.dev_pairs
+            write_tokens(path, made_from, unknown.counted(tokenised), num_pairs, dev_pairs)
+        if unknown.share > _MANY_UNKNOWN:
+            what = "of the source tokens are [UNK], words with letters that the vocabulary lacks"
+            log.warning("%s: %.1f %% %s; set student.vocabulary, to 8000 say", path, 100 * unknown.share, what)
 
 
 def _ensure_trained(session: Session, job: TrainJob, verb: str, resources: Resources) -> None:

@@ -29,7 +29,7 @@ def test_learning_twice_gives_the_same_vocabulary(english):
 
 
 def test_the_vocabulary_size_is_a_limit():
-    assert learn_wordpiece(ENGLISH, 40).get_vocab_size() == 40
+    assert learn_wordpiece(ENGLISH, 80).get_vocab_size() == 80
 
 
 def test_extending_keeps_every_old_id_and_shortens_the_new_language(english):

@@ -1,6 +1,7 @@
 """Word by word or sentence by sentence: the ids are the same."""
 
 import json
+from functools import cache
 
 import pyarrow as pa
 import pytest
@@ -8,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from optical.data.tokenizer import learn_wordpiece
+from optical.data.tokenizer import extend_wordpiece, learn_wordpiece
 from optical.data.tokens import IDS
 from optical.data.wordwise import WordwiseTokenizer
 
 TEXTS = ["the child drinks water", "the water isn't cold, is it?", "mtoto anakunywa maji; maji ni baridi"] * 5
-TOKENIZER = learn_wordpiece(TEXTS, 120)
+LETTERS = ["मुले मूल", "ọkọ̀ Việt", "maße ΟΔΟΣ ος", "می\u200cروم र्\u200dय", "ilık İl"] * 3
+TOKENIZER = learn_wordpiece(TEXTS + LETTERS, 220)
 # What could join or part words: accents alone, wide and format characters, special tokens, other white space.
 PIECES = [*" \t\u00a0\u2028.,'-", "[MASK]", "[ MASK ]", "##s", "\u0301", "e\u0301", "\u4f60\u597d", "\u200d", "\u0130"]
 PIECES += ["\u03a3\u03a3", "\uac00", "\x00", "\ufffd", "x" * 120, "the", "water", "maji", "WATER"]
+PIECES += ["मुले", "र्", "\u200c", "می", "Vie\u0323\u0302t", "ọkọ̀", "ß", "ς", "i\u0307", "\u1161", "กา" * 60, "\ufe0f"]
 SENTENCES = st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join), max_size=6)
 
 
@@ -25,14 +28,19 @@ def directly(tokenizer: Tokenizer, sentences: list[str]) -> list[list[int]]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(blocks=st.lists(SENTENCES, max_size=3), most_words=st.sampled_from([0, 3, 1000]))
-def test_the_ids_are_those_of_the_tokenizer(blocks: list[list[str]], most_words: int):
-    wordwise = WordwiseTokenizer(TOKENIZER, most_words)
+@given(
+    kind=st.integers(0, 3),
+    blocks=st.lists(SENTENCES, max_size=3),
+    most_words=st.sampled_from([0, 3, 1000]),
+)
+def test_the_ids_are_those_of_the_tokenizer(kind: int, blocks: list[list[str]], most_words: int):
+    tokenizer = of_each_kind()[kind]
+    wordwise = WordwiseTokenizer(tokenizer, most_words)
     assert wordwise.by_words
     for sentences in blocks:
         found = wordwise.encode(pa.array(sentences, pa.string()))
         assert found.type == IDS
-        assert found.to_pylist() == directly(TOKENIZER, sentences)
+        assert found.to_pylist() == directly(tokenizer, sentences)
 
 
 def test_a_word_is_tokenised_once(monkeypatch: pytest.MonkeyPatch):
@@ -56,6 +64,15 @@ def changed(**parts: object) -> Tokenizer:
     for name, part in parts.items():
         setattr(tokenizer, name, part)
     return tokenizer
+
+
+@cache
+def of_each_kind() -> list[Tokenizer]:
+    """As learned here, as BERT has it, and extended from teachers that fold case and that do not."""
+    bert, cased = (changed(normalizer=normalizers.BertNormalizer(lowercase=lower)) for lower in (True, False))
+    for teacher in (bert, cased):
+        teacher.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return [TOKENIZER, bert, extend_wordpiece(bert, LETTERS, 200), extend_wordpiece(cased, LETTERS, 200)]
 
 
 def with_spaces_in_a_token() -> Tokenizer:

@@ -91,3 +91,15 @@ def test_a_vocabulary_that_adds_nothing_leaves_the_teacher_as_it_was(encoder, bi
     sources, targets = zip(*bitext, strict=True)
     student = extended_student(encoder, sources, targets, 1)
     assert torch.equal(student.backbone.get_input_embeddings().weight, before)
+
+
+def test_rows_that_round_up_the_teachers_matrix_belong_to_no_piece(encoder):
+    num_old = encoder.tokenizer.get_vocab_size()
+    encoder.backbone.resize_token_embeddings(num_old + 3)
+    old = encoder.backbone.get_input_embeddings().weight.detach().clone()
+    student = extended_student(encoder, ["watoto vitabu"] * 4, ["child book"] * 4, 200)
+    rows = student.backbone.get_input_embeddings().weight.detach()
+    assert len(rows) == student.tokenizer.get_vocab_size() > num_old + 3
+    assert torch.equal(rows[:num_old], old[:num_old])
+    # Where the piece has no translation its row is the mean, and either way a mean of old rows, never the filling.
+    assert not torch.isin(rows[num_old:], old[num_old:]).all(1).any()
