@@ -4,7 +4,7 @@ Every artefact is named by the fingerprint of what makes it, so runs share what 
 differ in epsilon share bitext, teacher, tokens and index, and only train anew.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from optical.data.entry import DataSet
 from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
 from optical.data.resolve import hashes_of
-from optical.data.sources import parse_source, split_language
+from optical.data.sources import parse_source, split_language, understood
 from optical.data.teacher_cache import KIND, TeacherCache
 from optical.model.weights import find_weights, weights_fingerprint
 from pipelines.settings import Settings
@@ -29,7 +29,7 @@ class Workspace:
     """
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
-        self.recipe = recipe
+        self.recipe = replace(recipe, bitext=understood(recipe.bitext))
         self.settings = settings
         self.shared = settings.runs_dir / "shared"
 
