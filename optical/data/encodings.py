@@ -19,8 +19,8 @@ _BOMS = (
 _WIDE = (("UTF-32LE", 4, (1, 2, 3)), ("UTF-32BE", 4, (0, 1, 2)), ("UTF-16LE", 2, (1,)), ("UTF-16BE", 2, (0,)))
 _FEWEST_ZEROS = 4
 _NOT_TEXT = (
-    (b"\x1f\x8b", "gzip-compressed", "give its name the ending .gz"),
-    (b"BZh", "bzip2-compressed", "give its name the ending .bz2"),
+    (b"\x1f\x8b\x08", "gzip-compressed", "give its name the ending .gz"),
+    (b"BZh91AY&SY", "bzip2-compressed", "give its name the ending .bz2"),
     (b"\xfd7zXZ\x00", "xz-compressed", "give its name the ending .xz"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed", "give its name the ending .zst"),
     (b"PK\x03\x04", "a zip archive", "give its name the ending .zip"),
@@ -30,8 +30,12 @@ _NOT_TEXT = (
 _FEWEST = 3
 _SHARE = 0.05
 """Of the lines looked at, those that must be in another encoding before the file is; fewer are rejected one by one."""
-_TWICE = re.compile(rb"\xc3[\x82-\xb4]\xc2[\x80-\xbf]|\xc3\xa2\xe2\x82\xac")
+_TWICE = re.compile(
+    rb"\xc3[\x82\x83\x90\x91\x98\x99]\xc2[\x80-\xbf]|\xc3[\xa0-\xaf]\xc2[\x80-\x9f\xa1-\xaa\xac-\xba\xbc-\xbf]"
+    rb"|\xc3\xa2\xe2\x82\xac"
+)
 """UTF-8 that was taken for Latin-1 or Windows-1252 and encoded again: an accented letter, or a curly quote."""
+_LOST = "\ufffd".encode()
 
 
 def as_text(stream: io.BufferedReader, where: str | Path) -> io.BufferedReader:
@@ -143,6 +147,8 @@ def _refuse_narrow(head: bytes, where: str | Path) -> None:
     if sum(bool(_TWICE.search(line)) for line in foreign) >= least:
         what = "looks like UTF-8 that was taken for Windows-1252 and encoded again"
         raise DataError(where, what, f"iconv -f UTF-8 -t WINDOWS-1252 {where} > repaired")
+    if sum(_LOST in line for line in foreign) >= least:
+        raise DataError(where, "has lost characters (U+FFFD) in an earlier conversion", "get the original file")
 
 
 def _is_utf8(line: bytes) -> bool:

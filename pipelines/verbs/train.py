@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from optical import artefacts
 from optical.config import Resources
-from optical.data.shards import BITEXT, pair_shards
+from optical.data.shards import pair_counts, pair_shards
 from optical.data.token_shards import TOKENS, write_tokens
 from optical.data.tokenise import tokenised_pairs
 from optical.data.tokenizer import learn_wordpiece
@@ -122,10 +121,10 @@ def _ensure_tokens(session: Session, bitext: Path, tokenizers: tuple[Path, Path]
     with session.making(path, TOKENS, made_from) as needed:
         if not needed:
             return
-        num_pairs = sum(artefacts.read(bitext, BITEXT, verify=False).info["accepted"].values())
+        sizes = pair_counts(bitext)
         with session.work("tokenise"):
             tokenised = tokenised_pairs(pair_shards(bitext), *(folder.absolute() for folder in tokenizers))
-            write_tokens(path, made_from, tokenised, num_pairs, session.workspace.recipe.bitext.dev_pairs)
+            write_tokens(path, made_from, tokenised, sum(sizes), session.workspace.recipe.bitext.dev_pairs, sizes)
 
 
 def _ensure_trained(session: Session, job: TrainJob, verb: str, resources: Resources) -> None:
