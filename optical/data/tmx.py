@@ -200,7 +200,7 @@ class _Unit:
 
 def _without_gaps(text: str) -> str:
     """The text with a space in each gap that would join two words; none in scripts without spaces."""
-    return re.sub(f"(.?){_GAP}+(?=(.?))", _filled, text, flags=re.DOTALL) if _GAP in text else text
+    return re.sub(f"([^{_GAP}]?){_GAP}+(?=(.?))", _filled, text, flags=re.DOTALL) if _GAP in text else text
 
 
 def _filled(gap: re.Match) -> str:

@@ -109,6 +109,12 @@ def _codes(text: str) -> np.ndarray:
 def _members(pattern: str) -> np.ndarray:
     """Which code points match a character class of RE2, as a table indexed by code point."""
     table = np.zeros(_LAST + 1, bool)
-    codes = [code for code in range(_LAST) if code not in _SURROGATES]
-    table[codes] = pc.match_substring_regex(pa.array([chr(code) for code in codes]), pattern)
+    codes, characters = _characters()
+    table[codes] = pc.match_substring_regex(characters, pattern)
     return table
+
+
+@cache
+def _characters() -> tuple[np.ndarray, pa.Array]:
+    codes = [code for code in range(_LAST) if code not in _SURROGATES]
+    return np.array(codes), pa.array([chr(code) for code in codes])
