@@ -146,8 +146,8 @@ def broken(folder: Path, content: str, name: str = "a.tmx") -> str:
 def test_what_is_no_whole_tmx_is_refused_by_name_and_line(tmp_path: Path):
     whole = HEAD.format(encoding="utf-8", doctype="") + GOOD * 3 + TAIL
     assert "a.tmx: not well-formed at line 6, column" in broken(tmp_path, whole[: whole.rindex("<tu ") + 40])
-    assert "a.tmx: not well-formed at line 7" in broken(tmp_path, whole.replace("</tmx>", ""))
-    assert "a.tmx: not well-formed at line 6" in broken(tmp_path, whole.replace("</body>", "</bod>"))
+    assert "a.tmx: not well-formed at line 8" in broken(tmp_path, whole.replace("</tmx>", ""))
+    assert "a.tmx: not well-formed at line 7" in broken(tmp_path, whole.replace("</body>", "</bod>"))
     assert "a.tmx: is <html>, not TMX" in broken(tmp_path, "<html><body/></html>")
     assert "a.tmx: not well-formed at line 1" in broken(tmp_path, "")
     assert "a.tmx.gz: not well-formed" in broken(tmp_path, whole[:200], "a.tmx.gz")
