@@ -16,7 +16,13 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_WIDE = (("UTF-32LE", 4, (1, 2, 3)), ("UTF-32BE", 4, (0, 1, 2)), ("UTF-16LE", 2, (1,)), ("UTF-16BE", 2, (0,)))
+_WIDE = (
+    ("UTF-32LE", 4, (2, 3), 0.47, 1.0),
+    ("UTF-32BE", 4, (0, 1), 0.47, 1.0),
+    ("UTF-16LE", 2, (1,), 0.03, 0.05),
+    ("UTF-16BE", 2, (0,), 0.03, 0.05),
+)
+"""Encoding, bytes of a character, places of its zeros, their least share of all bytes, the most zeros elsewhere."""
 _FEWEST_ZEROS = 4
 _NOT_TEXT = (
     (b"\x1f\x8b\x08", "gzip-compressed", "give its name the ending .gz"),
@@ -125,9 +131,9 @@ def _newlines() -> Callable[[bytes, bool], bytes]:
 def _refuse_wide(head: bytes, where: str | Path) -> None:
     """Refuse UTF-16 and UTF-32 without a mark: their zeros are in the same places of every character."""
     zeros = head.count(0)
-    for codec, width, places in _WIDE:
+    for codec, width, places, least, elsewhere in _WIDE:
         placed = sum(head[place::width].count(0) for place in places)
-        if placed >= max(_FEWEST_ZEROS, len(head) * (0.4 if width == 4 else 0.03)) and placed > 0.95 * zeros:
+        if placed >= max(_FEWEST_ZEROS, least * len(head)) and zeros - placed <= elsewhere * zeros:
             raise _other(where, f"looks like {codec} without a byte order mark", codec)
 
 

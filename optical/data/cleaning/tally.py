@@ -76,15 +76,11 @@ class Tally:
             DataError: one gives none; with a table of the reasons.
         """
         for dataset in datasets:
-            if self.accepted[dataset]:
-                continue
-            reasons = self.rejected.get(dataset)
-            if not reasons:
-                raise DataError(dataset, "no pair was accepted: it holds none", "check the file, or leave it out")
-            table = self._table(dataset, reasons.total())
-            raise DataError(
-                dataset, f"no pair was accepted\n{table}", "check the file and its language, or leave it out"
-            )
+            if not self.accepted[dataset]:
+                reasons = self.rejected.get(dataset)
+                why = f"\n{self._table(dataset, reasons.total())}" if reasons else ": it holds none in these languages"
+                advice = "check the file and its languages, or leave it out"
+                raise DataError(dataset, f"no pair was accepted{why}", advice)
 
     def _table(self, dataset: str, physical: int) -> str:
         """Lines of reason, count, share, position of the first example and meaning."""
