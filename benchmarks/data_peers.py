@@ -39,7 +39,7 @@ _SIDES = ("source", "target")
 
 def config(folder: Path) -> BitextConfig:
     """The bitext of every contestant: the corpus in ``folder``."""
-    return BitextConfig(datasets=(str(corpus(folder)),), source=SOURCE, target=TARGET)
+    return BitextConfig(datasets=("pairs",), source=SOURCE, target=TARGET)
 
 
 def corpus(folder: Path) -> Path:
@@ -67,7 +67,7 @@ def _plain_checked(pairs: Iterator[SentencePair | Reject]) -> Iterator[pa.Table]
 
 
 def _block(pairs: list[SentencePair | Reject]) -> pa.Table:
-    names = ("position", "source", "target", "reason")
+    names = ("position", "source", "target", "reason", "repairs")
     columns = {name: [getattr(pair, name) for pair in pairs] for name in names}
     return pa.table(
         columns | {"dataset": pa.repeat("pairs", len(pairs)), "detail": pa.nulls(len(pairs))}, schema=CHECKED

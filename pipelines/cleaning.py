@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from optical.data.filters import NOT_FAULTS, REASONS
+from optical.data.repairs import REPAIRS
 from optical.data.shards import CLEANING
 from optical.evaluation.files import write_whole
 from optical.evaluation.render import Block, Heading, Paragraph, Table, render_markdown
@@ -54,13 +55,18 @@ def _blocks(account: Mapping) -> Iterator[Block]:
 
 
 def _rows(account: Mapping) -> Iterator[tuple[str, ...]]:
-    """Data set, what became of pairs, how many, their share of the physical pairs, and what that means."""
+    """Data set, what became of pairs, how many, their share of the physical pairs, and what that means.
+
+    Repairs come last: they are among the accepted ones.
+    """
     for dataset in account["licences"]:
         accepted, rejected = account["accepted"].get(dataset, 0), account["rejected"].get(dataset, {})
         physical = accepted + sum(rejected.values())
-        for what, count in {"physical": physical, "accepted": accepted, **_by_count(rejected)}.items():
+        repaired = _by_count(account.get("repaired", {}).get(dataset, {}))
+        counts = {"physical": physical, "accepted": accepted, **_by_count(rejected), **repaired}
+        for what, count in counts.items():
             share = f"{count / physical:.2%}" if physical else ""
-            yield dataset, what, f"{count:,}", share, REASONS.get(what, "")
+            yield dataset, what, f"{count:,}", share, (REASONS | REPAIRS).get(what, "")
 
 
 def _examples(account: Mapping) -> Iterator[tuple[str, ...]]:

@@ -5,6 +5,7 @@ it, the versions of their makers), so runs share what they have in common: trial
 teacher, tokens and embeddings, and only train anew.
 """
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from optical.data.entry import DataSet
 from optical.data.openers import split_member
 from optical.data.registry import dataset, datasets
 from optical.data.resolve import hashes_of
-from optical.data.sources import parse_source, split_language
+from optical.data.sources import parse_source, split_language, understood
 from optical.model.weights import find_weights, weights_fingerprint
 from pipelines.settings import SHARED, Settings
 from pipelines.versions import VERSIONS
@@ -33,10 +34,10 @@ class Workspace:
     """
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
-        self.recipe = recipe
+        self.recipe = replace(recipe, bitext=understood(recipe.bitext))
         self.settings = settings
         self.shared = settings.runs_dir / SHARED
-        self._decisive = decisive(recipe)
+        self._decisive = decisive(self.recipe)
 
     @cached_property
     def run_dir(self) -> Path:

@@ -36,13 +36,15 @@ class BitextConfig:
     """Registry names, or paths: ``pairs.tsv``, ``pairs.jsonl.gz``, ``corpus.tmx``, or Moses ``a.swa+a.eng``;
     a path may end in its query language, ``pairs.tsv@som``."""
     source: str = "swa"
-    """ISO 639-3 code of the query language; ``*`` for several: each data set's own."""
+    """The query language: a code (``swa``, ``sw``), one with its script (``srp_Latn``), or an English name; ``*`` for
+    several: each data set's own."""
     target: str = "eng"
-    """ISO 639-3 code of the collection's language."""
+    """The collection's language."""
     max_pairs: int | None = None
-    """Keep only the first so many accepted pairs; ``None`` keeps all."""
+    """Keep only the first so many accepted pairs of each data set; ``None`` keeps all."""
     dev_pairs: int = 256
-    """Accepted pairs held out, evenly spaced, for the dev measures; no step trains on them (vocabularies see them)."""
+    """Accepted pairs held out, evenly spaced, for the dev measures, and one of each data set that has none among them;
+    no step trains on them (vocabularies see them)."""
     max_characters: int = 1000
     """Longest sentence kept, in characters."""
     max_length_ratio: float = 4.0
@@ -54,6 +56,8 @@ class BitextConfig:
 
     def __post_init__(self) -> None:
         require(len(self.datasets) > 0, "bitext.datasets", "names no data set", "give at least one")
+        twice = next((name for name in self.datasets if self.datasets.count(name) > 1), "")
+        require(not twice, "bitext.datasets", f"names {twice} twice", "name each data set once")
         require(
             self.max_pairs is None or self.max_pairs > 0, "bitext.max_pairs", f"is {self.max_pairs}", "set 1 or more"
         )

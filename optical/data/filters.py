@@ -8,10 +8,11 @@ from typing import ClassVar, Self
 
 from optical.config import BitextConfig
 from optical.data.openers import TooLong
+from optical.data.repairs import REPAIRS, repaired
 
 REASONS = {
     "utf8": "a side is not valid UTF-8",
-    "malformed": "the row is not valid JSON",
+    "malformed": "the row is not valid JSON, or the unit not valid XML",
     "missing": "the row lacks a side",
     "too_long": "a side is longer than the bound in bytes or characters",
     "empty": "a side has no visible character",
@@ -33,22 +34,29 @@ _SHORT = 20
 _EXCERPT = 80
 _WIDE = re.compile("[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SIGNS = re.compile("[&<@]")
 
 
 @dataclass(frozen=True, slots=True)
 class SentencePair:
-    """An aligned pair: source in the query language, target in English; ``position`` counts physical pairs from 0."""
+    """An aligned pair: source in the query language, target in English; ``position`` counts physical pairs from 0.
+
+    ``repairs`` are the keys of ``REPAIRS`` that say what was undone in its sides, joined by ``+``.
+    """
 
     reason: ClassVar[None] = None
 
     position: int
     source: str
     target: str
+    repairs: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A physical pair that is not used, why (a key of ``REASONS``), and the beginnings of its sides where known."""
+
+    repairs: ClassVar[None] = None
 
     position: int
     reason: str
@@ -106,13 +114,16 @@ def screen(
         return _reject(position, "missing", source_text, target_text)
     if isinstance(source_text, TooLong) or isinstance(target_text, TooLong):
         return _reject(position, "too_long", source_text, target_text)
+    repairs = None
+    if _SIGNS.search(source_text) or _SIGNS.search(target_text):
+        source_text, target_text, repairs = _mended(source_text, target_text)
     reason = None
     if not (_settled(source_text) and _settled(target_text)):
         source_text, target_text = normalise(source_text), normalise(target_text)
         reason = _broken(source_text, target_text)
     if reason := reason or _disproportionate(source_text, target_text, limits):
         return _reject(position, reason, source_text, target_text)
-    return SentencePair(position, source_text, target_text)
+    return SentencePair(position, source_text, target_text, repairs)
 
 
 def excerpt(side: bytes | str | TooLong | None) -> str | None:
@@ -141,6 +152,12 @@ def _text(side: bytes | str | TooLong | None) -> str | TooLong | None:
     if isinstance(side, str):
         side.encode("utf-8")  # a JSON escape can smuggle in a lone surrogate
     return side
+
+
+def _mended(source: str, target: str) -> tuple[str, str, str | None]:
+    """Both sides repaired, and of what."""
+    (source, in_source), (target, in_target) = repaired(source), repaired(target)
+    return source, target, "+".join(kind for kind in REPAIRS if kind in (*in_source, *in_target)) or None
 
 
 def _settled(text: str) -> bool:

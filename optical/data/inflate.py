@@ -65,8 +65,12 @@ def inflated(stream: BinaryIO, where: str | Path, suffix: str, meter: Metered) -
     """
     if suffix in CODECS:
         stored = io.BufferedReader(stream)
-        if not _first(stored, where):
+        first = _first(stored, where)
+        if not first:
             raise DataError(where, f"truncated {suffix} file: 0 bytes", "fetch or rebuild the file")
+        if not any(first.startswith(mark) or mark.startswith(first) for mark in _BEGINNINGS[suffix]):
+            what = f"damaged, or no {suffix} file at all: it begins with {first[:16]!r}"
+            raise DataError(where, what, f"fetch it again; if it is plain, take {suffix} off its name")
         stream = CODECS[suffix](stored)
     return io.BufferedReader(_Checked(stream, where, meter), BLOCK)
 
@@ -112,6 +116,12 @@ CODECS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
     ".xz": lambda stored: _Streams(stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY)),
 }
 """What reads a compressed file, by its suffix."""
+_BEGINNINGS = {
+    ".gz": (b"\x1f\x8b",),
+    ".zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + skipped]) + b"\x2a\x4d\x18" for skipped in range(16))),
+    ".bz2": (b"BZh",),
+    ".xz": (b"\xfd7zXZ\0",),
+}
 
 
 def _first(stored: io.BufferedReader, where: str | Path) -> bytes:

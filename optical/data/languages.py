@@ -1,211 +1,155 @@
-"""Languages: one table of codes, names, scripts and resource tiers, fixed before any result."""
+"""Languages: one table of codes, names, scripts and resource tiers, fixed before any result.
 
+The table is ``catalogue/languages.tsv``. It has the languages of the registry, of FLORES-200 and NLLB, of WebFAQ, MLQA,
+XOR-TyDi, XTREME-R, CIRAL and AfriCLIRMatrix, and their neighbours. Han script is one: no check tells ``Hans`` from
+``Hant``.
+"""
+
+import csv
 import difflib
-from dataclasses import dataclass
-from functools import cache
+import re
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from importlib.resources import files
 from typing import Literal
 
 from optical.errors import UserError
 
 Tier = Literal["low", "medium", "high"]
 
+_TAG = re.compile("([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.IGNORECASE)
+"""Language, script and region of BCP 47, which FLORES writes with an underscore."""
+_PRIVATE = re.compile("q[a-t][a-z]")
+_SAME_SCRIPT = {"Kore": "Hang", "Hani": "Hans"}
+_REGIONS = frozenset(
+    re.findall(
+        "..",
+        "ADAEAFAGAIALAMAOAQARASATAUAWAXAZBABBBDBEBFBGBHBIBJBLBMBNBOBQBRBSBTBVBWBYBZCACCCDCFCGCHCICKCLCMCNCOCRCUCVCWCX"
+        "CYCZDEDJDKDMDODZECEEEGEHERESETFIFJFKFMFOFRGAGBGDGEGFGGGHGIGLGMGNGPGQGRGSGTGUGWGYHKHMHNHRHTHUIDIEILIMINIOIQIR"
+        "ISITJEJMJOJPKEKGKHKIKMKNKPKRKWKYKZLALBLCLILKLRLSLTLULVLYMAMCMDMEMFMGMHMKMLMMMNMOMPMQMRMSMTMUMVMWMXMYMZNANCNE"
+        "NFNGNINLNONPNRNUNZOMPAPEPFPGPHPKPLPMPNPRPSPTPWPYQARERORSRURWSASBSCSDSESGSHSISJSKSLSMSNSOSRSSSTSVSXSYSZTCTDTF"
+        "TGTHTJTKTLTMTNTOTRTTTVTWTZUAUGUMUSUYUZVAVCVEVGVIVNVUWFWSXKYEYTZAZMZW",
+    )
+)
+"""ISO 3166-1; without it ``en-sw``, two languages, would be English somewhere."""
+_SCRIPT_OF_REGION = {"CN": "Hans", "SG": "Hans", "TW": "Hant", "HK": "Hant", "MO": "Hant"}
+_NEAR = 0.6
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language: ISO 639-3 code, the other codes data sets use for it, name, ISO 15924 script, resource tier."""
+    """A language: ISO 639-3 code, other codes data sets use for it, names, ISO 15924 scripts, resource tier.
+
+    Its text may be in any of its scripts, of which the first is the commonest; a code may name one (``srp_Latn``).
+    """
 
     code: str
     aliases: tuple[str, ...]
-    name: str
-    script: str
+    names: tuple[str, ...]
+    scripts: tuple[str, ...]
     tier: Tier
 
+    @property
+    def name(self) -> str:
+        """The English name."""
+        return self.names[0]
 
-_TABLE = """
-aar aa         low    Latn Afar
-afr af         medium Latn Afrikaans
-amh am         low    Ethi Amharic
-ang -          low    Latn Old English
-ara ar,arb     high   Arab Arabic
-arq -          low    Arab Algerian Arabic
-arz -          low    Arab Egyptian Arabic
-ast -          low    Latn Asturian
-awa -          low    Deva Awadhi
-aze az,azj     low    Latn Azerbaijani
-bam bm         low    Latn Bambara
-bel be         low    Cyrl Belarusian
-bem -          low    Latn Bemba
-ben bn         medium Beng Bengali
-ber -          low    Latn Berber
-bos bs         low    Latn Bosnian
-bre br         low    Latn Breton
-bul bg         medium Cyrl Bulgarian
-cat ca         medium Latn Catalan
-cbk -          low    Latn Chavacano
-ceb -          low    Latn Cebuano
-ces cs,cze     medium Latn Czech
-cha ch         low    Latn Chamorro
-cor kw         low    Latn Cornish
-csb -          low    Latn Kashubian
-cym cy,wel     low    Latn Welsh
-dan da         medium Latn Danish
-deu de,ger     high   Latn German
-dsb -          low    Latn Lower Sorbian
-dtp -          low    Latn Kadazan Dusun
-ell el,gre     medium Grek Greek
-eng en         high   Latn English
-epo eo         low    Latn Esperanto
-est et         medium Latn Estonian
-eus eu,baq     low    Latn Basque
-ewe ee         low    Latn Ewe
-fao fo         low    Latn Faroese
-fas fa,per,pes medium Arab Persian
-fin fi         medium Latn Finnish
-fon -          low    Latn Fon
-fra fr,fre     high   Latn French
-fry fy         low    Latn Western Frisian
-gla gd         low    Latn Scottish Gaelic
-gle ga         low    Latn Irish
-glg gl         low    Latn Galician
-gsw -          low    Latn Swiss German
-hau ha         low    Latn Hausa
-heb he,iw      medium Hebr Hebrew
-hin hi         medium Deva Hindi
-hrv hr         medium Latn Croatian
-hsb -          low    Latn Upper Sorbian
-hun hu         medium Latn Hungarian
-hye hy,arm     low    Armn Armenian
-ibo ig         low    Latn Igbo
-ido io         low    Latn Ido
-ile ie         low    Latn Interlingue
-ilo -          low    Latn Ilocano
-ina ia         low    Latn Interlingua
-ind id         medium Latn Indonesian
-isl is,ice     low    Latn Icelandic
-ita it         high   Latn Italian
-jav jv         low    Latn Javanese
-jpn ja         high   Jpan Japanese
-kab -          low    Latn Kabyle
-kat ka,geo     low    Geor Georgian
-kaz kk         low    Cyrl Kazakh
-khm km         low    Khmr Khmer
-kin rw         low    Latn Kinyarwanda
-kor ko         high   Hang Korean
-kur ku,kmr     low    Latn Kurdish
-kzj -          low    Latn Coastal Kadazan
-lat la         low    Latn Latin
-lav lv,lvs     medium Latn Latvian
-lfn -          low    Latn Lingua Franca Nova
-lit lt         medium Latn Lithuanian
-mal ml         low    Mlym Malayalam
-mar mr         low    Deva Marathi
-max -          low    Latn North Moluccan Malay
-mhr chm        low    Cyrl Meadow Mari
-mkd mk,mac     low    Cyrl Macedonian
-mon mn,khk     low    Cyrl Mongolian
-msa ms,may,zsm medium Latn Malay
-mya my,bur     low    Mymr Burmese
-nds -          low    Latn Low German
-nep ne,npi     low    Deva Nepali
-nld nl,dut     high   Latn Dutch
-nno nn         low    Latn Norwegian Nynorsk
-nob nb,no,nor  medium Latn Norwegian
-nov -          low    Latn Novial
-nso -          low    Latn Northern Sotho
-nya ny         low    Latn Chichewa
-oci oc         low    Latn Occitan
-orm om,gaz     low    Latn Oromo
-orv -          low    Cyrl Old East Slavic
-pam -          low    Latn Kapampangan
-pms -          low    Latn Piedmontese
-pol pl         high   Latn Polish
-por pt         high   Latn Portuguese
-ron ro,rum     medium Latn Romanian
-rus ru         high   Cyrl Russian
-slk sk,slo     medium Latn Slovak
-slv sl         medium Latn Slovenian
-sna sn         low    Latn Shona
-som so         low    Latn Somali
-sot st         low    Latn Southern Sotho
-spa es         high   Latn Spanish
-sqi sq,alb     low    Latn Albanian
-srp sr         medium Cyrl Serbian
-sun su         low    Latn Sundanese
-swa sw,swh     low    Latn Swahili
-swe sv         high   Latn Swedish
-swg -          low    Latn Swabian
-tam ta         medium Taml Tamil
-tat tt         low    Cyrl Tatar
-tel te         low    Telu Telugu
-tgl tl,fil     low    Latn Tagalog
-tha th         medium Thai Thai
-tir ti         low    Ethi Tigrinya
-tsn tn         low    Latn Tswana
-tso ts         low    Latn Tsonga
-tuk tk         low    Latn Turkmen
-tur tr         medium Latn Turkish
-twi tw         low    Latn Twi
-tzl -          low    Latn Talossan
-uig ug         low    Arab Uyghur
-ukr uk         medium Cyrl Ukrainian
-urd ur         medium Arab Urdu
-uzb uz,uzn     low    Latn Uzbek
-vie vi         medium Latn Vietnamese
-war -          low    Latn Waray
-wol wo         low    Latn Wolof
-wuu -          low    Hans Wu Chinese
-xho xh         low    Latn Xhosa
-yid yi         low    Hebr Yiddish
-yor yo         low    Latn Yoruba
-yue -          low    Hant Cantonese
-zho zh,chi,cmn high   Hans Chinese
-zul zu         low    Latn Zulu
-"""
+    @property
+    def script(self) -> str:
+        """The commonest script."""
+        return self.scripts[0]
+
+    @property
+    def tag(self) -> str:
+        """The one spelling of the language: its code, and the script where one of several was named."""
+        listed = languages().get(self.code)
+        return self.code if listed and listed.scripts == self.scripts else f"{self.code}_{self.script}"
 
 
 @cache
 def languages() -> dict[str, Language]:
     """Every known language by its ISO 639-3 code."""
+    text = files("optical.data.catalogue").joinpath("languages.tsv").read_text(encoding="utf-8")
     table = {}
-    for row in _TABLE.strip().splitlines():
-        code, aliases, tier, script, name = row.split(maxsplit=4)
-        table[code] = Language(code, () if aliases == "-" else tuple(aliases.split(",")), name, script, tier)
+    for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+        aliases, scripts = (tuple(filter(None, row[column].split(","))) for column in ("aliases", "scripts"))
+        names = tuple(row["names"].split(", "))
+        table[row["code"]] = Language(row["code"], aliases, names, scripts, row["tier"])
     return table
 
 
-def language(code: str) -> Language:
-    """The language a code stands for: ISO 639-3, a listed alias, or either with a region or script (``sw-KE``).
+def language(code: str, where: str = "language") -> Language:
+    """The language a word stands for, as ``known`` understands it.
 
-    >>> language("sw").code
-    'swa'
+    >>> language("sw").code, language("srp_Latn").scripts
+    ('swa', ('Latn',))
+
+    Args:
+        code: a code, a tag or a name.
+        where: what the word was given for, for the message.
 
     Raises:
-        UserError: the code is not in the table.
+        UserError: it is not in the table.
     """
-    if found := _by_any_code().get(_primary(code)):
+    if found := known(code):
         return found
-    near = difflib.get_close_matches(_primary(code), _by_any_code(), n=3, cutoff=0.5)
-    advice = f"did you mean {', '.join(near)}?" if near else "use an ISO 639-3 code of optical/data/languages.py"
-    raise UserError(f"language {code!r}", "not in the languages table", advice)
+    raise UserError(f"{where} {code!r}", "not in the languages table", _advice(code))
 
 
+@lru_cache(maxsize=1024)
 def known(word: str) -> Language | None:
-    """The language a word stands for: a code as in ``language``, or the English name (``Swahili``); None for others.
+    """The language a word stands for; None for any other word.
+
+    Understood are ISO 639 codes of the table and their aliases, with a script or region behind them
+    (``srp_Latn``, ``sw-KE``, ``zh-Hant-TW``), of which the script is kept; and English names (``Swahili``). A language
+    outside the table has a private code with its script, such as ``qaa_Latn``.
 
     >>> known("Swahili").code, known("sw-KE").code, known("passage")
     ('swa', 'swa', None)
     """
-    return _by_name().get(word.strip().lower()) or _by_any_code().get(_primary(word))
+    parts = _TAG.fullmatch(_hyphened(word))
+    found = _tagged(parts[1].lower(), parts[2], (parts[3] or "").upper()) if parts else None
+    return found or _by_name().get(" ".join(word.lower().replace("_", " ").split()))
 
 
+@lru_cache(maxsize=1024)
 def canonical(code: str) -> str:
-    """The ISO 639-3 code of a known language; any other code in lower case, without region or script."""
-    found = _by_any_code().get(_primary(code))
-    return found.code if found else _primary(code)
+    """The ISO 639-3 code of a language as a file names it; any other code in lower case.
+
+    More lenient than ``known``: whatever stands behind the first hyphen is passed over (``en-UK``).
+    """
+    primary = _hyphened(code).lower().partition("-")[0]
+    found = known(code) or _by_any_code().get(primary)
+    return found.code if found else primary
 
 
-def _primary(code: str) -> str:
-    return code.strip().lower().replace("_", "-").partition("-")[0]
+def _hyphened(code: str) -> str:
+    return code.strip().replace("_", "-")
+
+
+def _tagged(primary: str, named: str | None, region: str) -> Language | None:
+    found = _by_any_code().get(primary)
+    script = named.title() if named else _SCRIPT_OF_REGION.get(region)
+    script = _SAME_SCRIPT.get(script, script)
+    if (named and script not in _scripts()) or not (region in _REGIONS or region.isdigit() or not region):
+        return None
+    if found is None:
+        private = named and _PRIVATE.fullmatch(primary)
+        return Language(primary, (), (primary,), (script,), "low") if private else None
+    narrowed = script and (named or script in found.scripts)
+    return replace(found, scripts=(script,)) if narrowed else found
+
+
+def _advice(word: str) -> str:
+    primary, *rest = _hyphened(word).lower().split("-")
+    if rest and (found := _by_any_code().get(primary)):
+        return f"did you mean {found.code}? A script or a region stands behind a code as in srp_Latn or sw-KE"
+    everything = _by_any_code() | _by_name()
+    near = difflib.get_close_matches(word.strip().lower(), everything, n=3, cutoff=_NEAR)
+    found = dict.fromkeys(f"{everything[word].code} ({everything[word].name})" for word in near)
+    if found:
+        return f"did you mean {', '.join(found)}?"
+    return "give an ISO 639 code or English name of optical/data/catalogue/languages.tsv, or a private code: qaa_Latn"
 
 
 @cache
@@ -215,4 +159,9 @@ def _by_any_code() -> dict[str, Language]:
 
 @cache
 def _by_name() -> dict[str, Language]:
-    return {entry.name.lower(): entry for entry in languages().values()}
+    return {name.lower(): entry for entry in languages().values() for name in entry.names}
+
+
+@cache
+def _scripts() -> frozenset[str]:
+    return frozenset(script for entry in languages().values() for script in entry.scripts)

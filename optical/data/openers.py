@@ -10,6 +10,7 @@ from shutil import copyfileobj
 from typing import BinaryIO
 
 from optical.data.archives import is_archive, member_names, only_member, open_member, split_member
+from optical.data.encodings import as_text
 from optical.data.inflate import BLOCK, CODECS, Metered, inflated
 from optical.data.remote import is_remote, open_remote
 from optical.errors import DataError
@@ -26,31 +27,24 @@ class TooLong:
 
 @contextmanager
 def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a data file as a buffered stream of its decompressed bytes.
+    """Open a data file as a buffered stream of its text in UTF-8, decompressed (see ``encodings.as_text``).
 
     Args:
         path: a local path or an ``s3``, ``gs`` or ``hf`` address; plain, ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; or
             ``archive!member`` with a zip or tar archive, where a single member is implied.
 
     Raises:
-        DataError: missing, damaged or truncated file (also while the stream is read), a decompression bomb, or an
-            unsafe member.
+        DataError: missing, damaged or truncated file (also while the stream is read), a decompression bomb, an
+            unsafe member, or text in another encoding.
         InfrastructureError: a store that does not answer.
     """
-    archive, _ = split_member(path)
-    name = member_name(path)
-    suffix = PurePosixPath(name).suffix
-    with _stored(archive) as (raw, meter):
-        if is_archive(archive):
-            with open_member(raw, path, name, meter) as inner:
-                yield inflated(inner, path, suffix, meter)
-        else:
-            yield inflated(raw, path, suffix, meter)
+    with _unpacked(path) as stream:
+        yield as_text(stream, path)
 
 
 @contextmanager
 def open_seekable(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a data file for reading anywhere; what is compressed or in an archive is unpacked to a temporary file.
+    """Open a data file for reading anywhere, as it is; what is compressed or in an archive goes to a temporary file.
 
     Raises:
         DataError, InfrastructureError: as ``open_bytes``.
@@ -60,10 +54,23 @@ def open_seekable(path: str | Path) -> Iterator[BinaryIO]:
         with _stored(archive) as (raw, _):
             yield raw
         return
-    with open_bytes(path) as stream, tempfile.TemporaryFile() as spooled:
+    with _unpacked(path) as stream, tempfile.TemporaryFile() as spooled:
         copyfileobj(stream, spooled, BLOCK)
         spooled.seek(0)
         yield spooled
+
+
+@contextmanager
+def _unpacked(path: str | Path) -> Iterator[BufferedReader]:
+    archive, _ = split_member(path)
+    name = member_name(path)
+    suffix = PurePosixPath(name).suffix
+    with _stored(archive) as (raw, meter):
+        if is_archive(archive):
+            with open_member(raw, path, name, meter) as inner:
+                yield inflated(inner, path, suffix, meter)
+        else:
+            yield inflated(raw, path, suffix, meter)
 
 
 def lines(stream: BinaryIO, max_bytes: int) -> Iterator[bytes | TooLong]:
@@ -98,7 +105,8 @@ def text_lines(path: str | Path, max_bytes: int) -> Iterator[tuple[int, str]]:
             try:
                 yield number, line.decode("utf-8")
             except UnicodeError as error:
-                raise DataError(f"{path}, line {number}", f"not UTF-8 ({error.reason})", "repair the file") from None
+                advice = "repair the line, or convert the file with iconv"
+                raise DataError(f"{path}, line {number}", f"not UTF-8 ({error.reason})", advice) from None
 
 
 def member_name(path: str | Path) -> str:

@@ -106,23 +106,13 @@ def _order(row: object, named: list[str], reading: Reading) -> tuple[int, int] |
     return (1, 2) if languages == wanted else (2, 1) if languages[::-1] == wanted else None
 
 
-def _tmx(reading: Reading) -> Iterator[SentencePair | Reject]:
-    source, target = canonical(reading.source), canonical(reading.target)
-    position = 0
-    for path in reading.paths:
-        with open_bytes(path) as stream:
-            for unit in tmx.units(stream, path, reading.limits.max_bytes):
-                yield screen(position, unit.get(source), unit.get(target), reading.limits)
-                position += 1
-
-
 READERS: dict[str, Reader] = {
     "moses": _moses,
     "tsv": tables.tsv,
     "tsv-english-first": tables.tsv_english_first,
     "csv": tables.comma_separated,
     "jsonl": _jsonl,
-    "tmx": _tmx,
+    "tmx": tmx.pairs,
     "parquet": tables.parquet,
     "webfaq": _webfaq,
     "squad": questions.squad,

@@ -3,7 +3,8 @@
 The stream is of Arrow tables in order (Ray Data makes it); nothing here holds more than one of them in memory.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -20,9 +21,9 @@ BITEXT = "bitext"
 _WHERE = [("dataset", pa.string()), ("position", pa.int64())]
 _ACCEPTED = pa.schema([*_WHERE, ("source", pa.string()), ("target", pa.string())])
 _REJECTED = pa.schema([*_WHERE, ("reason", pa.string()), ("detail", pa.string())])
-CHECKED = pa.schema([*_ACCEPTED, _REJECTED.field("reason"), _REJECTED.field("detail")])
+CHECKED = pa.schema([*_ACCEPTED, _REJECTED.field("reason"), _REJECTED.field("detail"), ("repairs", pa.string())])
 """A checked physical pair. ``reason`` is null for an accepted one; the sides of a rejected one are for examples only,
-and may be cut or null. ``detail`` names the collection of a contaminated one."""
+and may be cut or null. ``detail`` names the collection of a contaminated one, ``repairs`` what was undone in a pair."""
 CLEANING = "cleaning.json"
 _ROWS_PER_SHARD = 100_000
 
@@ -72,10 +73,11 @@ def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config
     """Split checked pairs into accepted and rejected shards, count both, and commit the artefact.
 
     The manifest's info holds ``facts`` and, per data set, ``accepted`` and ``rejected`` by reason: together they
-    are the physical pairs. ``cleaning.json`` holds the same with examples. ``max_pairs`` stops the reading early.
+    are the physical pairs; and ``repaired`` by what was repaired, where anything was. ``cleaning.json`` holds the same
+    with examples.
 
     Raises:
-        DataError: a data set has a larger share of faulty pairs than ``max_reject_share``, or nothing was accepted.
+        DataError: a data set has a larger share of faulty pairs than ``max_reject_share``, or none that is accepted.
     """
     info = dict(facts)
     tally = Tally()
@@ -85,18 +87,15 @@ def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config
         ShardWriter(scratch, "rejects", _REJECTED) as rejects,
     ):
         for table in checked:
-            table = _cut(table, config.max_pairs, pairs.rows)
             good = table.filter(pc.is_null(table["reason"]))
             bad = table.filter(pc.is_valid(table["reason"]))
             tally.add(good, bad)
             pairs.write(good.select(pairs.schema.names))
             rejects.write(bad.select(rejects.schema.names))
-            if pairs.rows == config.max_pairs:
-                break
         pairs.close()
         rejects.close()
         tally.check(config.max_reject_share)
-        tally.check_any(", ".join(config.datasets))
+        tally.check_each(config.datasets)
         info |= tally.counts()
         artefacts.write_json(scratch / CLEANING, info | {"examples": tally.examples})
 
@@ -106,9 +105,22 @@ def pair_shards(bitext: Path) -> list[str]:
     return [str(shard) for shard in sorted(Path(bitext).glob("pairs-*.parquet"))]
 
 
-def _cut(table: pa.Table, max_pairs: int | None, have: int) -> pa.Table:
-    """The table up to and including the last accepted row that ``max_pairs`` leaves room for."""
-    good = np.flatnonzero(pc.is_null(table["reason"]).to_numpy(zero_copy_only=False))
-    if max_pairs is None or have + len(good) <= max_pairs:
-        return table
-    return table.slice(0, int(good[max_pairs - have - 1]) + 1)
+def pair_counts(bitext: Path) -> list[int]:
+    """Accepted pairs of each data set, in the order of the shards."""
+    counts: Counter[str] = Counter()
+    for shard in pair_shards(bitext):
+        for row in pc.value_counts(pq.read_table(shard, columns=["dataset"])["dataset"]).to_pylist():
+            counts[row["values"]] += row["counts"]
+    return list(counts.values())
+
+
+def first_accepted(tables: Iterable[pa.Table], count: int) -> Iterator[pa.Table]:
+    """The tables up to and including the ``count``-th accepted row; nothing is read beyond the table that has it."""
+    have = 0
+    for table in tables:
+        good = np.flatnonzero(pc.is_null(table["reason"]).to_numpy(zero_copy_only=False))
+        if have + len(good) >= count:
+            yield table.slice(0, int(good[count - have - 1]) + 1)
+            return
+        have += len(good)
+        yield table

@@ -1,14 +1,17 @@
 """Sources of bitext as a user names them: a registry name, or the paths or addresses of files."""
 
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
+from optical.config import BitextConfig
 from optical.data import remote
 from optical.data.archives import is_archive, split_member
 from optical.data.entry import DataSet
 from optical.data.inflate import CODECS
+from optical.data.languages import canonical, language
 from optical.data.openers import archive_members, member_name
 from optical.data.readers import READERS
 from optical.data.registry import dataset, datasets
@@ -46,7 +49,7 @@ def parse_source(spec: str) -> DataSet | Resolved:
             plain or with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or in a zip or tar archive (``x.zip!member``; a single
             member is implied); or two Moses files, ``a.swa+a.eng``; or an archive that holds a file of each language.
             Paths may be ``s3``, ``gs`` or ``hf`` addresses. A reader may be named first: ``webfaq:eng.jsonl.gz``.
-            A path may end in its query language: ``pairs.tsv@som``.
+            A path may end in its query language, as ``languages.known`` understands it: ``pairs.tsv@som``.
 
     Raises:
         UserError: neither a registered name nor a supported file name.
@@ -59,7 +62,9 @@ def parse_source(spec: str) -> DataSet | Resolved:
     if moses := _moses_files(path):
         return _resolved(spec, "moses", moses)
     if not reader and not _looks_like_path(path):
-        return dataset(spec)
+        if path in datasets():
+            raise UserError(spec, "names the language of a registered data set, which has its own", f"give {path}")
+        return dataset(path)
     reader = reader or _READERS.get(_format_suffix(_existing(path))) or _moses_archive(path)
     if reader is None:
         known = ", ".join(_READERS)
@@ -67,29 +72,58 @@ def parse_source(spec: str) -> DataSet | Resolved:
     return _resolved(spec, reader, (_existing(path),))
 
 
-def source_language(spec: str, language: str) -> str:
-    """The query language of a source: its own suffix, else ``language``; for ``*`` what the registry says.
+def understood(config: BitextConfig) -> BitextConfig:
+    """The configuration with its languages by their tags: ``sw``, ``swh_Latn`` and ``Swahili`` are ``swa``.
 
     Raises:
-        UserError: the language is ``*`` and neither suffix nor registry names one.
+        UserError: an unknown language, or a registered data set of another one.
+    """
+    source = config.source if config.source == "*" else language(config.source, "bitext.source").tag
+    target = language(config.target, "bitext.target").tag
+    for spec in config.datasets:
+        source_language(spec, source)
+        if spec in datasets():
+            _agree(spec, "target", target, dataset(spec).target)
+    return replace(config, source=source, target=target)
+
+
+def source_language(spec: str, wanted: str) -> str:
+    """The query language of a source: its own suffix, else ``wanted``; for ``*`` what the registry says.
+
+    Raises:
+        UserError: the language is ``*`` and neither suffix nor registry names one, or the registry names another.
     """
     if own := split_language(spec)[1]:
         return own
-    if language != "*":
-        return language
     if spec in datasets():
-        return dataset(spec).source
-    raise UserError(spec, "names no language, and bitext.source is *", f"give {spec}@ and its ISO 639-3 code")
+        registered = dataset(spec).source
+        if wanted == "*":
+            return registered
+        _agree(spec, "source", wanted, registered)
+    if wanted == "*":
+        raise UserError(spec, "names no language, and bitext.source is *", f"give {spec}@ and its ISO 639-3 code")
+    return wanted
 
 
 def split_language(spec: str) -> tuple[str, str | None]:
-    """A source without its language suffix, and the language.
+    """A source without its language suffix, and the language's tag.
 
-    >>> split_language("pairs.tsv@som")
+    >>> split_language("pairs.tsv@so")
     ('pairs.tsv', 'som')
+
+    Raises:
+        UserError: the suffix is no language, and no file has it in its name.
     """
-    path, at, language = spec.rpartition("@")
-    return (path, language) if at and re.fullmatch("[a-z]{3}", language) else (spec, None)
+    path, at, suffix = spec.rpartition("@")
+    if not at or not re.fullmatch("[A-Za-z][A-Za-z _-]*", suffix) or Path(spec).exists():
+        return spec, None
+    return path, language(suffix, f"{spec}: language").tag
+
+
+def _agree(spec: str, side: str, wanted: str, registered: str) -> None:
+    if canonical(wanted) != registered:
+        advice = f"set bitext.{side} {registered}" + (", or '*' for several" if side == "source" else "")
+        raise UserError(f"bitext.{side}", f"is {wanted}, and that of {spec} is {registered}", advice)
 
 
 def _named_reader(spec: str) -> tuple[str | None, str]:

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
 
-from optical.data.cleaning.duplicates import mark_duplicates, unkeyed
+from optical.data.cleaning.duplicates import Seen, mark_duplicates, unkeyed
 from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.filters import Limits, Reject, SentencePair
 from optical.data.readers import read_pairs
 from optical.data.resolve import Resolved
-from optical.data.shards import CHECKED
+from optical.data.shards import CHECKED, first_accepted
 
 TASK_CPUS = 0.25
 # Whole ones: on few cores, more processes only share them out, and each takes seconds to start.
@@ -52,22 +52,36 @@ def one_block_each(rows: Iterable[dict]) -> ray.data.Dataset:
 
 
 def checked_pairs(
-    sources: Sequence[BitextSource], limits: Limits, cleaning: Cleaning = _CLEANING
+    sources: Sequence[BitextSource], limits: Limits, cleaning: Cleaning = _CLEANING, max_pairs: int | None = None
 ) -> Iterator[pa.Table]:
     """Every physical pair of the sources, in order, accepted or with the reason of its rejection (``CHECKED``).
 
     Each source is read by one task, since most formats can only be read from their beginning; what it has read is
-    cleaned by others meanwhile. Duplicates are found over all sources.
+    cleaned by others meanwhile. Duplicates are found over all sources. With ``max_pairs``, sources are read one after
+    the other, each as far as its last accepted pair; what lies beyond makes no duplicate of anything.
     """
     ordered_and_quiet()
-    sources = tuple(sources)
-    keyed = (
+    keep = cleaning.config.duplicates == "keep"
+    if max_pairs is None:
+        keyed = _keyed(tuple(sources), limits, cleaning)
+        yield from unkeyed(keyed if keep else mark_duplicates(keyed))
+        return
+    seen = Seen()
+    for source in sources:
+        keyed = _keyed((source,), limits, cleaning)
+        for table in first_accepted(keyed if keep else mark_duplicates(keyed, seen.copy()), max_pairs):
+            if not keep:
+                seen.add(table)
+            yield from unkeyed([table])
+
+
+def _keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning) -> Iterator[pa.Table]:
+    return (
         one_block_each({"number": number} for number in range(len(sources)))
         .map_batches(_read, fn_kwargs={"sources": sources, "limits": limits}, num_cpus=TASK_CPUS, **_BLOCKS)
         .map_batches(_clean, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=WORKING_CPUS, **_BLOCKS)
         .iter_batches(batch_size=None, batch_format="pyarrow")
     )
-    yield from unkeyed(keyed) if cleaning.config.duplicates == "keep" else mark_duplicates(keyed)
 
 
 def _read(numbers: pa.Table, sources: Sequence[BitextSource], limits: Limits) -> Iterator[pa.Table]:

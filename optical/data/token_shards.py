@@ -7,7 +7,7 @@
 The manifest's info names the data sets in the order of their numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,14 @@ _LONGEST = np.iinfo(np.uint16).max
 _LENGTHS_FILE = "lengths.parquet"
 
 
-def write_tokens(path: Path, made_from: str, tokenised: Iterable[pa.Table], num_pairs: int, dev_pairs: int) -> None:
+def write_tokens(
+    path: Path,
+    made_from: str,
+    tokenised: Iterable[pa.Table],
+    num_pairs: int,
+    dev_pairs: int,
+    sizes: Sequence[int] = (),
+) -> None:
     """Write token shards, holding out ``dev_pairs`` evenly spaced pairs, and commit the artefact.
 
     A pair of which one side has no token besides the special ones is dropped and counted in the info.
@@ -43,14 +50,15 @@ def write_tokens(path: Path, made_from: str, tokenised: Iterable[pa.Table], num_
         tokenised: tables of ``TOKENISED``, data set after data set.
         num_pairs: how many pairs they hold.
         dev_pairs: how many of these no step trains on.
+        sizes: pairs of each data set, in order; of a set with none among the evenly spaced, the middle is held out too.
 
     Raises:
-        DataError: fewer pairs than would leave anything to train on.
+        DataError: fewer pairs than would leave anything to train on, over all or of one data set.
     """
     if num_pairs < 2 * dev_pairs:
         advice = "give more bitext or set bitext.dev_pairs lower"
         raise DataError(path, f"{num_pairs} pairs, of which {dev_pairs} would be held out", advice)
-    held_out = np.linspace(0, num_pairs - 1, dev_pairs).astype(int)
+    held_out = _held_out(num_pairs, dev_pairs, sizes)
     names: dict[str, int] = {}
     info: dict[str, object] = {"pairs": num_pairs}
     with (
@@ -71,8 +79,19 @@ def write_tokens(path: Path, made_from: str, tokenised: Iterable[pa.Table], num_
         dev.close()
         if not train_shards.rows:
             raise DataError(path, f"none of {seen} pairs has words on both sides", "check languages and tokenizers")
+        if idle := [name for name, number in names.items() if number not in train.numbers]:
+            what = "leaves no pair to train on: what it has is held out, or without words on a side"
+            raise DataError(idle[0], what, "give more of it, or leave it out")
         dropped = seen - train_shards.rows - dev_shards.rows
         info |= {"datasets": list(names), "train": train_shards.rows, "dev": dev_shards.rows, "no_tokens": dropped}
+
+
+def _held_out(num_pairs: int, dev_pairs: int, sizes: Sequence[int]) -> np.ndarray:
+    spaced = np.linspace(0, num_pairs - 1, dev_pairs).astype(int)
+    ends = np.cumsum(sizes, dtype=int)
+    middles = [end - size + size // 2 for size, end in zip(sizes, ends, strict=True)]
+    lacking = [not np.any((end - size <= spaced) & (spaced < end)) for size, end in zip(sizes, ends, strict=True)]
+    return np.concatenate([spaced, np.array(middles, int)[lacking]])
 
 
 def _numbered(table: pa.Table, names: dict[str, int]) -> pa.Table:
@@ -90,9 +109,11 @@ class _Grouped:
         self._shards, self._lengths = shards, lengths
         self._waiting: list[pa.Table] = []
         self._rows = 0
+        self.numbers: set[int] = set()
 
     def write(self, table: pa.Table) -> None:
         changes = np.flatnonzero(np.diff(table["dataset"].to_numpy())) + 1
+        self.numbers.update(pc.unique(table["dataset"]).to_pylist())
         for start, end in zip([0, *changes], [*changes, len(table)], strict=True):
             part = table.slice(start, end - start)
             if self._waiting and len(part) and self._waiting[0]["dataset"][0] != part["dataset"][0]:

@@ -12,10 +12,13 @@ from optical.data.cleaning.held_out import look
 from optical.data.cleaning.predicates import Cleaning
 from optical.data.collections import Collection, open_collection
 from optical.data.filters import QUESTION_LIMITS, Limits
+from optical.data.openers import split_member
 from optical.data.registry import datasets
+from optical.data.resolve import Resolved
 from optical.data.shards import BITEXT, write_bitext
 from optical.data.sources import open_source, source_language
 from optical.data.stream import BitextSource, checked_pairs
+from optical.errors import UserError
 from optical.evaluation.trec import Qrel, write_qrels
 from optical.tracking.progress import Progress
 from pipelines.cleaning import REPORT, report_cleaning
@@ -53,6 +56,7 @@ def _facts(workspace: Workspace) -> dict:
     facts = {
         "pairs": sum(bitext["accepted"].values()),
         "rejected": rejects(bitext),
+        "repaired": bitext.get("repaired", {}),
         "cleaning": str(workspace.run_dir / REPORT),
         "passages": collection["passages"],
         "topics": collection["topics"],
@@ -72,14 +76,25 @@ def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig, 
         if not needed:
             return
         files = [open_source(spec, settings.cache, settings.mirror) for spec in config.datasets]
+        _refuse_twins(files, config)
         sources = [
             BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)
         ]
         limits = QUESTION_LIMITS if questions else Limits.of(config)
         with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
             cleaning, facts = _cleaning(workspace, config, questions)
-            checked = progress.counting(checked_pairs(sources, limits, cleaning))
+            checked = progress.counting(checked_pairs(sources, limits, cleaning, config.max_pairs))
             write_bitext(path, made_from, checked, config, facts | {"licences": _licences(config.datasets)})
+
+
+def _refuse_twins(files: list[Resolved], config: BitextConfig) -> None:
+    """Refuse the same files in the same language under two names: they would count twice, or give nothing."""
+    names: dict[tuple, str] = {}
+    for spec, file, source in zip(config.datasets, files, _sources(config), strict=True):
+        members = tuple(split_member(path)[1] for path in file.paths)
+        other = names.setdefault((file.reader, file.sha256s, members, source), spec)
+        if other != spec:
+            raise UserError("bitext.datasets", f"{other} and {spec} are the same files", "leave one of them out")
 
 
 def _expected(config: BitextConfig) -> int | None:

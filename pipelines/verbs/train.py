@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from optical import artefacts
 from optical.config import Resources
-from optical.data.shards import BITEXT, pair_shards
+from optical.data.shards import pair_counts, pair_shards
 from optical.data.token_shards import TOKENS, write_tokens
 from optical.data.tokenise import UnknownTokens, tokenised_pairs
 from optical.data.tokenizer import learn_wordpiece
@@ -127,12 +126,12 @@ def _ensure_tokens(session: Session, bitext: Path, tokenizers: tuple[Path, Path]
     with session.making(path, TOKENS, made_from) as needed:
         if not needed:
             return
-        num_pairs = sum(artefacts.read(bitext, BITEXT, verify=False).info["accepted"].values())
+        sizes = pair_counts(bitext)
         with session.work("tokenise"):
             tokenised = tokenised_pairs(pair_shards(bitext), *(folder.absolute() for folder in tokenizers))
             unknown = UnknownTokens(tokenizers[0])
             dev_pairs = session.workspace.recipe.bitext.dev_pairs
-            write_tokens(path, made_from, unknown.counted(tokenised), num_pairs, dev_pairs)
+            write_tokens(path, made_from, unknown.counted(tokenised), sum(sizes), dev_pairs, sizes)
         if unknown.share > _MANY_UNKNOWN:
             what = "of the source tokens are [UNK], words with letters that the vocabulary lacks"
             log.warning("%s: %.1f %% %s; set student.vocabulary, to 8000 say", path, 100 * unknown.share, what)

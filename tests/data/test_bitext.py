@@ -176,9 +176,10 @@ def test_moses_missing_final_newline_is_no_difference(tmp_path: Path):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(*[st.binary(max_size=30).map(lambda side: side.replace(b"\n", b""))] * 2), max_size=12))
+@given(st.lists(st.tuples(*[st.binary(max_size=30).map(lambda side: side.translate(None, b"\n\0"))] * 2), max_size=12))
 def test_accepted_plus_rejected_is_physical(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[bytes, bytes]]):
     folder = tmp_path_factory.getbasetemp()
+    rows = [("\u00e9".encode(),) * 2] * 40 + rows  # as a whole the file is UTF-8
     sides = [b"".join(side + b"\n" for side in column) for column in zip(*rows, strict=True)] or [b"", b""]
     found = moses(folder, *sides, Limits(max_bytes=20))
     assert [pair.position for pair in found] == list(range(len(rows)))
@@ -274,12 +275,10 @@ def test_tmx_many_blocks(tmp_path: Path):
     assert found == [SentencePair(i, f"neno {i}", f"word {i}") for i in range(2000)]
 
 
-def test_tmx_entities_are_refused_and_a_bare_doctype_is_not_fetched(tmp_path: Path):
+def test_tmx_declared_entities_are_refused_and_a_bare_doctype_is_not_fetched(tmp_path: Path):
     bomb = '<!DOCTYPE tmx [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
     with pytest.raises(DataError, match=r"a\.tmx: declares or needs entity 'a' at line 1"):
         tmx(tmp_path, unit("&b;", "x"), bomb)
-    with pytest.raises(DataError, match="entity 'eacute'"):
-        tmx(tmp_path, unit("&eacute;", "x"), '<!DOCTYPE tmx SYSTEM "tmx14.dtd">')
     assert tmx(tmp_path, unit("a", "b"), '<!DOCTYPE tmx SYSTEM "tmx14.dtd">') == [SentencePair(0, "a", "b")]
 
 

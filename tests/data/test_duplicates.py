@@ -11,7 +11,7 @@ from optical.cluster import connect
 from optical.config import BitextConfig, CleaningConfig, Resources
 from optical.data.cleaning import duplicates
 from optical.data.cleaning.codepoints import skeletons
-from optical.data.cleaning.duplicates import first_seen, mark_duplicates
+from optical.data.cleaning.duplicates import Seen, first_seen, mark_duplicates, unkeyed
 from optical.data.cleaning.minhash import band_keys
 from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.filters import Limits
@@ -114,7 +114,7 @@ def test_any_windows_and_partitions_agree_with_the_reference(seed: int, partitio
     pairs = drawn(seed, 120)
     rng = random.Random(seed)
     cuts = sorted(rng.choices(range(121), k=rng.randint(0, 9)))
-    marked = pa.concat_tables(mark_duplicates(windows(pairs, cuts), partitions, pairs_per_window))
+    marked = pa.concat_tables(unkeyed(mark_duplicates(windows(pairs, cuts), Seen(partitions), pairs_per_window)))
     assert marked["reason"].to_pylist() == reference(pairs), f"seed {seed}"
     assert marked["position"].to_pylist() == list(range(120))
     assert marked.schema == CHECKED
@@ -127,7 +127,8 @@ def test_minhash_agrees_with_the_reference_in_any_windows_and_partitions(partiti
     expected = minhash_reference(pairs)
     assert min(expected.count(reason) for reason in (None, "duplicate", "near_duplicate")) > 10
     for cuts in ([], [3, 3, 90, 150]):
-        marked = pa.concat_tables(mark_duplicates(windows(pairs, cuts, "minhash"), partitions, pairs_per_window))
+        marks = mark_duplicates(windows(pairs, cuts, "minhash"), Seen(partitions), pairs_per_window)
+        marked = pa.concat_tables(unkeyed(marks))
         assert marked["reason"].to_pylist() == expected
         assert marked.schema == CHECKED
 

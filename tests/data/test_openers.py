@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import tarfile
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     ".xz": lzma.compress,
     ".zst": lambda content: zstandard.ZstdCompressor(write_checksum=True).compress(content),
 }
-TEXT = os.urandom(2000) + b"\nhabari\n"
+TEXT = b64encode(os.urandom(2000)) + b"\nhabari\n"
 
 
 def read_all(path: object) -> bytes:

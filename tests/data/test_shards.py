@@ -9,7 +9,7 @@ import pytest
 from optical import artefacts
 from optical.config import BitextConfig
 from optical.data import shards
-from optical.data.shards import BITEXT, CHECKED, ShardWriter, pair_shards, write_bitext
+from optical.data.shards import BITEXT, CHECKED, ShardWriter, first_accepted, pair_shards, write_bitext
 from optical.errors import DataError
 
 
@@ -60,26 +60,23 @@ def test_accepted_and_rejected_are_the_physical_pairs(tmp_path):
     assert kept == {"dataset": "toy", "position": 2, "source": "chanzo 2", "target": "target 2"}
 
 
-def test_max_pairs_keeps_the_first_and_stops_reading(tmp_path):
+def test_the_first_accepted_are_kept_and_nothing_is_read_beyond():
     def stream():
         yield checked(None, None)
-        yield checked(None, None, start=2)
-        pytest.fail("read past max_pairs")
+        yield checked(None, "empty", None, start=2)
+        pytest.fail("read on")
 
-    write_bitext(tmp_path / "b", "f" * 64, stream(), config(max_pairs=3), {})
-    made = artefacts.read(tmp_path / "b", BITEXT)
-    assert made.info["accepted"] == {"toy": 3}
-    assert positions(made.path, "pairs") == [0, 1, 2]
+    assert [table["position"].to_pylist() for table in first_accepted(stream(), 3)] == [[0, 1], [2]]
 
 
-def test_max_pairs_does_not_change_the_share_of_rejects(tmp_path):
-    made = bitext(tmp_path / "b", checked(*[None, None, "empty"] * 20), max_pairs=5)
+def test_a_cap_does_not_change_the_share_of_rejects(tmp_path):
+    made = bitext(tmp_path / "b", *first_accepted([checked(*[None, None, "empty"] * 20)], 5))
     assert made.info["accepted"] == {"toy": 5}
     assert made.info["rejected"] == {"toy": {"empty": 2}}
 
 
 def test_more_pairs_allowed_than_there_are(tmp_path):
-    assert bitext(tmp_path / "b", checked(None, None), max_pairs=3).info["accepted"] == {"toy": 2}
+    assert bitext(tmp_path / "b", *first_accepted([checked(None, None)], 3)).info["accepted"] == {"toy": 2}
 
 
 def test_too_many_rejects_stop_with_the_reasons(tmp_path):

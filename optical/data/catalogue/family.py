@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files as package_files
 
 from optical.data.entry import DataFile, DataSet, Kind
-from optical.data.languages import canonical
+from optical.data.languages import canonical, language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Family:
     def entries(self) -> Iterator[DataSet]:
         """The data set of each language."""
         for own_code in self.languages or self._found():
-            code = canonical(own_code)
+            code = language(own_code, self.name).code
             rows = [_file(pattern.replace("{x}", own_code)) for pattern in self.files]
             name = self.name.replace("{code}", code)
             yield DataSet(

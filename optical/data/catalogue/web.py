@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from optical.data.entry import HUB, DataFile, DataSet
-from optical.data.languages import canonical
+from optical.data.languages import language
 
 _OPUS = "https://object.pouta.csc.fi"
 _XOR = "https://nlp.cs.washington.edu/xorqa/XORQA_site/data"
@@ -48,8 +48,8 @@ def entries() -> Iterator[DataSet]:
             yield _opus(corpus, release, licence, attribution, code)
     for code in _WEBFAQ.split():
         yield _web(
-            f"webfaq-{code}",
-            code,
+            f"webfaq-{language(code).code}",
+            language(code).code,
             "webfaq",
             f"{HUB}PaDaS-Lab/webfaq-v2-bitexts",
             "main",
@@ -59,8 +59,8 @@ def entries() -> Iterator[DataSet]:
         )
     for code in ("ar", "bn", "fi", "ja", "ko", "ru", "te"):
         yield _web(
-            f"xor-tydi-questions-{canonical(code)}",
-            canonical(code),
+            f"xor-tydi-questions-{language(code).code}",
+            language(code).code,
             "moses",
             _XOR,
             "",
@@ -73,8 +73,9 @@ def entries() -> Iterator[DataSet]:
 def _opus(corpus: str, release: str, licence: str, attribution: str, code: str) -> DataSet:
     pair = "-".join(sorted((code, "en")))
     path = f"moses/{pair}.txt.zip"
-    name = f"opus-{corpus.lower()}-{canonical(code)}"
-    return _web(name, canonical(code), "moses", f"{_OPUS}/OPUS-{corpus}/{release}", "", path, licence, attribution)
+    source = language(code).code
+    name = f"opus-{corpus.lower()}-{source}"
+    return _web(name, source, "moses", f"{_OPUS}/OPUS-{corpus}/{release}", "", path, licence, attribution)
 
 
 def _web(

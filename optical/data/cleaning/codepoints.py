@@ -20,41 +20,71 @@ _LETTER = r"\p{L}"
 _LETTER_OR_MARK = r"[\p{L}\p{M}]"
 _SPOKEN = r"[\p{L}\p{M}\p{N}]"
 _SCRIPTS = {
+    "Adlm": r"\p{Adlam}",
     "Arab": r"\p{Arabic}",
+    "Armn": r"\p{Armenian}",
+    "Bali": r"\p{Balinese}",
     "Beng": r"\p{Bengali}",
+    "Bugi": r"\p{Buginese}",
+    "Cans": r"\p{Canadian_Aboriginal}",
+    "Cher": r"\p{Cherokee}",
     "Cyrl": r"\p{Cyrillic}",
     "Deva": r"\p{Devanagari}",
     "Ethi": r"\p{Ethiopic}",
+    "Geor": r"\p{Georgian}",
+    "Goth": r"\p{Gothic}",
     "Grek": r"\p{Greek}",
+    "Gujr": r"\p{Gujarati}",
+    "Guru": r"\p{Gurmukhi}",
     "Hang": r"[\p{Hangul}\p{Han}]",
     "Hans": r"\p{Han}",
+    "Hant": r"\p{Han}",
+    "Hebr": r"\p{Hebrew}",
     "Jpan": r"[\p{Hiragana}\p{Katakana}\p{Han}\x{30FC}]",
     "Khmr": r"\p{Khmer}",
+    "Knda": r"\p{Kannada}",
+    "Laoo": r"\p{Lao}",
     "Latn": r"\p{Latin}",
+    "Mlym": r"\p{Malayalam}",
+    "Mong": r"\p{Mongolian}",
+    "Mtei": r"\p{Meetei_Mayek}",
     "Mymr": r"\p{Myanmar}",
+    "Nkoo": r"\p{Nko}",
+    "Olck": r"\p{Ol_Chiki}",
+    "Orya": r"\p{Oriya}",
+    "Sinh": r"\p{Sinhala}",
     "Taml": r"\p{Tamil}",
     "Telu": r"\p{Telugu}",
+    "Tfng": r"\p{Tifinagh}",
+    "Thaa": r"\p{Thaana}",
     "Thai": r"\p{Thai}",
+    "Tibt": r"\p{Tibetan}",
 }
 
 
-def script_shares(sentences: Sequence[str], script: str) -> np.ndarray:
+def script_shares(sentences: Sequence[str], *scripts: str) -> np.ndarray:
     """Share of each sentence's letters that are in a script (ISO 15924, e.g. ``Latn``); 1 where it has no letter.
 
-    Marks of that script count as letters: they are the vowels of Indic scripts, of which letters are a half only.
+    Of several scripts the one with the largest share counts: a sentence is in one of them. Marks of a script count as
+    its letters: they are the vowels of Indic scripts, of which letters are a half only.
 
     Raises:
-        UserError: no table for this script.
+        UserError: no table for a script.
     """
-    if script not in _SCRIPTS:
+    if unknown := [script for script in scripts if script not in _SCRIPTS]:
         advice = f"add it to {__name__}, or set bitext.cleaning.min_script_share 0"
-        raise UserError(f"script {script!r}", f"not one of {', '.join(_SCRIPTS)}", advice)
+        raise UserError(f"script {unknown[0]!r}", f"not one of {', '.join(_SCRIPTS)}", advice)
     codes = _codes("\n".join(sentences))
     starts = np.concatenate([[0], np.flatnonzero(codes == _END) + 1])[: len(sentences)]
-    inside = (_members(_SCRIPTS[script]) & _members(_LETTER_OR_MARK))[codes]
+    patterns = {_SCRIPTS[script] for script in scripts}
+    return np.maximum.reduce([_shares(codes, starts, pattern) for pattern in patterns])
+
+
+def _shares(codes: np.ndarray, starts: np.ndarray, pattern: str) -> np.ndarray:
+    inside = (_members(pattern) & _members(_LETTER_OR_MARK))[codes]
     letters = _members(_LETTER)[codes] | inside
     letters, inside = (np.add.reduceat(mask, starts, dtype=np.int64) for mask in (letters, inside))
-    return np.divide(inside, letters, out=np.ones(len(sentences)), where=letters > 0)
+    return np.divide(inside, letters, out=np.ones(len(starts)), where=letters > 0)
 
 
 def skeletons(sentences: Sequence[str]) -> list[str]:
@@ -79,6 +109,12 @@ def _codes(text: str) -> np.ndarray:
 def _members(pattern: str) -> np.ndarray:
     """Which code points match a character class of RE2, as a table indexed by code point."""
     table = np.zeros(_LAST + 1, bool)
-    codes = [code for code in range(_LAST) if code not in _SURROGATES]
-    table[codes] = pc.match_substring_regex(pa.array([chr(code) for code in codes]), pattern)
+    codes, characters = _characters()
+    table[codes] = pc.match_substring_regex(characters, pattern)
     return table
+
+
+@cache
+def _characters() -> tuple[np.ndarray, pa.Array]:
+    codes = [code for code in range(_LAST) if code not in _SURROGATES]
+    return np.array(codes), pa.array([chr(code) for code in codes])

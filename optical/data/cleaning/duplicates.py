@@ -10,6 +10,7 @@ whose worker dies is simply run again. The keys seen take 8 bytes each, in the o
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,10 @@ _WINDOWS_AHEAD = 2
 _TASK_CPUS = 0.25
 _KEYS = (EXACT, NEAR)
 _REASONS = ("duplicate", "near_duplicate")
+_LIVING = pa.array([None, *_REASONS], pa.string())
+
+Verdict = tuple[list[np.ndarray], ray.ObjectRef]
+"""Of each kind of key the rows that some are of, and which of these are the first to have theirs."""
 
 
 def first_seen(seen: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,22 +51,58 @@ def first_seen(seen: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.insert(seen, places[new], unique[new]), mask
 
 
+class Seen:
+    """The keys of all pairs so far, each in the partition of its value.
+
+    Args:
+        partitions: how many parts of the key space are worked on independently; by default one for every two CPUs.
+    """
+
+    def __init__(self, partitions: int | None = None) -> None:
+        self._keys: list[ray.ObjectRef | None] = [None] * (partitions or _partitions())
+
+    def copy(self) -> Self:
+        """What was seen until now; the keys themselves are shared."""
+        copied = type(self)(len(self._keys))
+        copied._keys = list(self._keys)
+        return copied
+
+    def add(self, window: pa.Table) -> list[Verdict]:
+        """Start a task for each partition with keys here: of each kind of key the rows they are of, and the verdicts.
+
+        Rows that were rejected for another reason than an earlier pair have no part in it.
+        """
+        rows = np.flatnonzero(pc.is_in(window["reason"], _LIVING))
+        keys = [_key_rows(window[column])[rows] for column in _KEYS]
+        rows = [np.repeat(rows, of_kind.shape[1]) for of_kind in keys]
+        keys = [of_kind.ravel() for of_kind in keys]  # row by row, so that of equal keys the earlier row's comes first
+        homes = [of_kind % np.uint64(len(self._keys)) for of_kind in keys]
+        verdicts = []
+        for partition in range(len(self._keys)):
+            mine = [home == partition for home in homes]
+            if any(some.any() for some in mine):
+                given = [of_kind[some] for of_kind, some in zip(keys, mine, strict=True)]
+                self._keys[partition], verdict = _compare.remote(self._keys[partition], given)
+                verdicts.append(([of_kind[some] for of_kind, some in zip(rows, mine, strict=True)], verdict))
+        return verdicts
+
+
 def mark_duplicates(
-    keyed: Iterable[pa.Table], partitions: int | None = None, pairs_per_window: int = _PAIRS_PER_WINDOW
+    keyed: Iterable[pa.Table], seen: Seen | None = None, pairs_per_window: int = _PAIRS_PER_WINDOW
 ) -> Iterator[pa.Table]:
     """Give the reason ``duplicate`` or ``near_duplicate`` to all but the first of equal accepted pairs.
 
     Args:
-        keyed: tables of cleaned pairs in order, with their keys (see ``clean``); the keys are taken off.
-        partitions: how many parts of the key space are worked on independently; by default one for every two CPUs.
+        keyed: tables of cleaned pairs in order, with their keys (see ``clean``).
+        seen: the keys of the pairs before these, to which theirs are added.
         pairs_per_window: least pairs looked at together; every window costs a task and a copy of the keys seen for
             each partition.
     """
-    seen: list[ray.ObjectRef | None] = [None] * (partitions or _partitions())
-    pending: deque[tuple[pa.Table, list[tuple[list[np.ndarray], ray.ObjectRef]]]] = deque()
+    seen = seen or Seen()
+    pending: deque[tuple[pa.Table, list[Verdict]]] = deque()
     for window in chain(_windows(keyed, pairs_per_window), [None] * _WINDOWS_AHEAD):
         if window is not None:
-            pending.append((window, _submit(window, seen)))
+            pending.append((window, seen.add(window)))
         while pending and (window is None or len(pending) > _WINDOWS_AHEAD or _finished(pending[0][1])):
             yield _marked(*pending.popleft())
 
@@ -76,7 +117,7 @@ def _partitions() -> int:
     return max(1, min(_MOST_PARTITIONS, int(ray.cluster_resources()["CPU"]) // 2))
 
 
-def _finished(verdicts: list[tuple[list[np.ndarray], ray.ObjectRef]]) -> bool:
+def _finished(verdicts: list[Verdict]) -> bool:
     """Whether nothing would have to be waited for."""
     return not verdicts or not ray.wait([verdict for _, verdict in verdicts], num_returns=len(verdicts), timeout=0)[1]
 
@@ -95,23 +136,6 @@ def _windows(tables: Iterable[pa.Table], least: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _submit(window: pa.Table, seen: list[ray.ObjectRef | None]) -> list[tuple[list[np.ndarray], ray.ObjectRef]]:
-    """Start a task for each partition with keys here: of each kind of key the rows they are of, and the verdicts."""
-    accepted = np.flatnonzero(pc.is_null(window["reason"]))
-    keys = [_key_rows(window[column])[accepted] for column in _KEYS]
-    rows = [np.repeat(accepted, of_kind.shape[1]) for of_kind in keys]
-    keys = [of_kind.ravel() for of_kind in keys]  # row by row, so that of equal keys the earlier row's comes first
-    homes = [of_kind % np.uint64(len(seen)) for of_kind in keys]
-    verdicts = []
-    for partition in range(len(seen)):
-        mine = [home == partition for home in homes]
-        if any(some.any() for some in mine):
-            given = [of_kind[some] for of_kind, some in zip(keys, mine, strict=True)]
-            seen[partition], verdict = _compare.remote(seen[partition], given)
-            verdicts.append(([of_kind[some] for of_kind, some in zip(rows, mine, strict=True)], verdict))
-    return verdicts
-
-
 def _key_rows(column: pa.ChunkedArray) -> np.ndarray:
     """A column of keys, or of lists of them, as an array (rows, keys)."""
     array = column.combine_chunks()
@@ -127,11 +151,11 @@ def _compare(seen: list[np.ndarray] | None, keys: list[np.ndarray]) -> tuple[lis
     return [now for now, _ in compared], [mask for _, mask in compared]
 
 
-def _marked(window: pa.Table, verdicts: list[tuple[list[np.ndarray], ray.ObjectRef]]) -> pa.Table:
+def _marked(window: pa.Table, verdicts: list[Verdict]) -> pa.Table:
     reasons = window["reason"].to_numpy().copy()
     found = [(rows, ray.get(verdict)) for rows, verdict in verdicts]
     for kind, reason in reversed([*enumerate(_REASONS)]):  # an exact duplicate is a near one too
         for rows, is_new in found:
             reasons[rows[kind][~is_new[kind]]] = reason
     place = window.schema.get_field_index("reason")
-    return window.set_column(place, "reason", pa.array(reasons, pa.string())).drop_columns(list(_KEYS))
+    return window.set_column(place, "reason", pa.array(reasons, pa.string()))

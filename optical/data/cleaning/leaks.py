@@ -15,6 +15,7 @@ import numpy as np
 from optical.data.cleaning.codepoints import skeletons
 from optical.data.cleaning.keys import hashes
 from optical.data.cleaning.sides import Side
+from optical.data.repairs import repaired
 
 _FEWEST_LETTERS = 15
 _FEWEST_WORDS = 4
@@ -36,7 +37,8 @@ class HeldOut:
         keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
         for number, texts in enumerate(collections.values()):
             for block in _blocks(texts):
-                keys.append(hashes(skeleton for skeleton in skeletons(block) if skeleton))
+                whole = [repaired(text)[0] for text in block]  # as the pairs are that they are compared with
+                keys.append(hashes(skeleton for skeleton in skeletons(whole) if skeleton))
                 numbers.append(np.full(len(keys[-1]), number, np.int32))
         unique, first = np.unique(np.concatenate(keys), return_index=True)
         return cls(tuple(collections), unique, np.concatenate(numbers)[first])

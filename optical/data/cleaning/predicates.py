@@ -13,7 +13,7 @@ from optical.data.cleaning.language import other_language
 from optical.data.cleaning.leaks import HeldOut
 from optical.data.cleaning.minhash import band_keys
 from optical.data.cleaning.sides import Side
-from optical.data.languages import canonical, languages
+from optical.data.languages import language
 
 EXACT, NEAR = "exact_key", "near_key"
 
@@ -38,8 +38,8 @@ def clean(checked: pa.Table, source: str, target: str, cleaning: Cleaning) -> pa
 
     Args:
         checked: pairs of one data set in the schema ``CHECKED``.
-        source: ISO 639-3 code of the query language.
-        target: ISO 639-3 code of the collection's language.
+        source: the query language, see ``languages.known``.
+        target: the collection's language.
         cleaning: the rules.
 
     Returns:
@@ -84,11 +84,8 @@ def _mark(found: dict[str, np.ndarray], bad: np.ndarray, reason: str) -> None:
 
 
 def _foreign(side: Side, config: CleaningConfig) -> np.ndarray:
-    """Which sentences are in another script than their language's; none where nobody knows that."""
-    known = languages().get(canonical(side.language))
-    if known is None:
-        return np.zeros(len(side.texts), bool)
-    return script_shares(side.texts, known.script) < config.min_script_share
+    """Which sentences are in none of their language's scripts, or not in the one that was named."""
+    return script_shares(side.texts, *language(side.language).scripts) < config.min_script_share
 
 
 def _keys(source: Side, target: Side, config: CleaningConfig) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ class Side:
 
     Args:
         texts: normalised sentences.
-        language: ISO 639-3 code.
+        language: see ``languages.known``.
     """
 
     def __init__(self, texts: list[str], language: str) -> None:

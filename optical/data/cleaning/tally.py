@@ -1,6 +1,7 @@
 """The account of a cleaning: pairs accepted and rejected by data set and reason, with the first examples of each."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,11 +22,17 @@ class Tally:
     examples: dict[str, dict[str, list[dict]]] = field(default_factory=dict)
     """By data set and reason, the first three: ``position``, ``source``, ``target`` (each one short line) and
     ``detail``."""
+    repaired: dict[str, Counter[str]] = field(default_factory=dict)
+    """Accepted pairs by data set and what was repaired in them."""
 
     def add(self, good: pa.Table, bad: pa.Table) -> None:
         """Count a block's accepted and rejected pairs (schema ``CHECKED``)."""
         for row in good.group_by("dataset").aggregate([([], "count_all")]).to_pylist():
             self.accepted[row["dataset"]] += row["count_all"]
+        mended = good.filter(pc.is_valid(good["repairs"]))
+        for row in mended.group_by(["dataset", "repairs"]).aggregate([([], "count_all")]).to_pylist():
+            counts = self.repaired.setdefault(row["dataset"], Counter())
+            counts.update(dict.fromkeys(row["repairs"].split("+"), row["count_all"]))
         for row in bad.group_by(["dataset", "reason"]).aggregate([([], "count_all")]).to_pylist():
             dataset, reason = row["dataset"], row["reason"]
             self.rejected.setdefault(dataset, Counter())[reason] += row["count_all"]
@@ -35,12 +42,13 @@ class Tally:
                 shown += [_example(pair) for pair in same.slice(0, _EXAMPLES - len(shown)).to_pylist()]
 
     def counts(self) -> dict:
-        """``accepted`` by data set, and ``rejected`` by data set and reason."""
+        """By data set ``accepted``, ``rejected`` by reason, and, where anything was, ``repaired`` by what was."""
         rejected = {
             name: {reason: counts[reason] for reason in REASONS if counts[reason]}
             for name, counts in self.rejected.items()
         }
-        return {"accepted": dict(self.accepted), "rejected": rejected}
+        repaired = {"repaired": {name: dict(kinds) for name, kinds in self.repaired.items()}} if self.repaired else {}
+        return {"accepted": dict(self.accepted), "rejected": rejected} | repaired
 
     def check(self, max_reject_share: float) -> None:
         """Refuse data sets of which too large a share is faulty.
@@ -55,18 +63,24 @@ class Tally:
             faulty = sum(count for reason, count in reasons.items() if reason not in NOT_FAULTS)
             if faulty > max_reject_share * physical:
                 what = f"{faulty} of {physical} pairs are faulty, and at most {max_reject_share:.1%} may be\n"
+                main = reasons.most_common(1)[0][0]
                 advice = "clean the data, or raise bitext.max_reject_share"
+                if main == "utf8":
+                    advice = "convert it to UTF-8 (`file` may name its encoding, iconv converts it)"
                 raise DataError(dataset, what + self._table(dataset, physical), advice)
 
-    def check_any(self, where: str) -> None:
-        """Refuse to go on without a single pair.
+    def check_each(self, datasets: Sequence[str]) -> None:
+        """Refuse to go on without a pair of each data set.
 
         Raises:
-            DataError: nothing was accepted; with a table of the reasons.
+            DataError: one gives none; with a table of the reasons.
         """
-        if not self.accepted.total():
-            tables = "".join(f"\n{self._table(name, reasons.total())}" for name, reasons in self.rejected.items())
-            raise DataError(where, f"no pair was accepted{tables}", "check the files and the languages")
+        for dataset in datasets:
+            if not self.accepted[dataset]:
+                reasons = self.rejected.get(dataset)
+                why = f"\n{self._table(dataset, reasons.total())}" if reasons else ": it holds none in these languages"
+                advice = "check the file and its languages, or leave it out"
+                raise DataError(dataset, f"no pair was accepted{why}", advice)
 
     def _table(self, dataset: str, physical: int) -> str:
         """Lines of reason, count, share, position of the first example and meaning."""
