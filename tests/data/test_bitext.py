@@ -189,8 +189,8 @@ def test_accepted_plus_rejected_is_physical(tmp_path_factory: pytest.TempPathFac
 # TSV, JSONL
 
 
-def test_tsv_takes_the_first_two_columns_of_every_file(tmp_path: Path):
-    (tmp_path / "a.tsv").write_bytes(b"\xef\xbb\xbfhabari\thello\tcc \xff\nlonely\n\n")
+def test_tsv_takes_the_two_columns_with_text_of_every_file(tmp_path: Path):
+    (tmp_path / "a.tsv").write_bytes(b"\xef\xbb\xbfhabari\thello\tCC-BY 2.0 \xff\nlonely\n\n")
     (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"asante\tthanks"))
     assert pairs([tmp_path / "a.tsv", tmp_path / "b.tsv.gz"], "tsv") == [
         SentencePair(0, "habari", "hello"),
