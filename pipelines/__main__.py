@@ -97,15 +97,16 @@ def _tell_facts(verb: str, facts: dict, as_json: bool) -> None:
     if as_json:
         _say(json.dumps({"verb": verb, **facts}))
         return
+    facts.pop("first_pairs", None)  # shown as a table of its own
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         _say(f"{name:<{width}}  {value}")
 
 
 def _tell_cleaning(workspace: Workspace) -> None:
-    from pipelines.cleaning import cleaning_table
+    from pipelines.cleaning import cleaning_table, sides_table
 
-    _say(f"\n{cleaning_table(workspace)}")
+    _say(f"\n{cleaning_table(workspace)}\n\n{sides_table(workspace)}")
 
 
 def _tell_list(command: ListCommand) -> None:

@@ -16,6 +16,8 @@ from optical.errors import DataError
 
 SAMPLE = 200
 """Records that a decision rests on."""
+NO_TEXT = frozenset({"addresses", "numbers", "identifiers", "licences"})
+"""Kinds of columns that are never a side."""
 _MOST = 0.9
 _FEW, _SEVERAL = 5, 20
 _WORDS_OF_A_SENTENCE = 4
@@ -148,7 +150,7 @@ class _Table:
     def _layout(self, places: Sequence[int], width: int, header: bool, how: str, few: bool = False) -> Layout:
         for side, place in zip(("source", "target"), places, strict=True):
             found = kind(self._column(place, width)[header:])
-            if not few and found in ("addresses", "numbers", "identifiers", "licences"):
+            if not few and found in NO_TEXT:
                 what = f"column {place + 1} should be the {side} side and holds {found}, not text: {self._shown()}"
                 raise DataError(self.where, what, self._advice())
         quotes = ", quotes around fields taken off" if self.quoted else ""

@@ -206,3 +206,6 @@ READERS: dict[str, Reader] = {
 
 CHOOSING = ("tsv", "csv", "parquet", "jsonl")
 """Readers whose two columns or fields a user may choose."""
+
+LABELLED = frozenset({"webfaq"})
+"""Readers of rows that say their own languages, of which the first wanted one may stand far behind."""
