@@ -27,7 +27,7 @@ def report_cleaning(session: Session) -> Path:
 
 
 def first_pairs(bitext: Path) -> dict[str, dict]:
-    """Of each data set its ``source`` and ``target`` language, how they were ``decided``, and three accepted ``pairs``."""
+    """Of each data set its ``source`` and ``target`` language, how that was ``decided``, three accepted ``pairs``."""
     shards = parquet_data(pair_shards(bitext), format="parquet")
     found = {}
     for name, side in _account(bitext).get("sides", {}).items():

@@ -45,9 +45,10 @@ def side_names(names: Sequence[str], source: str, target: str) -> tuple[str, str
 
 @lru_cache(maxsize=256)
 def _side_names(names: tuple[str, ...], source: str, target: str) -> tuple[str, str] | None:
+    lower = {name.lower(): name for name in reversed(names)}
     for pair in _KNOWN_NAMES:
-        if all(name in names for name in pair):
-            return pair
+        if all(name in lower for name in pair):
+            return tuple(lower[name] for name in pair)
     meanings = {name: meaning(name, source, target) for name in names}
     sides = [_found(meanings, wanted) for wanted in ((canonical(source), _SOURCE), (canonical(target), _TARGET))]
     texts = [name for name, what in meanings.items() if what.startswith(_TEXT)]

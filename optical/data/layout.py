@@ -20,7 +20,7 @@ NO_TEXT = frozenset({"addresses", "numbers", "identifiers", "licences"})
 """Kinds of columns that are never a side."""
 _MOST = 0.9
 _FEW, _SEVERAL = 5, 20
-_WORDS_OF_A_SENTENCE = 4
+_WORDS_OF_A_SENTENCE = 3
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S+|[\w.-]+(?:/[\w.-]+)+\.\w{2,5}", re.IGNORECASE)
 _LICENCE = re.compile(r"cc[- ]by|tatoeba\.org", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})*")
@@ -107,15 +107,18 @@ class _Table:
 
     def by_header(self) -> Layout | None:
         """The columns that the first record names, if it is a header."""
-        reading, lower = self.reading, [cell.strip().lower() for cell in self.first]
-        named = side_names(lower, reading.source, reading.target)
-        if named is None and not is_header(self.first, reading.source, reading.target):
+        reading, names = self.reading, [cell.strip() for cell in self.first]
+        named = side_names(names, reading.source, reading.target)
+        if named is None and not is_header(names, reading.source, reading.target):
             return self._by_half_a_header()
         if named is None:
             what = f"the header names no columns for {reading.source} and {reading.target}: {self._shown()}"
             raise DataError(self.where, what, self._advice())
-        how = f"columns {' and '.join(repr(self.first[lower.index(name)].strip()) for name in named)} of the header"
-        return self._layout([lower.index(name) for name in named], self._width(True), True, how)
+        places = [names.index(name) for name in named]
+        if any(self.first[place] in [row[place] for row in self.cells[1:2] if place < len(row)] for place in places):
+            return None  # a column that says the language of each record
+        how = f"columns {' and '.join(map(repr, named))} of the header"
+        return self._layout(places, self._width(True), True, how)
 
     def by_content(self, english_first: bool) -> Layout:
         """The only two columns that hold text, the source first unless the reader's name says otherwise."""
@@ -163,14 +166,15 @@ class _Table:
         widths = Counter(len(row) for row in self.cells[header:] if len(row) > 1)
         if not widths:
             return len(self.first)
-        width, count = widths.most_common(1)[0]
+        width = widths.most_common(1)[0][0]
         wanted = len(self.first) if header else width
-        number = next((number for number, row in enumerate(self.cells) if len(row) not in (wanted, 0, 1)), 0)
+        misfits = [number for number, row in enumerate(self.cells) if len(row) > 1 and not _fits(row, wanted)]
+        number = misfits[0] if misfits else 0
         uneven = f"record 1 has {len(self.first)} fields and record {number + 1} has {len(self.cells[number])}"
         if header and width != wanted and widths[wanted] * 2 < widths.total():
             advice = "mend the header, so that it names every column, or the records"
             raise DataError(self.where, f"{uneven}: {self._shown()}", advice)
-        if not header and count < _MOST * widths.total():
+        if not header and len(misfits) > (1 - _MOST) * widths.total():
             advice = f"mend the records, or write them as CSV with quotes; {self._advice()}"
             raise DataError(self.where, f"{uneven}, and there is no header: {self._shown()}", advice)
         return wanted
@@ -197,6 +201,11 @@ class _Table:
     def _advice(self) -> str:
         reader = "tsv" if self.reading.reader.startswith("tsv") else self.reading.reader
         return f"say the columns, source first: {reader}:1,2:{self.where}, or add a header line with their languages"
+
+
+def _fits(row: Sequence[str], width: int) -> bool:
+    """Whether a record has as many fields, or more of which the others are empty."""
+    return len(row) >= width and not any(row[width:])
 
 
 def _cells(row: list[bytes]) -> list[str]:

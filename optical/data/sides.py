@@ -124,7 +124,10 @@ def _another(pairs: Sequence[Pair], source: str, target: str) -> Verdict | None:
 
 
 def _reads_like(text: str, code: str) -> bool:
-    return code in FUNCTION_WORDS and _share(text, code) >= _SHARE_OF_A_TEXT and _is_latin(text)
+    """Whether a text is in a language; one with a letter of another script only holds a title or a name in it."""
+    if code not in FUNCTION_WORDS or _share(text, code) < _SHARE_OF_A_TEXT:
+        return False
+    return len(_LATIN.findall(text)) >= len(_LETTER.findall(text))
 
 
 def _share(text: str, code: str) -> float:
