@@ -4,23 +4,50 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from optical.data.filters import NOT_FAULTS, REASONS
+from pyarrow.dataset import dataset as parquet_data
+from pyarrow.dataset import field
+
+from optical.data.filters import NOT_FAULTS, REASONS, excerpt
 from optical.data.repairs import REPAIRS
-from optical.data.shards import CLEANING
+from optical.data.shards import CLEANING, pair_shards
 from optical.evaluation.files import write_whole
 from optical.evaluation.render import Block, Heading, Paragraph, Table, render_markdown
 from pipelines.session import Session
 from pipelines.workspace import Workspace
 
 REPORT = "cleaning.md"
+_FIRST = 3
 
 
 def report_cleaning(session: Session) -> Path:
     """Write ``cleaning.md`` of all bitext the run learns from; the numbers are in each artefact's ``cleaning.json``."""
     workspace = session.workspace
-    blocks = [block for path in _artefacts(workspace) for block in _blocks(_account(path))]
+    blocks = [block for path in _artefacts(workspace) for block in (*_blocks(_account(path)), *_firsts(path))]
     title = f"Cleaning: {workspace.recipe.name}"
     return write_whole(session.run_dir / REPORT, render_markdown(title, workspace.fingerprint, blocks).encode())
+
+
+def first_pairs(bitext: Path) -> dict[str, dict]:
+    """Of each data set its ``source`` and ``target`` language, how that was ``decided``, three accepted ``pairs``."""
+    shards = parquet_data(pair_shards(bitext), format="parquet")
+    found = {}
+    for name, side in _account(bitext).get("sides", {}).items():
+        first = shards.head(_FIRST, columns=["source", "target"], filter=field("dataset") == name)
+        found[name] = side | {"pairs": [[excerpt(text) for text in row.values()] for row in first.to_pylist()]}
+    return found
+
+
+def sides_table(workspace: Workspace) -> str:
+    """The first pairs of each data set with their languages as plain text, so that a person sees swapped columns."""
+    lines = []
+    for path in _artefacts(workspace):
+        for name, side in first_pairs(path).items():
+            lines += [name, *(f"  {how}" for how in side["decided"])]
+            width = max(len(side["source"]), len(side["target"]))
+            for pair in side["pairs"]:
+                codes = (side["source"], side["target"])
+                lines += [f"    {code:<{width}}  {text}" for code, text in zip(codes, pair, strict=True)]
+    return "\n".join(lines)
 
 
 def cleaning_table(workspace: Workspace) -> str:
@@ -52,6 +79,13 @@ def _blocks(account: Mapping) -> Iterator[Block]:
         yield Table(
             ("data set", "position", "reason", "source", "target"), examples, "The first of each", frozenset({1})
         )
+
+
+def _firsts(bitext: Path) -> Iterator[Block]:
+    for name, side in first_pairs(bitext).items():
+        header = (f"source ({side['source']})", f"target ({side['target']})")
+        yield Paragraph(f"{name}: {'; '.join(side['decided']) or 'its rows say their languages'}.")
+        yield Table(header, [tuple(pair) for pair in side["pairs"]], f"The first accepted pairs of {name}")
 
 
 def _rows(account: Mapping) -> Iterator[tuple[str, ...]]:

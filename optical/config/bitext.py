@@ -17,6 +17,8 @@ class CleaningConfig:
     """Least share of a side's letters that are in its language's script; 0 turns the check off."""
     check_language: bool = False
     """Drop pairs with a side that CLD2 reliably takes for another language; needs pycld2, takes 20 us a pair."""
+    check_sides: bool = True
+    """Stop when the two sides look swapped, or a side looks like another language (see ``data/sides.py``)."""
     drop_test_leaks: bool = True
     """Drop pairs of which a side occurs in a test collection of the query language (see ``data/cleaning/leaks.py``)."""
     duplicates: Literal["keep", "exact", "near", "minhash"] = "near"

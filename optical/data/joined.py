@@ -4,7 +4,7 @@ The English side is held in memory, which is fine for the tens of thousands of r
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -38,13 +38,13 @@ def verses(reading: Reading) -> Iterator[SentencePair | Reject]:
     Editions divide some chapters differently, so that one reference means two texts: a chapter whose number of verses
     differs is left out whole, and its verses are not this source's pairs.
     """
-    sources, targets = (_by_key([path], _references) for path in reading.paths)
+    sources, targets = (_by_key([path], _references) for path in _files(reading, 2))
     yield from _same_chapters(sources, targets, reading)
 
 
 def verse_lines(reading: Reading) -> Iterator[SentencePair | Reject]:
     """Two bibles with a verse a line, and the file of the lines' references; chapters as in ``verses``."""
-    source_path, target_path, reference_path = reading.paths
+    source_path, target_path, reference_path = _files(reading, 3)
     references = [reference.strip() for reference in _texts(reference_path)]
     sources, targets = ({} for _ in range(2))
     for path, side in ((source_path, sources), (target_path, targets)):
@@ -70,12 +70,19 @@ def _chapter(reference: str) -> str:
 
 def first_columns(reading: Reading) -> Iterator[SentencePair | Reject]:
     """The first column of two tables whose rows correspond."""
-    source_path, target_path = reading.paths
+    source_path, target_path = _files(reading, 2)
     sides = ((line.partition("\t")[0] for line in _texts(path)) for path in (source_path, target_path))
     for position, (source, target) in enumerate(zip_longest(*sides)):
         if source is None or target is None:
             raise DataError(f"{source_path}+{target_path}", "one table has more rows", "fetch both files again")
         yield screen(position, source, target, reading.limits)
+
+
+def _files(reading: Reading, wanted: int) -> Sequence[str | Path]:
+    if len(reading.paths) != wanted:
+        what = f"the reader {reading.reader} needs {wanted} files, and {len(reading.paths)} is given"
+        raise DataError(reading.paths[0], what, "use a registered data set, or write the pairs as TSV")
+    return reading.paths
 
 
 def _halves(reading: Reading) -> tuple[list, list]:

@@ -42,7 +42,8 @@ def document(path: str | Path) -> dict | list:
     try:
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise DataError(path, f"not JSON ({error})", "fetch the file again") from None
+        advice = "fetch the file again; if each line is a JSON object, say so, jsonl:PATH"
+        raise DataError(path, f"not JSON as a whole ({error})", advice) from None
 
 
 def _squad(path: str | Path) -> Iterator[QuestionAnswer]:

@@ -1,40 +1,75 @@
 """Readers: one generator per bitext format, each giving a SentencePair or a Reject for every physical pair."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, zip_longest
+from dataclasses import replace
+from itertools import chain, islice, zip_longest
 from pathlib import Path, PurePosixPath
 
 from optical.data import joined, questions, tables, tmx
 from optical.data.archives import is_archive
 from optical.data.filters import Limits, Reject, SentencePair, screen
-from optical.data.languages import canonical
+from optical.data.inflate import CODECS
+from optical.data.languages import canonical, known
+from optical.data.layout import SAMPLE
 from optical.data.openers import archive_members, lines, member_name, open_bytes
-from optical.data.reading import Reading, json_rows, sides, text_of
+from optical.data.reading import Reading, json_rows, sides, tell_fields, text_of
 from optical.errors import DataError, UserError
 
 Reader = Callable[[Reading], Iterator[SentencePair | Reject]]
 
 
 def read_pairs(
-    paths: Sequence[str | Path], reader: str, source: str, target: str, limits: Limits
+    paths: Sequence[str | Path],
+    reader: str,
+    source: str,
+    target: str,
+    limits: Limits,
+    tell: Callable[[str], object] | None = None,
 ) -> Iterator[SentencePair | Reject]:
     """Read bitext: accepted plus rejected is always the number of physical pairs, positions are 0, 1, 2, ...
 
     Args:
         paths: local paths or addresses. For ``moses`` the source and the target file, or one archive that holds a file
             of each language; for a joined reader what it says; for the others any number of files, read in order.
-        reader: a name of ``READERS``.
+        reader: a name of ``READERS``; one of ``CHOOSING`` may name its two columns behind a colon: ``tsv:3,4``.
         source: ISO 639-3 code of the query language.
         target: ISO 639-3 code of the collection's language.
         limits: bounds on a pair.
+        tell: is given a sentence for each thing that was decided about the files, before the first pair.
 
     Raises:
-        UserError: no such reader.
+        UserError: no such reader, or one that has no columns to choose.
         DataError: a damaged file, or two Moses sides of different length (raised when the shorter one ends).
     """
-    if reader not in READERS:
+    name, columns = split_columns(reader)
+    if name not in READERS:
         raise UserError(f"reader {reader!r}", "does not read bitext", f"use one of {', '.join(READERS)}")
-    return READERS[reader](Reading(tuple(paths), source, target, limits))
+    if columns and name not in CHOOSING:
+        raise UserError(f"reader {reader!r}", "has no columns to choose", f"use one of {', '.join(CHOOSING)}")
+    reading = Reading(tuple(paths), source, target, limits, name, columns)
+    return _in_order(READERS[name](reading if tell is None else replace(reading, tell=tell)), reading)
+
+
+def split_columns(reader: str) -> tuple[str, tuple[str, str] | None]:
+    """A reader's name, and the source and target column that stand behind it.
+
+    >>> split_columns("tsv:3,4")
+    ('tsv', ('3', '4'))
+    """
+    name, colon, columns = reader.partition(":")
+    source, comma, target = columns.partition(",")
+    if colon and not (source and target and "," not in target):
+        raise UserError(f"reader {reader!r}", "names no two columns", f"write {name}:SOURCE,TARGET:PATH")
+    return name, (source, target) if colon else None
+
+
+def _in_order(pairs: Iterator[SentencePair | Reject], reading: Reading) -> Iterator[SentencePair | Reject]:
+    """The pairs, of which none may be missing: positions are 0, 1, 2, ..."""
+    for number, pair in enumerate(pairs):
+        if pair.position != number:
+            what = f"after {number} pairs comes the one of position {pair.position}"
+            raise DataError(reading.paths[0], what, f"the reader {reading.reader} is at fault: report it")
+        yield pair
 
 
 def _moses(reading: Reading) -> Iterator[SentencePair | Reject]:
@@ -61,7 +96,34 @@ def _moses_sides(reading: Reading) -> tuple[str | Path, str | Path]:
         return tuple(f"{archive}!{name}" for name in found)
     if len(reading.paths) != 2:
         raise DataError("moses", f"{len(reading.paths)} files given", "give the source file and the target file")
-    return tuple(reading.paths)
+    return _by_suffix(reading)
+
+
+def _by_suffix(reading: Reading) -> tuple[str | Path, str | Path]:
+    """Two files in the order of source and target: their suffixes decide where they name languages."""
+    wanted = [canonical(reading.source), canonical(reading.target)]
+    said = [_said(path, wanted) for path in reading.paths]
+    first, second = reading.paths
+    if said in ([wanted[1], wanted[0]], [wanted[1], None], [None, wanted[0]]) and wanted[0] != wanted[1]:
+        reading.tell(f"source {reading.source} in {second}, target {reading.target} in {first}: by their suffixes")
+        return second, first
+    if any(code not in (None, expected) for code, expected in zip(said, wanted, strict=True)):
+        names = " and ".join(code or "no language" for code in said)
+        what = f"the suffixes say {names}, and the languages are {reading.source} and {reading.target}"
+        raise DataError(f"{first}+{second}", what, "set bitext.source, or name the files by their languages")
+    how = "by their suffixes" if any(said) else "as given"
+    reading.tell(f"source {reading.source} in {first}, target {reading.target} in {second}: {how}")
+    return first, second
+
+
+def _said(path: str | Path, wanted: list[str]) -> str | None:
+    """The language that a file's name says: one of the wanted ones in any piece, else that of its last piece."""
+    pieces = [piece for piece in reversed(member_name(path).split("/")[-1].split(".")) if piece]
+    codes = [found.code for piece in pieces if (found := known(piece))]
+    inside = [code for code in codes if code in wanted]
+    telling = [piece for piece in pieces if f".{piece}" not in (*CODECS, ".txt")]
+    last = known(telling[0]) if telling else None
+    return inside[0] if inside else last and last.code
 
 
 def _of_language(archive: str | Path, names: list[str], code: str) -> str:
@@ -73,9 +135,14 @@ def _of_language(archive: str | Path, names: list[str], code: str) -> str:
 
 
 def _jsonl(reading: Reading) -> Iterator[SentencePair | Reject]:
-    rows = chain.from_iterable(json_rows(path, reading.limits.max_bytes) for path in reading.paths)
-    for position, (row, reason) in enumerate(rows):
-        yield Reject(position, reason) if reason else screen(position, *sides(row, reading), reading.limits)
+    position = 0
+    for path in reading.paths:
+        rows = json_rows(path, reading.limits.max_bytes)
+        head = list(islice(rows, SAMPLE))
+        tell_fields((row for row, _ in head), reading, path)
+        for row, reason in chain(head, rows):
+            yield Reject(position, reason) if reason else screen(position, *sides(row, reading), reading.limits)
+            position += 1
 
 
 def _webfaq(reading: Reading) -> Iterator[SentencePair | Reject]:
@@ -126,3 +193,9 @@ READERS: dict[str, Reader] = {
     "verse-lines": joined.verse_lines,
 }
 """Every reader of bitext by name."""
+
+CHOOSING = ("tsv", "csv", "parquet", "jsonl")
+"""Readers whose two columns or fields a user may choose."""
+
+LABELLED = frozenset({"webfaq"})
+"""Readers of rows that say their own languages, of which the first wanted one may stand far behind."""

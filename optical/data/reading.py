@@ -1,23 +1,20 @@
 """What every reader of bitext is given, and how the two sides of a row are found by their names."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+from optical.data.columns import side_names
 from optical.data.filters import Limits
-from optical.data.languages import canonical
 from optical.data.openers import TooLong, lines, open_bytes
+from optical.errors import DataError
 
-_KNOWN_NAMES = (
-    ("source", "target"),
-    ("non_english", "english"),
-    ("question", "translated_question"),
-    ("question", "answer"),
-    ("question_text", "paragraph_text"),
-)
 _NESTS = ("translation", "queries")
+
+
+def _untold(_decided: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -29,36 +26,53 @@ class Reading:
         source: ISO 639-3 code of the query language.
         target: ISO 639-3 code of the other side's language.
         limits: bounds on a pair.
+        reader: name of the reader, for messages.
+        columns: the two columns or fields that are the sides, where the source specification says them.
+        tell: is given a sentence for each thing that was decided about the files.
     """
 
     paths: Sequence[str | Path]
     source: str
     target: str
     limits: Limits
+    reader: str = ""
+    columns: tuple[str, str] | None = None
+    tell: Callable[[str], object] = _untold
 
-
-def side_names(names: Iterable[str], reading: Reading) -> tuple[str, str] | None:
-    """Which of the names of a row's fields are its source and its target: by known names, or by language code."""
-    return _side_names(tuple(names), reading.source, reading.target)
-
-
-@lru_cache(maxsize=256)
-def _side_names(names: tuple[str, ...], source: str, target: str) -> tuple[str, str] | None:
-    for pair in _KNOWN_NAMES:
-        if all(name in names for name in pair):
-            return pair
-    by_code = {canonical(name): name for name in reversed(names)}
-    found = by_code.get(canonical(source)), by_code.get(canonical(target))
-    return None if None in found else found
+    def names(self, names: Iterable[str]) -> tuple[str, str] | None:
+        """Which of the names of a record's fields are its source and its target; None when nothing says it."""
+        return self.columns or side_names(tuple(names), self.source, self.target)
 
 
 def sides(row: object, reading: Reading) -> tuple[str | None, str | None]:
     """Source and target of a JSON row, also inside ``translation`` or ``queries``; ``None`` for what is not there."""
     if not isinstance(row, dict):
         return None, None
-    row = next((row[nest] for nest in _NESTS if isinstance(row.get(nest), Mapping)), row)
-    source, target = side_names(row, reading) or (reading.source, reading.target)
+    row = _inner(row)
+    source, target = reading.names(row) or (reading.source, reading.target)
     return text_of(row, source), text_of(row, target)
+
+
+def tell_fields(rows: Iterable[object], reading: Reading, where: str | Path) -> None:
+    """Tell which fields of JSON rows are the sides.
+
+    Raises:
+        DataError: no row names both.
+    """
+    objects = [_inner(row) for row in rows if isinstance(row, dict)]
+    for row in objects:
+        names = reading.names(row) or (reading.source, reading.target)
+        if all(name in row for name in names):
+            reading.tell(f"source {reading.source} in field {names[0]}, target {reading.target} in field {names[1]}")
+            return
+    if objects:
+        what = f"no fields for {reading.source} and {reading.target} among {', '.join(objects[0])[:200]}"
+        raise DataError(where, what, f"say the fields, source first: jsonl:NAME,NAME:{where}")
+
+
+def _inner(row: Mapping) -> Mapping:
+    """The row, or what is inside its ``translation`` or ``queries``."""
+    return next((row[nest] for nest in _NESTS if isinstance(row.get(nest), Mapping)), row)
 
 
 def text_of(row: object, name: str) -> str | None:

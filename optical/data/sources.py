@@ -48,7 +48,9 @@ def parse_source(spec: str) -> DataSet | Resolved:
         spec: a registry name; or a ``.tsv``, ``.csv``, ``.jsonl``, ``.tmx``, ``.parquet`` or (SQuAD) ``.json`` file,
             plain or with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or in a zip or tar archive (``x.zip!member``; a single
             member is implied); or two Moses files, ``a.swa+a.eng``; or an archive that holds a file of each language.
-            Paths may be ``s3``, ``gs`` or ``hf`` addresses. A reader may be named first: ``webfaq:eng.jsonl.gz``.
+            Paths may be ``s3``, ``gs`` or ``hf`` addresses. A reader may be named first: ``webfaq:eng.jsonl.gz``;
+            ``tsv``, ``csv``, ``parquet`` and ``jsonl`` also with the columns of source and target, by number from 1
+            or by name: ``tsv:4,3:pairs.tsv``, ``parquet:swahili,english:x.parquet``.
             A path may end in its query language, as ``languages.known`` understands it: ``pairs.tsv@som``.
 
     Raises:
@@ -127,8 +129,14 @@ def _agree(spec: str, side: str, wanted: str, registered: str) -> None:
 
 
 def _named_reader(spec: str) -> tuple[str | None, str]:
+    """A reader named first, with its columns if it names any (``tsv:3,4``), and the path."""
     name, colon, path = spec.partition(":")
-    return (name, path) if colon and name in READERS and not path.startswith("//") else (None, spec)
+    if not colon or name not in READERS or path.startswith("//"):
+        return None, spec
+    columns, colon, rest = path.partition(":")
+    if colon and "," in columns and "/" not in columns and not rest.startswith("//"):
+        return f"{name}:{columns}", rest
+    return name, path
 
 
 def _local(spec: str) -> str:

@@ -1,8 +1,8 @@
-"""Tables of pairs: TSV, CSV and parquet. A header names the columns, else the first two are source and target."""
+"""Tables of pairs: TSV, CSV and parquet."""
 
-import csv
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,64 +10,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from optical.data.delimited import Row, Spanning, csv_rows, tsv_rows, undouble
 from optical.data.filters import Limits, Reject, SentencePair, screen
-from optical.data.openers import BOM, TooLong, lines, open_bytes, open_seekable
-from optical.data.reading import Reading, side_names
+from optical.data.layout import SAMPLE, Layout, decide
+from optical.data.openers import TooLong, open_bytes, open_seekable
+from optical.data.reading import Reading
 from optical.errors import DataError
 
 _ROWS = 4096
 _MAX_CHUNK_BYTES = 1 << 30
 
-Row = list[bytes] | TooLong | str
-"""A record's fields; or that it was too long; or the reason why it has no fields."""
-
 
 def read_table(
-    reading: Reading, rows: Callable[[BinaryIO, str | Path, int], Iterator[Row]], unnamed: tuple[int, int] = (0, 1)
+    reading: Reading,
+    rows: Callable[[BinaryIO, str | Path, int], Iterator[Row]],
+    english_first: bool = False,
 ) -> Iterator[SentencePair | Reject]:
     """The pairs of files in rows and columns.
 
     Args:
         reading: files, languages and limits.
         rows: gives the records of a stream.
-        unnamed: places of source and target when the first record is no header.
+        english_first: without a header, the first of the two columns with text is the target.
+
+    Raises:
+        DataError: nobody can know which columns are the sides (see ``layout``), or a quote swallowed records.
     """
     position = 0
     for path in reading.paths:
         with open_bytes(path) as stream:
-            places, width = unnamed, None
-            for number, row in enumerate(rows(stream, path, reading.limits.max_bytes)):
-                if number == 0 and (named := _header(row, reading)):
-                    places, width = named, len(row)
-                    continue
-                yield _pair(position, row, places, width, reading.limits)
+            records = rows(stream, path, reading.limits.max_bytes)
+            head = list(islice(records, SAMPLE))
+            layout = decide(head, reading, path, english_first, tabs=rows is tsv_rows)
+            for row in islice(chain(head, records), layout.header, None):
+                yield _pair(position, row, layout, reading.limits, path)
                 position += 1
-
-
-def tsv_rows(stream: BinaryIO, _where: str | Path, max_bytes: int) -> Iterator[Row]:
-    """Records of tab-separated values: a line each, in which quotes are text like any other."""
-    for line in lines(stream, max_bytes):
-        yield line if isinstance(line, TooLong) else line.split(b"\t")
-
-
-def csv_rows(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Row]:
-    """Records of comma-separated values (RFC 4180): a quoted field may hold commas, newlines and doubled quotes.
-
-    Raises:
-        DataError: a quote is open where the file ends, so that nobody knows which fields it swallowed.
-    """
-    for record in _csv_records(stream, where, max_bytes):
-        if isinstance(record, TooLong):
-            yield record
-            continue
-        try:
-            fields = next(csv.reader([record.decode("utf-8")], strict=True), [])
-        except UnicodeError:
-            yield "utf8"
-        except csv.Error:
-            yield "malformed"
-        else:
-            yield [field.encode("utf-8") for field in fields]
 
 
 def parquet(reading: Reading) -> Iterator[SentencePair | Reject]:
@@ -79,49 +56,21 @@ def parquet(reading: Reading) -> Iterator[SentencePair | Reject]:
             position += 1
 
 
-def _csv_records(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[bytes | TooLong]:
-    """Lines, joined while a quote is open; of a record over the bound only its length is kept."""
-    parts: list[bytes] = []
-    length = quotes = line = opened = 0
-    while chunk := stream.readline(max_bytes + 2):
-        opened = opened if parts or length else line + 1
-        length += len(chunk)
-        quotes += chunk.count(b'"')
-        line += chunk.endswith(b"\n")
-        if length <= max_bytes + 2:
-            parts.append(chunk)
-        if quotes % 2 == 0 and chunk.endswith(b"\n"):
-            yield _record(parts, length, max_bytes)
-            parts, length, quotes = [], 0, 0
-    if quotes % 2:
-        raise DataError(f"{where}, line {opened}", "a quote is opened and never closed", "repair that record")
-    if length:
-        yield _record(parts, length, max_bytes)
-
-
-def _record(parts: list[bytes], length: int, max_bytes: int) -> bytes | TooLong:
-    record = b"".join(parts).removeprefix(BOM).removesuffix(b"\n").removesuffix(b"\r")
-    return TooLong(length) if length > max_bytes + 2 or len(record) > max_bytes else record
-
-
-def _header(row: Row, reading: Reading) -> tuple[int, int] | None:
-    """Places of source and target when the record names columns; ``None`` when it is a pair like the others."""
-    if not isinstance(row, list):
-        return None
-    cells = [cell.decode("utf-8", "replace").strip().lower() for cell in row]
-    names = side_names(cells, reading)
-    return names and (cells.index(names[0]), cells.index(names[1]))
-
-
-def _pair(position: int, row: Row, places: tuple[int, int], width: int | None, limits: Limits) -> SentencePair | Reject:
-    """One record's pair; under a header, a record of another width has fields in the wrong places and is refused."""
+def _pair(position: int, row: Row, layout: Layout, limits: Limits, path: str | Path) -> SentencePair | Reject:
+    """One record's pair; a record of another width has fields in the wrong places and is refused."""
     if isinstance(row, TooLong):
         return Reject(position, "too_long")
     if isinstance(row, str):
         return Reject(position, row)
-    if width is not None and len(row) != width:
-        return Reject(position, "malformed")
-    source, target = (row[place] if place < len(row) else None for place in places)
+    if len(row) != layout.width and any(row[layout.width :] or [True]):
+        if isinstance(row, Spanning):
+            where = f"{path}, lines {row.first} and {row.last}"
+            what = f"a quote opened on the first closes on the second, and makes of them one record of {len(row)}"
+            raise DataError(where, f"{what} fields, not {layout.width}", "repair the first of the two lines")
+        return Reject(position, "malformed" if layout.header or len(row) > 1 else "missing")
+    source, target = row[layout.source], row[layout.target]
+    if layout.quoted:
+        source, target = undouble(source), undouble(target)
     return screen(position, source, target, limits)
 
 
@@ -130,9 +79,13 @@ def _parquet_sides(path: str | Path, reading: Reading) -> Iterator[tuple[bytes |
         try:
             file = pq.ParquetFile(stream)
             columns, sides_of = _parquet_columns(path, file, reading)
+            left = file.metadata.num_rows
             for batch in file.iter_batches(_ROWS, columns=columns):
                 sides = (side.cast(pa.large_binary()).to_pylist() for side in sides_of(batch))
                 yield from zip(*sides, strict=True)
+                left -= len(batch)
+            if left:
+                raise DataError(path, f"{left} of {file.metadata.num_rows} rows were not read", "rebuild the file")
         except (pa.ArrowException, OSError) as error:
             raise DataError(path, f"damaged parquet ({error})", "fetch or rebuild the file") from error
 
@@ -144,10 +97,13 @@ def _parquet_columns(
     schema = file.schema_arrow
     nested = "translation" in schema.names and pa.types.is_struct(schema.field("translation").type)
     fields = schema.field("translation").type if nested else schema
-    names = side_names([field.name for field in fields], reading)
-    if names is None or not all(_is_text(fields.field(name).type) for name in names):
-        what = f"no text columns for {reading.source} and {reading.target} among {', '.join(schema.names)[:200]}"
-        raise DataError(path, what, "name the columns source and target, or by their languages")
+    held = {field.name: field.type for field in fields}
+    names = reading.names(held)
+    if names is None or not all(name in held and _is_text(held[name]) for name in names):
+        shown = ", ".join(f"{name} ({kind})" for name, kind in held.items())[:300]
+        what = f"no text columns for {reading.source} and {reading.target} among {shown}"
+        raise DataError(path, what, f"say the columns, source first: parquet:NAME,NAME:{path}")
+    reading.tell(f"source {reading.source} in column {names[0]}, target {reading.target} in column {names[1]}")
     columns = ["translation"] if nested else list(names)
     _refuse_giants(path, file, columns)
     if nested:
@@ -172,5 +128,5 @@ def _refuse_giants(path: str | Path, file: pq.ParquetFile, columns: list[str]) -
 
 
 tsv = partial(read_table, rows=tsv_rows)
-tsv_english_first = partial(read_table, rows=tsv_rows, unnamed=(1, 0))
+tsv_english_first = partial(read_table, rows=tsv_rows, english_first=True)
 comma_separated = partial(read_table, rows=csv_rows)

@@ -1,27 +1,33 @@
 """prepare: bitext, question-passage pairs and the test collection, checked and in parquet shards."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
 from optical.config import BitextConfig
+from optical.data import sides
 from optical.data.cleaning.held_out import look
 from optical.data.cleaning.predicates import Cleaning
 from optical.data.collections import Collection, open_collection
 from optical.data.filters import QUESTION_LIMITS, Limits
 from optical.data.openers import split_member
+from optical.data.readers import LABELLED, read_pairs
 from optical.data.registry import datasets
 from optical.data.resolve import Resolved
 from optical.data.shards import BITEXT, write_bitext
 from optical.data.sources import open_source, source_language
 from optical.data.stream import BitextSource, checked_pairs
-from optical.errors import UserError
+from optical.errors import DataError, UserError
 from optical.evaluation.trec import Qrel, write_qrels
 from optical.tracking.progress import Progress
-from pipelines.cleaning import REPORT, report_cleaning
+from pipelines.cleaning import REPORT, first_pairs, report_cleaning
 from pipelines.session import Session
 from pipelines.workspace import Workspace
 
@@ -62,6 +68,7 @@ def _facts(workspace: Workspace) -> dict:
         "topics": collection["topics"],
         "licences": bitext["licences"] | {workspace.recipe.evaluation.collection: collection["licence"]},
         "shards": str(workspace.bitext),
+        "first_pairs": first_pairs(workspace.bitext),
     }
     if workspace.scratch_teacher:
         questions = artefacts.read(workspace.questions, BITEXT, verify=False).info
@@ -81,10 +88,27 @@ def _bitext(session: Session, path: Path, made_from: str, config: BitextConfig, 
             BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)
         ]
         limits = QUESTION_LIMITS if questions else Limits.of(config)
+        seen = {source.files.name: _looked_at(source, limits, config.cleaning.check_sides) for source in sources}
         with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
             cleaning, facts = _cleaning(workspace, config, questions)
-            checked = progress.counting(checked_pairs(sources, limits, cleaning, config.max_pairs))
-            write_bitext(path, made_from, checked, config, facts | {"licences": _licences(config.datasets)})
+            facts |= {"licences": _licences(config.datasets), "sides": seen}
+            checked = progress.counting(_without_gaps(checked_pairs(sources, limits, cleaning, config.max_pairs)))
+            write_bitext(path, made_from, checked, config, facts)
+
+
+def _looked_at(source: BitextSource, limits: Limits, check_sides: bool) -> dict:
+    """The languages of a data set's sides, and how it was decided which side is which, before all of it is read.
+
+    Raises:
+        DataError: nobody can know that, or it looks wrong.
+    """
+    files, decided = source.files, []
+    if files.reader not in LABELLED:
+        pairs = read_pairs(files.paths, files.reader, source.source, source.target, limits, decided.append)
+        first = [(pair.source, pair.target) for pair in islice(pairs, sides.SAMPLE) if pair.reason is None]
+        if check_sides and first:
+            decided.append(sides.check(files.name, files.reader, first, source.source, source.target))
+    return {"source": source.source, "target": source.target, "decided": decided}
 
 
 def _refuse_twins(files: list[Resolved], config: BitextConfig) -> None:
@@ -101,6 +125,24 @@ def _expected(config: BitextConfig) -> int | None:
     """Pairs to read, where the registry knows them all and all are wanted."""
     counts = [getattr(datasets().get(spec), "count", None) for spec in config.datasets]
     return sum(counts) if config.max_pairs is None and all(counts) else None
+
+
+def _without_gaps(checked: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The tables, of which no physical pair may be missing: each data set's positions are 0, 1, 2, ...
+
+    Raises:
+        DataError: a pair is missing, so that accepted and rejected ones would not be all.
+    """
+    following: dict[str, int] = {}
+    for table in checked:
+        for name in pc.unique(table["dataset"]).to_pylist():
+            found = table.filter(pc.field("dataset") == name)["position"].to_numpy()
+            expected = np.arange(following.get(name, 0), following.get(name, 0) + len(found))
+            if not np.array_equal(found, expected):
+                lost = int(expected[np.flatnonzero(found != expected)[0]])
+                raise DataError(name, f"the pair of position {lost} got lost on its way", "report it; this is a bug")
+            following[name] = len(found) + following.get(name, 0)
+        yield table
 
 
 def _cleaning(workspace: Workspace, config: BitextConfig, questions: bool) -> tuple[Cleaning, dict]:

@@ -55,9 +55,13 @@ def test_csv_a_quote_that_is_never_closed_stops_the_reading(tmp_path: Path):
         read(tmp_path / "a.csv", b'moja,one\nmbili,"two\ntatu,three\n')
 
 
-def test_csv_a_stray_quote_pairs_no_field_with_another_record(tmp_path: Path):
+def test_csv_a_stray_quote_is_text_and_pairs_no_field_with_another_record(tmp_path: Path):
     found = read(tmp_path / "a.csv", b'moja,on"e\nmbili,tw"o\ntatu,three\n')
-    assert found == [Reject(0, "malformed"), SentencePair(1, "tatu", "three")]
+    assert found == [
+        SentencePair(0, "moja", 'on"e'),
+        SentencePair(1, "mbili", 'tw"o'),
+        SentencePair(2, "tatu", "three"),
+    ]
 
 
 def test_tsv_header_and_quotes_are_text(tmp_path: Path):
