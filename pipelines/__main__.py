@@ -77,7 +77,9 @@ def _tell_run(session: Session, as_json: bool) -> None:
     if as_json:
         _say(json.dumps(summary.as_dict()))
         return
-    _say(measures_table(summary.systems, summary.p))
+    if summary.systems:
+        _say(measures_table(summary.systems, summary.p))
+    _tell_remarks(summary.remarks)
     pairs = f"{summary.pairs:,} pairs, {sum(summary.rejected.values()):,} rejected"
     _say(f"\n{pairs}; {sum(summary.seconds.values()):.0f} s of work; {summary.report}")
 
@@ -88,9 +90,16 @@ def _tell_measures(session: Session, as_json: bool) -> None:
     verdict = evaluate(session)
     measures = {name: dict(measured.mean) for name, measured in verdict.systems.items()}
     if as_json:
-        _say(json.dumps({"fingerprint": session.workspace.fingerprint, "measures": measures, "p": verdict.p}))
+        told = {"fingerprint": session.workspace.fingerprint, "measures": measures, "p": verdict.p}
+        _say(json.dumps(told | {"remarks": verdict.remarks}))
     else:
         _say(measures_table(verdict.systems, verdict.p))
+        _tell_remarks(verdict.remarks)
+
+
+def _tell_remarks(remarks: tuple[str, ...]) -> None:
+    for remark in remarks:
+        _say(f"note: {remark}")
 
 
 def _tell_facts(verb: str, facts: dict, as_json: bool) -> None:

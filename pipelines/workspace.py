@@ -8,11 +8,11 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-from optical.artefacts import FORMAT_VERSION, fingerprint, sha256_file
+from optical.artefacts import FORMAT_VERSION, fingerprint
 from optical.config import Recipe, TrainConfig
+from optical.data.collections import collection_identity
 from optical.data.entry import DataSet
 from optical.data.openers import split_member
-from optical.data.registry import dataset, datasets
 from optical.data.resolve import hashes_of
 from optical.data.sources import parse_source, split_language
 from optical.data.teacher_cache import KIND, TeacherCache
@@ -229,10 +229,8 @@ def _identity(spec: str, settings: Settings) -> dict:
 
 
 def _collection_identity(spec: str, settings: Settings) -> dict:
-    folder = Path(spec)
-    if spec not in datasets() and folder.is_dir():
-        return {file.name: sha256_file(file) for file in sorted(folder.iterdir()) if file.is_file()}
-    return _registered(dataset(spec), settings)
+    # 2: with its judgements counted, and remarks on them.
+    return collection_identity(spec, settings.cache, settings.mirror) | {"format": 2}
 
 
 def _registered(found: DataSet, settings: Settings) -> dict:

@@ -97,6 +97,8 @@ def topic_gains(zero_shot: Measured, student: Measured) -> list[TopicGain]:
 
 
 def _measures(content: ReportContent, folder: Path) -> list[Block]:
+    if not content.systems:
+        return [Paragraph("Nothing was measured: the collection has no judgements.", lead=True)]
     names = system_order(content.systems)
     rows = []
     for name in names:

@@ -14,17 +14,24 @@ from pipelines.pictures import plan_pictures
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
 from pipelines.verbs.export import export
-from pipelines.verbs.prepare import COLLECTION, rejects
+from pipelines.verbs.index import index
+from pipelines.verbs.prepare import COLLECTION, collection_of, rejects
+from pipelines.verbs.search import search
+from pipelines.verbs.train import train
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``run`` tells: measures by system, p-values, and how the pairs and the time were spent."""
+    """What ``run`` tells: measures by system, p-values, and how the pairs and the time were spent.
+
+    There are no systems where the collection has no judgements; ``remarks`` say so.
+    """
 
     recipe: str
     fingerprint: str
     systems: dict[str, Measured]
     p: dict[str, float]
+    remarks: tuple[str, ...]
     pairs: int
     rejected: dict[str, int]
     seconds: dict[str, float]
@@ -37,6 +44,7 @@ class Summary:
             "fingerprint": self.fingerprint,
             "measures": {name: dict(measured.mean) for name, measured in self.systems.items()},
             "p": self.p,
+            "remarks": list(self.remarks),
             "pairs": self.pairs,
             "rejected": self.rejected,
             "seconds": self.seconds,
@@ -46,7 +54,7 @@ class Summary:
 
 def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
-    verdict = evaluate(session)
+    verdict = _verdict(session)
     export(session)
     content = _content(session, verdict)
     page = write_report(session.run_dir / "report", content)
@@ -59,6 +67,7 @@ def run(session: Session) -> Summary:
         fingerprint=session.workspace.fingerprint,
         systems=verdict.systems,
         p=verdict.p,
+        remarks=verdict.remarks,
         pairs=content.data.accepted,
         rejected=dict(content.data.rejects),
         seconds=session.seconds,
@@ -66,6 +75,19 @@ def run(session: Session) -> Summary:
     )
     artefacts.write_json(session.run_dir / "summary.json", summary.as_dict())
     return summary
+
+
+def _verdict(session: Session) -> Verdict:
+    """The measures; without judgements none, after all that can be done without them."""
+    info = collection_of(session)
+    if info["topics"] and info["judgements"]:
+        return evaluate(session)
+    if info["topics"]:
+        search(session)
+    else:
+        train(session)
+        index(session)
+    return Verdict({}, {}, {}, tuple(info["remarks"]))
 
 
 def _content(session: Session, verdict: Verdict) -> ReportContent:
@@ -98,6 +120,6 @@ def _data_facts(session: Session, num_topics: int) -> DataFacts:
         DatasetFact(name, licence, "bitext", f"{bitext['accepted'].get(name, 0):,} pairs")
         for name, licence in bitext["licences"].items()
     ]
-    size = f"{num_topics:,} topics over {collection['passages']:,} passages"
+    size = "; ".join([f"{num_topics:,} topics over {collection['passages']:,} passages", *collection["remarks"]])
     facts.append(DatasetFact(workspace.recipe.evaluation.collection, collection["licence"], "evaluation", size))
     return DataFacts(sum(bitext["accepted"].values()), rejects(bitext), facts)

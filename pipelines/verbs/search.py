@@ -13,6 +13,7 @@ from optical.model.encoder import Encoder
 from optical.tracking.progress import Progress
 from pipelines.session import Session
 from pipelines.verbs.index import index
+from pipelines.verbs.prepare import collection_of
 from pipelines.verbs.train import train
 
 
@@ -44,6 +45,7 @@ def systems(session: Session) -> list[System]:
 
 def search(session: Session) -> dict:
     """Search for every system that has no run yet; returns the number of queries and the runs' paths."""
+    collection_of(session, "topics")
     train(session)
     index(session)
     topics = pq.read_table(session.workspace.collection / "topics.parquet")
