@@ -18,8 +18,8 @@ _ROLES = {
 }
 """Beginnings of the names of a role's files, or the names of its folder, and the formats it is read from."""
 
-_SPLITS = {"test": 0, "dev": 1, "validation": 1}
-"""Splits whose judgements are used, better ones first."""
+_SPLITS = ("test", "dev", "validation", "train")
+"""Splits of judgements; the first that is there is used."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,9 @@ def collection_files(spec: str) -> CollectionFiles | None:
         raise _missing(folder, "topics", unread)
     qrels = _chosen_split(folder, found["qrels"])
     topics = _topics(folder, found["topics"], qrels)
-    # Topics in a file of their own for each split need no sorting out.
-    others = [path for path in found["qrels"] if path != qrels] if len(found["topics"]) == 1 else []
+    others = tuple(path for path in found["qrels"] if path != qrels)
     passages = _numbered(folder, found["passages"])
-    return CollectionFiles(folder, passages, topics, qrels, tuple(others), unread, language)
+    return CollectionFiles(folder, passages, topics, qrels, others, unread, language)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -113,16 +112,17 @@ def _numbered(folder: Path, paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _splits(path: Path) -> set[str]:
-    return set(re.split(r"[._-]", path.name.lower())) & {*_SPLITS, "train"}
+    return set(re.split(r"[._-]", path.name.lower())) & set(_SPLITS)
 
 
 def _chosen_split(folder: Path, paths: Sequence[Path]) -> Path | None:
-    """The qrels that are used: those of the test, else of the development split, else the only ones."""
+    """The qrels that are used: the only ones, or those of the first split where all files name theirs."""
     if len(paths) < 2:
         return paths[0] if paths else None
-    ranked = {path: min((_SPLITS[name] for name in _splits(path) & _SPLITS.keys()), default=9) for path in paths}
-    best = [path for path in paths if ranked[path] == min(ranked.values())]
-    return _one(folder, "qrels", best)
+    ranks = [min((_SPLITS.index(name) for name in _splits(path)), default=None) for path in paths]
+    if None in ranks:
+        return _one(folder, "qrels", paths)
+    return _one(folder, "qrels", [path for path, rank in zip(paths, ranks, strict=True) if rank == min(ranks)])
 
 
 def _topics(folder: Path, paths: Sequence[Path], qrels: Path | None) -> Path | None:

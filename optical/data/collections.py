@@ -76,16 +76,19 @@ def _whole(spec: str, collection: Collection, parts: Sequence[str]) -> Collectio
 
 def _folder(files: CollectionFiles) -> Collection:
     passages, remarks = read_passages(files.passages)
+    _filled(files.passages[0], passages)
     topics = _filled(files.topics, read_topics(files.topics, files.language)) if files.topics else ()
-    qrels = _qrels(files.qrels) if files.qrels else Qrels((), 0)
+    if files.qrels is None:
+        return Collection(passages, topics, (), remarks=remarks)
+    qrels = _qrels(files.qrels)
     _filled(files.qrels, qrels.judgements)
     elsewhere = {qrel.qid for path in files.other_qrels for qrel in _qrels(path).judgements}
     elsewhere -= {qrel.qid for qrel in qrels.judgements}
     kept = tuple(topic for topic in topics if topic.qid not in elsewhere)
-    if len(kept) < len(topics):
-        what = f"{len(topics) - len(kept):,} topics are judged in other splits than {files.qrels.name} and left out"
+    if files.other_qrels:
+        names = ", ".join(path.name for path in files.other_qrels)
+        what = f"judged by {files.qrels.name}; {len(topics) - len(kept):,} topics that only {names} judge are left out"
         remarks = (*remarks, what)
-    _filled(files.passages[0], passages)
     return Collection(passages, kept, qrels.judgements, remarks=(*remarks, *repeated(qrels)))
 
 
