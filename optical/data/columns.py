@@ -57,39 +57,40 @@ def pick(where: str, row: Mapping[str, object], find: Finder) -> dict[str, objec
     found = {role: values[place] for role, place in find(tuple(key.lower() for key in row)).items()}
     if absent := {"id", "text"} - found.keys():
         what = f"its keys {', '.join(row) or 'none'} name no {' and no '.join(sorted(absent))}"
-        raise DataError(where, what, "name them as in the README")
+        raise DataError(where, what, "name them id and text")
     return found
 
 
 def _table(path: Path, find: Finder, unnamed: Sequence[str]) -> Iterator[Row]:
-    header, first, digits = None, None, []
+    first, head, digits = None, None, []
     for where, cells in _cells(path):
         if first is None:
-            first = where
-            header = _header(where, cells, find)
-            if header:
-                width = len(cells)
+            first, places = where, _header(where, cells, find, unnamed)
+            if places:
+                head = cells
                 continue
-        fewest, most = (width, width) if header else (2, len(unnamed))
+        if cells == head:
+            raise DataError(where, f"the header {cells!r} once more", "remove it where files were put together")
+        roles = places or {role: place for place, role in enumerate(unnamed[: len(cells)])}
+        fewest, most = (len(head), len(head)) if head else (2, len(unnamed))
         if not fewest <= len(cells) <= most:
             expected = str(most) if fewest == most else f"{fewest} to {most}"
             what = f"{len(cells)} columns {cells[: most + 1]!r}, expected {expected}"
             raise DataError(where, what, "separate columns by single tabs, and name others than these in a header")
-        places = header or {role: place for place, role in enumerate(unnamed[: len(cells)])}
-        digits.append(any(character.isdigit() for character in cells[places["id"]]))
-        yield where, {role: cells[place] for role, place in places.items()}
+        digits.append(any(character.isdigit() for character in cells[roles["id"]]))
+        yield where, {role: cells[place] for role, place in roles.items()}
     # A header in words nobody listed: the ids below it are numbered, and its own is not.
-    if not header and len(digits) > 2 and not digits[0] and all(digits[1:]):
+    if not head and len(digits) > 2 and not digits[0] and all(digits[1:]):
         what = "the first id has no digit and all others have, so this may be a header of unknown names"
-        raise DataError(first, what, f"name the columns {', '.join(unnamed)} in it, or put such a header above it")
+        raise DataError(first, what, f"name the columns {', '.join(unnamed)} in it, or put such a line above it")
 
 
-def _header(where: str, cells: Sequence[str], find: Finder) -> Mapping[str, int] | None:
+def _header(where: str, cells: Sequence[str], find: Finder, unnamed: Sequence[str]) -> Mapping[str, int] | None:
     """The roles a first row names; None when it is a row like others."""
     found = find(tuple(cell.lower() for cell in cells))
     if found and not {"id", "text"} <= found.keys():
         absent = " and no ".join(sorted({"id", "text"} - found.keys()))
-        advice = "name the columns as in the README; FOLDER@swa chooses a language"
+        advice = f"name the columns {', '.join(unnamed)} in the first line; FOLDER@swa chooses among languages"
         raise DataError(where, f"a header {cells!r} that names no {absent}", advice)
     return found or None
 

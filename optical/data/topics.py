@@ -98,7 +98,9 @@ def _translations(where: str, row: dict, language: str | None) -> dict[str, obje
             titles.setdefault(canonical(entry["lang"]), content(where, "topic_title", entry["topic_title"]))
         qid = row["topic_id"]
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(where, f"not a NeuCLIR topic ({error!r})", "see the README for other formats") from None
+        raise DataError(
+            where, f"not a NeuCLIR topic ({error!r})", "give it topic_id and topics with lang, source and topic_title"
+        ) from None
     chosen = _query_language(titles, language)
     if chosen is None:
         what = f"queries in {', '.join(sorted(titles)) or 'no language'}" + (f", not in {language}" if language else "")

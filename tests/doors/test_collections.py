@@ -216,6 +216,7 @@ def test_a_damaged_json_passage_is_refused_with_its_line(tmp_path: Path, line: s
         ("passages.tsv", "nummer\ttext\n" + PASSAGES, r"line 1: a header .* that names no id"),
         ("passages.tsv", "kennung\tinhalt\n" + PASSAGES, "line 1: the first id has no digit and all others have"),
         ("passages.tsv", "id\ttext\n" + PASSAGES + "d3\tthree\tmore\n", r"line 4: 3 columns .*, expected 2"),
+        ("passages.tsv", "id\ttext\nd1\tone\nid\ttext\nd2\ttwo\n", r"line 3: the header \['id', 'text'\] once more"),
         ("topics.tsv", "qid\tquery\n" + TOPICS, r"line 2: 3 columns .*, expected 2"),
         ("topics.tsv", "q1\t\tone\n", r"line 1: the query of topic 'q1' is empty"),
         ("topics.tsv", "q1\tmoja\rq2\tmbili\r", r"line 1: a carriage return"),
