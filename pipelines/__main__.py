@@ -70,7 +70,9 @@ def _tell_run(session: Session, as_json: bool) -> None:
     if as_json:
         say(json.dumps(summary.as_dict()))
         return
-    say(measures_table(summary.systems, summary.p))
+    if summary.systems:
+        say(measures_table(summary.systems, summary.p))
+    _tell_remarks(summary.remarks)
     pairs = f"{summary.pairs:,} pairs, {sum(summary.rejected.values()):,} rejected"
     say(f"\n{pairs}; {sum(summary.seconds.values()):.0f} s of work; {summary.report}")
 
@@ -82,9 +84,16 @@ def _tell_measures(session: Session, as_json: bool) -> None:
     verdict = evaluate(session)
     measures = {name: dict(measured.mean) for name, measured in verdict.systems.items()}
     if as_json:
-        say(json.dumps({"fingerprint": session.workspace.fingerprint, "measures": measures, "p": verdict.p}))
+        told = {"fingerprint": session.workspace.fingerprint, "measures": measures, "p": verdict.p}
+        say(json.dumps(told | {"remarks": verdict.remarks}))
     else:
         say(measures_table(verdict.systems, verdict.p))
+        _tell_remarks(verdict.remarks)
+
+
+def _tell_remarks(remarks: tuple[str, ...]) -> None:
+    for remark in remarks:
+        say(f"note: {remark}")
 
 
 def _tell_facts(verb: str, session: Session, as_json: bool) -> None:

@@ -43,12 +43,12 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
     """
     bitext = artefacts.read(workspace.bitext, BITEXT, verify=False).info
     collection = collection_facts(workspace)
-    licence = artefacts.read(workspace.collection, COLLECTION, verify=False).info["licence"]
-    size = f"{collection.topics:,} topics over {collection.passages:,} passages"
+    info = artefacts.read(workspace.collection, COLLECTION, verify=False).info
+    size = "; ".join([f"{collection.topics:,} topics over {collection.passages:,} passages", *info["remarks"]])
     facts = [
         *_bitext(bitext, workspace.recipe.bitext),
         *_questions(workspace),
-        DatasetFact(collection.name, licence, "evaluation", size, collection.language),
+        DatasetFact(collection.name, info["licence"], "evaluation", size, collection.language),
     ]
     return DataFacts(
         accepted=sum(bitext["accepted"].values()),

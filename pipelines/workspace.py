@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optical.artefacts import Fingerprint, fingerprint, sha256_file
+from optical.artefacts import Fingerprint, fingerprint
 from optical.config import Recipe, decisive
+from optical.data.collections import collection_identity
 from optical.data.entry import DataSet
 from optical.data.openers import split_member
-from optical.data.registry import dataset, datasets
 from optical.data.resolve import hashes_of
 from optical.data.sources import parse_source, split_language, understood
 from optical.model.weights import find_weights, weights_fingerprint
@@ -94,7 +94,8 @@ class Workspace:
     @cached_property
     def collection_fingerprint(self) -> Fingerprint:
         """Identity of the test collection."""
-        return _identified("collection", _collection_identity(self.recipe.evaluation.collection, self.settings))
+        spec, settings = self.recipe.evaluation.collection, self.settings
+        return _identified("collection", collection_identity(spec, settings.cache, settings.mirror))
 
     @property
     def collection(self) -> Path:
@@ -253,13 +254,6 @@ def _identity(spec: str, settings: Settings) -> dict:
     _, language = split_language(spec)
     suffix = {"language": language} if language else {}
     return {"reader": found.reader, "files": list(found.sha256s), "members": members} | suffix
-
-
-def _collection_identity(spec: str, settings: Settings) -> dict:
-    folder = Path(spec)
-    if spec not in datasets() and folder.is_dir():
-        return {file.name: sha256_file(file) for file in sorted(folder.iterdir()) if file.is_file()}
-    return _registered(dataset(spec), settings)
 
 
 def _registered(found: DataSet, settings: Settings) -> dict:

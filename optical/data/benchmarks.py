@@ -8,7 +8,7 @@ from pathlib import Path
 from optical.data.filters import normalise
 from optical.data.languages import canonical
 from optical.data.questions import document, squad_questions
-from optical.data.records import Collection, Qrel, Topic, counterpart, json_objects, passages_of
+from optical.data.records import Collection, Qrel, Topic, counterpart, json_objects, passages_of, titled
 from optical.errors import DataError
 
 
@@ -16,22 +16,26 @@ def afriqa(paths: Sequence[Path], source: str) -> Collection:
     """AfriQA gold passages of every given file; topics and qrels from the source language's test file alone.
 
     A language that has no test file here is tested on its dev file. Rows without a context have no gold passage and
-    are skipped.
+    are left out, and counted in the remarks.
     """
     texts: dict[str, str] = {}
     topics, qrels = [], []
+    without, unasked = 0, 0
     split = "test" if any(f".{source}." in path.name and ".test." in path.name for path in paths) else "dev"
     for path in paths:
         for row in json_objects(path, ("id", "context", "question_lang", "question_translated")):
+            tested = f".{source}." in path.name and f".{split}." in path.name
             if not row["context"]:
+                without, unasked = without + 1, unasked + tested
                 continue
-            text = normalise(f"{row['title']}. {row['context']}" if row.get("title") else row["context"])
+            text = normalise(titled(row.get("title") or "", row["context"]))
             docid = texts.setdefault(text, f"afriqa-{hashlib.sha256(text.encode()).hexdigest()[:12]}")
-            if f".{source}." in path.name and f".{split}." in path.name:
+            if tested:
                 qid = f"{source}-{row['id']}"
                 topics.append(Topic(qid, normalise(row["question_lang"]), normalise(row["question_translated"])))
                 qrels.append(Qrel(qid, docid, 1))
-    return Collection(passages_of(texts), tuple(topics), tuple(qrels))
+    what = f"{without:,} rows without a gold passage are left out, {unasked:,} of them questions of this collection"
+    return Collection(passages_of(texts), tuple(topics), tuple(qrels), remarks=(what,) if without else ())
 
 
 def xquad(paths: Sequence[Path], _source: str) -> Collection:

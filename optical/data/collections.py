@@ -1,41 +1,59 @@
 """Test collections: English passages, topics in the query language with their translations, and qrels."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optical.data import benchmarks, translated_benchmarks
+from optical.data.collection_checks import checked
+from optical.data.collection_files import CollectionFiles, collection_files
 from optical.data.entry import DataSet
-from optical.data.filters import normalise
+from optical.data.ir_datasets_reader import ir_datasets_identity, is_ir_datasets, read_ir_datasets
 from optical.data.openers import text_lines
-from optical.data.records import MAX_LINE_BYTES, Collection, Passage, Qrel, Topic, json_objects
-from optical.data.registry import dataset, datasets
-from optical.data.resolve import resolve
+from optical.data.passages import read_passages
+from optical.data.records import MAX_LINE_BYTES, Collection, Passage, Qrel, Topic, repeated
+from optical.data.registry import dataset
+from optical.data.resolve import hashes_of, resolve
+from optical.data.topics import read_topics
 from optical.errors import DataError
+from optical.qrels import Qrels, parse_qrels
+
+__all__ = ["Collection", "Passage", "Qrel", "Topic", "collection_identity", "open_collection", "read_collection"]
 
 
 def open_collection(spec: str, cache: Path, mirror: str | None = None) -> Collection:
-    """Read the collection of a registry name, or of a folder with passages, topics and qrels.
+    """Read the collection of a registry name, of a folder, or of ir_datasets.
+
+    A registered collection has passages, topics and qrels; others may be without qrels, or without topics as well.
 
     Args:
-        spec: registry name, or folder with ``passages.tsv`` or ``passages.jsonl``, ``topics.tsv``, ``qrels.txt``.
+        spec: registry name; ``FOLDER`` or ``FOLDER@language`` (see ``collection_files``); or ``ir_datasets:name``.
         cache: directory of files fetched before.
         mirror: directory or address tried before the origin.
 
     Raises:
-        UserError: neither.
+        UserError: none of these.
         DataError: a file is missing, damaged or inconsistent.
     """
-    folder = Path(spec)
-    if spec not in datasets() and folder.is_dir():
-        name = next((name for name in ("passages.jsonl", "passages.tsv") if (folder / name).is_file()), "passages.tsv")
-        found = _checked(spec, _tables([folder / name, folder / "topics.tsv", folder / "qrels.txt"], ""))
-    else:
-        entry = dataset(spec)
-        found = read_collection(entry, resolve(entry, cache, mirror).paths)
-    for part in ("passages", "topics", "qrels"):
-        if not getattr(found, part):
-            raise DataError(spec, f"it has no {part}", "give a collection with passages, topics and qrels")
-    return found
+    if is_ir_datasets(spec):
+        return _whole(spec, checked(spec, read_ir_datasets(spec)), ("passages",))
+    if files := collection_files(spec):
+        return checked(spec, _folder(files))
+    entry = dataset(spec)
+    found = read_collection(entry, resolve(entry, cache, mirror).paths)
+    return _whole(spec, found, ("passages", "topics", "qrels"))
+
+
+def collection_identity(spec: str, cache: Path, mirror: str | None = None) -> dict:
+    """What a specification stands for, by content: hashes of the files that are read.
+
+    Raises:
+        UserError, DataError: as ``open_collection``, where files are missing.
+    """
+    if is_ir_datasets(spec):
+        return ir_datasets_identity(spec)
+    if files := collection_files(spec):
+        return files.identity()
+    return {"name": spec, "files": hashes_of(dataset(spec), cache, mirror)}
 
 
 def read_collection(entry: DataSet, paths: Sequence[Path]) -> Collection:
@@ -46,57 +64,51 @@ def read_collection(entry: DataSet, paths: Sequence[Path]) -> Collection:
     """
     if entry.reader not in READERS:
         raise DataError(entry.name, f"is {entry.kind}, not a collection", "name a collection of the registry")
-    return _checked(entry.name, READERS[entry.reader](paths, entry.source))
+    return checked(entry.name, READERS[entry.reader](paths, entry.source))
 
 
-def _tables(paths: Sequence[Path], _source: str) -> Collection:
-    """Passages (docid, text), topics (qid, query, English) and TREC qrels, each one a table."""
-    passage_path, topic_path, qrel_path = paths
-    if passage_path.suffix == ".jsonl":
-        rows = json_objects(passage_path, ("docid", "text"))
-        passages = [Passage(str(row["docid"]), normalise(str(row["text"]))) for row in rows]
-    else:
-        passages = [Passage(docid, text) for docid, text in _columns(passage_path, 2, 2)]
-    topics = [Topic(row[0], row[1], row[2] if len(row) > 2 else "") for row in _columns(topic_path, 2, 3)]
-    return Collection(tuple(passages), tuple(topics), tuple(_trec_qrels(qrel_path)))
-
-
-def _columns(path: Path, fewest: int, most: int) -> Iterator[list[str]]:
-    for number, line in text_lines(path, MAX_LINE_BYTES):
-        row = [normalise(column) for column in line.split("\t")]
-        if not fewest <= len(row) <= most or not all(row[:fewest]):
-            what = f"{len(row)} columns {row[:most]!r}, expected {fewest} to {most} that are not empty"
-            raise DataError(f"{path}, line {number}", what, "separate columns by single tabs")
-        yield row
-
-
-def _trec_qrels(path: Path) -> Iterator[Qrel]:
-    for number, line in text_lines(path, MAX_LINE_BYTES):
-        try:
-            qid, _, docid, relevance = line.split()
-            yield Qrel(qid, docid, int(relevance))
-        except ValueError:
-            what = f"{line[:80]!r} is no qrel"
-            raise DataError(f"{path}, line {number}", what, "write: qid 0 docid relevance") from None
-
-
-def _checked(where: str, collection: Collection) -> Collection:
-    docids = _unique(where, "docid", [passage.docid for passage in collection.passages])
-    qids = _unique(where, "qid", [topic.qid for topic in collection.topics])
-    for qrel in collection.qrels:
-        if qrel.docid not in docids or qrel.qid not in qids:
-            what = f"qrel of topic {qrel.qid} and passage {qrel.docid}, not both in the collection"
-            raise DataError(where, what, "complete the collection or its qrels")
+def _whole(spec: str, collection: Collection, parts: Sequence[str]) -> Collection:
+    for part in parts:
+        if not getattr(collection, part):
+            raise DataError(spec, f"it has no {part}", f"give a collection with {', '.join(parts)}")
     return collection
 
 
-def _unique(where: str, name: str, values: list[str]) -> set[str]:
-    seen: set[str] = set()
-    for value in values:
-        if value in seen or not value or value.split() != [value]:
-            raise DataError(where, f"{name} {value!r} is repeated, empty or contains a space", "give each its own")
-        seen.add(value)
-    return seen
+def _folder(files: CollectionFiles) -> Collection:
+    passages, remarks = read_passages(files.passages)
+    _filled(files.passages[0], passages)
+    topics = _filled(files.topics, read_topics(files.topics, files.language)) if files.topics else ()
+    if files.qrels is None:
+        return Collection(passages, topics, (), remarks=remarks)
+    qrels = _qrels(files.qrels)
+    _filled(files.qrels, qrels.judgements)
+    elsewhere = {qrel.qid for path in files.other_qrels for qrel in _qrels(path).judgements}
+    elsewhere -= {qrel.qid for qrel in qrels.judgements}
+    kept = tuple(topic for topic in topics if topic.qid not in elsewhere)
+    if files.other_qrels:
+        names = ", ".join(path.name for path in files.other_qrels)
+        what = f"judged by {files.qrels.name}; {len(topics) - len(kept):,} topics that only {names} judge are left out"
+        remarks = (*remarks, what)
+    return Collection(passages, kept, qrels.judgements, remarks=(*remarks, *repeated(qrels)))
+
+
+def _filled(path: Path | None, records: Sequence) -> Sequence:
+    """The records of a file, of which a file that is there must have some."""
+    if path and not records:
+        raise DataError(path, "the file holds nothing", "fill it, or remove it if the collection has none")
+    return records
+
+
+def _tables(paths: Sequence[Path], _source: str) -> Collection:
+    """Passages (docid, text), topics (qid, query, English) and TREC qrels, each one a file."""
+    passage_path, topic_path, qrel_path = paths
+    passages, remarks = read_passages([passage_path])
+    qrels = _qrels(qrel_path)
+    return Collection(passages, read_topics(topic_path), qrels.judgements, remarks=(*remarks, *repeated(qrels)))
+
+
+def _qrels(path: Path) -> Qrels:
+    return parse_qrels((f"{path}, line {number}", line) for number, line in text_lines(path, MAX_LINE_BYTES))
 
 
 READERS: dict[str, Callable[[Sequence[Path], str], Collection]] = {

@@ -39,12 +39,16 @@ def measure(run: Run, qrels: Iterable[Qrel]) -> Measured:
         qrels: the judgements; they decide which topics count. A topic with no relevant document counts 0.
 
     Raises:
-        DataError: no judgements at all.
+        DataError: no judgements at all, or a run of other topics than the judged ones.
     """
     judgements = [ir_measures.Qrel(qrel.qid, qrel.docid, qrel.relevance) for qrel in qrels]
     topics = tuple(dict.fromkeys(judgement.query_id for judgement in judgements))
     if not topics:
         raise DataError("qrels", "no topic is judged, so no measure exists", "give qrels with at least one line")
+    if len(run) and not any(qid in run for qid in topics):
+        what = f"none of its {len(run.rankings)} topics is judged ({next(iter(run.rankings))!r} is of the run"
+        advice = "give the run and the qrels of one set of topics"
+        raise DataError("run", f"{what}, {topics[0]!r} of the qrels)", advice)
     ranked = [ir_measures.ScoredDoc(qid, docid, -rank) for qid in topics for rank, docid in enumerate(run.docids(qid))]
     per_topic = {name: dict.fromkeys(topics, 0.0) for name in MEASURES}
     parsed = [ir_measures.parse_measure(name) for name in MEASURES]

@@ -108,6 +108,8 @@ def _judged(systems: Mapping[str, Measured]) -> int:
 
 
 def _measures(content: ReportContent, folder: Path) -> list[Block]:
+    if not content.systems:
+        return [Paragraph("Nothing was measured: the collection has no judgements.", lead=True)]
     names = system_order(content.systems)
     rows = []
     for name in names:

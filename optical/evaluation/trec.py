@@ -5,7 +5,9 @@ compared in single precision, because that is how trec_eval stores them; a run r
 precision would get other measures here than from the reference tool.
 """
 
+import gzip
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,9 @@ import numpy as np
 
 from optical.errors import DataError
 from optical.evaluation.files import write_whole
+from optical.qrels import Qrel, parse_qrels
+
+__all__ = ["Qrel", "Run", "ScoredDoc", "read_qrels", "read_run", "write_qrels", "write_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +28,6 @@ class ScoredDoc:
     qid: str
     docid: str
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Qrel:
-    """One relevance judgement; relevance 1 and above is relevant."""
-
-    qid: str
-    docid: str
-    relevance: int
 
 
 @dataclass(frozen=True, init=False)
@@ -90,7 +86,13 @@ def read_run(path: Path) -> Run:
     """
     seen: set[tuple[str, str]] = set()
     scored = []
-    for where, fields in _lines(path, 6, "qid Q0 docid rank score tag"):
+    for where, line in _lines(path):
+        if not (fields := line.split()):
+            continue
+        if len(fields) != 6:
+            raise DataError(
+                where, f"{len(fields)} fields where `qid Q0 docid rank score tag` has 6", "correct the line"
+            )
         qid, _, docid, _, score, _ = fields
         doc = ScoredDoc(qid, docid, _number(where, score))
         _refuse_repeat(where, seen, qid, docid)
@@ -115,20 +117,12 @@ def write_run(path: Path, run: Run, tag: str) -> Path:
 
 
 def read_qrels(path: Path) -> tuple[Qrel, ...]:
-    """Read TREC qrels in the file's order.
+    """Read qrels in the file's order; a line that repeats an earlier one counts once (see ``parse_qrels``).
 
     Raises:
-        DataError: missing file, or a line that is not ``qid iteration docid relevance``.
+        DataError: missing file, a line that is no judgement, or a pair judged in two ways.
     """
-    seen: set[tuple[str, str]] = set()
-    qrels = []
-    for where, (qid, _, docid, relevance) in _lines(path, 4, "qid iteration docid relevance"):
-        try:
-            qrels.append(Qrel(qid, docid, int(relevance)))
-        except ValueError:
-            raise DataError(where, f"relevance {relevance!r} is not a whole number", "correct the line") from None
-        _refuse_repeat(where, seen, qid, docid)
-    return tuple(qrels)
+    return parse_qrels(_lines(path)).judgements
 
 
 def write_qrels(path: Path, qrels: Iterable[Qrel]) -> Path:
@@ -155,20 +149,18 @@ def _rank(docs: list[ScoredDoc]) -> tuple[ScoredDoc, ...]:
     return tuple(docs[place] for place in order)
 
 
-def _lines(path: Path, width: int, shape: str) -> Iterator[tuple[str, list[str]]]:
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a text file, plain or ``.gz``, each with its place."""
+    opened = gzip.open if Path(path).suffix == ".gz" else open
     try:
-        with Path(path).open(encoding="utf-8-sig") as stream:
+        with opened(path, "rt", encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, start=1):
-                if not (fields := line.split()):
-                    continue
-                if len(fields) != width:
-                    rule = f"{len(fields)} fields where `{shape}` has {width}"
-                    raise DataError(f"{path}:{number}", rule, "correct the line")
-                yield f"{path}:{number}", fields
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})", "check the path") from None
+                yield f"{path}:{number}", line
     except UnicodeDecodeError as error:
         raise DataError(path, f"not UTF-8 ({error.reason} at byte {error.start})", "convert the file") from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(path, f"cannot be read ({reason})", "check the path, or make the file anew") from None
 
 
 def _number(where: str, text: str) -> float:
@@ -176,7 +168,8 @@ def _number(where: str, text: str) -> float:
         score = float(text)
     except ValueError:
         score = math.nan
-    if not math.isfinite(score):
+    # Python alone reads 1_0 as ten.
+    if not math.isfinite(score) or "_" in text:
         raise DataError(where, f"score {text!r} is not a finite number", "correct the line")
     return score
 

@@ -7,6 +7,7 @@ from optical.evaluation.measures import Measured, measure
 from optical.evaluation.significance import Interval, bootstrap_interval, holm, paired_randomisation
 from optical.evaluation.trec import read_qrels
 from pipelines.session import Session
+from pipelines.verbs.prepare import collection_of
 from pipelines.verbs.search import read_runs, search
 
 BASELINE = "zero_shot"
@@ -15,15 +16,20 @@ TESTED = "AP"
 
 @dataclass(frozen=True)
 class Verdict:
-    """Every system's measures, their bootstrap intervals, and p-values of AP against zero-shot (Holm-corrected)."""
+    """Every system's measures, their bootstrap intervals, and p-values of AP against zero-shot (Holm-corrected).
+
+    ``remarks`` say what of the collection a reader of the measures should know.
+    """
 
     systems: dict[str, Measured]
     intervals: dict[str, dict[str, Interval]]
     p: dict[str, float]
+    remarks: tuple[str, ...] = ()
 
 
 def evaluate(session: Session) -> Verdict:
     """Measure all runs and write ``evaluation.json``."""
+    remarks = tuple(collection_of(session, "topics", "judgements")["remarks"])
     search(session)
     config = session.workspace.recipe.evaluation
     qrels = read_qrels(session.workspace.collection / "qrels.txt")
@@ -43,7 +49,7 @@ def evaluate(session: Session) -> Verdict:
         for name, measured in systems.items()
         if name != BASELINE
     }
-    verdict = Verdict(systems, intervals, holm(raw))
+    verdict = Verdict(systems, intervals, holm(raw), remarks)
     write_json(session.run_dir / "evaluation.json", _plain(verdict))
     return verdict
 
@@ -56,5 +62,6 @@ def _plain(verdict: Verdict) -> dict:
             name: {key: [interval.low, interval.high] for key, interval in by_measure.items()}
             for name, by_measure in verdict.intervals.items()
         },
+        "remarks": list(verdict.remarks),
         "missing": {name: list(measured.missing) for name, measured in verdict.systems.items()},
     }

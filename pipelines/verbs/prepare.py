@@ -15,7 +15,8 @@ from optical.config import BitextConfig
 from optical.data import sides
 from optical.data.cleaning.held_out import look
 from optical.data.cleaning.predicates import Cleaning
-from optical.data.collections import Collection, open_collection
+from optical.data.collection_checks import dangling, unjudged
+from optical.data.collections import Collection, Passage, Topic, open_collection
 from optical.data.filters import QUESTION_LIMITS, Limits
 from optical.data.openers import split_member
 from optical.data.readers import LABELLED, read_pairs
@@ -25,7 +26,7 @@ from optical.data.shards import BITEXT, write_bitext
 from optical.data.sources import open_source, source_language
 from optical.data.stream import BitextSource, checked_pairs
 from optical.errors import DataError, UserError
-from optical.evaluation.trec import Qrel, write_qrels
+from optical.evaluation.trec import write_qrels
 from optical.tracking.progress import Progress
 from pipelines.cleaning import REPORT, first_pairs, report_cleaning
 from pipelines.session import Session
@@ -35,14 +36,14 @@ COLLECTION = "collection"
 
 
 def prepare(session: Session) -> dict:
-    """Make the clean shards and the collection, and write ``cleaning.md``; returns counts of what was made."""
+    """Make the collection and the clean shards, and write ``cleaning.md``; returns counts of what was made."""
     workspace = session.workspace
+    collection_of(session)
     config = workspace.recipe.bitext
     _bitext(session, workspace.bitext, workspace.bitext_fingerprint, config)
     if workspace.scratch_teacher:
         questions = replace(config, datasets=workspace.recipe.teacher.scratch.pairs, source="eng", max_pairs=None)
         _bitext(session, workspace.questions, workspace.questions_fingerprint, questions, True)
-    _collection(session)
     report_cleaning(session)
     return _facts(workspace)
 
@@ -66,6 +67,7 @@ def _facts(workspace: Workspace) -> dict:
         "cleaning": str(workspace.run_dir / REPORT),
         "passages": collection["passages"],
         "topics": collection["topics"],
+        "judgements": collection["judgements"],
         "licences": bitext["licences"] | {workspace.recipe.evaluation.collection: collection["licence"]},
         "shards": str(workspace.bitext),
         "first_pairs": first_pairs(workspace.bitext),
@@ -73,6 +75,8 @@ def _facts(workspace: Workspace) -> dict:
     if workspace.scratch_teacher:
         questions = artefacts.read(workspace.questions, BITEXT, verify=False).info
         facts |= {"questions": sum(questions["accepted"].values()), "questions_rejected": rejects(questions)}
+    if collection["remarks"]:
+        facts["collection"] = "; ".join(collection["remarks"])
     return facts
 
 
@@ -166,11 +170,29 @@ def _licences(specs: tuple[str, ...]) -> dict[str, str]:
     return {spec: known[spec].licence if spec in known else "given by the user" for spec in specs}
 
 
-def _collection(session: Session) -> None:
+def collection_of(session: Session, *needed: str) -> dict:
+    """Make the test collection unless it is there; returns what its manifest says of it.
+
+    Args:
+        session: the session.
+        needed: parts a verb cannot do without: ``topics``, ``judgements``.
+
+    Raises:
+        DataError: a needed part is missing, which is said before any work.
+    """
     workspace = session.workspace
-    with session.making(workspace.collection, COLLECTION, workspace.collection_fingerprint) as needed:
-        if needed:
+    with session.making(workspace.collection, COLLECTION, workspace.collection_fingerprint) as missing:
+        if missing:
             _make_collection(workspace)
+    info = artefacts.read(workspace.collection, COLLECTION, verify=False).info
+    for part in needed:
+        if not info[part]:
+            advice = "add qrels.txt to measure" if part == "judgements" else "add topics.tsv to search"
+            what = f"the collection has no {part}"
+            raise DataError(
+                workspace.recipe.evaluation.collection, what, f"{advice}; run does what can be done without"
+            )
+    return info
 
 
 def _make_collection(workspace: Workspace) -> None:
@@ -179,6 +201,8 @@ def _make_collection(workspace: Workspace) -> None:
     info = {
         "passages": len(collection.passages),
         "topics": len(collection.topics),
+        "judgements": len(collection.qrels),
+        "remarks": list(collection.remarks),
         "licence": _licences((workspace.recipe.evaluation.collection,))[workspace.recipe.evaluation.collection],
     }
     with artefacts.writing(workspace.collection, COLLECTION, workspace.collection_fingerprint, info) as scratch:
@@ -186,8 +210,10 @@ def _make_collection(workspace: Workspace) -> None:
 
 
 def _write_collection(folder: Path, collection: Collection) -> None:
-    for name, records in (("passages", collection.passages), ("topics", collection.topics)):
-        fields = type(records[0]).__slots__
-        columns = {field: [getattr(record, field) for record in records] for field in fields}
-        pq.write_table(pa.table(columns), folder / f"{name}.parquet")
-    write_qrels(folder / "qrels.txt", [Qrel(q.qid, q.docid, q.relevance) for q in collection.qrels])
+    for name, kind in (("passages", Passage), ("topics", Topic)):
+        columns = {field: [getattr(record, field) for record in getattr(collection, name)] for field in kind.__slots__}
+        schema = pa.schema([(field, pa.string()) for field in kind.__slots__])
+        pq.write_table(pa.table(columns, schema), folder / f"{name}.parquet")
+    write_qrels(folder / "qrels.txt", collection.qrels)
+    write_qrels(folder / "dangling.txt", dangling(collection))
+    (folder / "unjudged.txt").write_text("".join(f"{qid}\n" for qid in unjudged(collection)))

@@ -16,17 +16,24 @@ from pipelines.repeat import repeat_command
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
 from pipelines.verbs.export import export
-from pipelines.verbs.train import student_job
+from pipelines.verbs.index import index
+from pipelines.verbs.prepare import collection_of
+from pipelines.verbs.search import search
+from pipelines.verbs.train import student_job, train
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``run`` tells: measures by system, p-values, and how the pairs and the time were spent."""
+    """What ``run`` tells: measures by system, p-values, and how the pairs and the time were spent.
+
+    There are no systems where the collection has no judgements; ``remarks`` say so.
+    """
 
     recipe: str
     fingerprint: str
     systems: dict[str, Measured]
     p: dict[str, float]
+    remarks: tuple[str, ...]
     pairs: int
     rejected: dict[str, int]
     seconds: dict[str, float]
@@ -39,6 +46,7 @@ class Summary:
             "fingerprint": self.fingerprint,
             "measures": {name: dict(measured.mean) for name, measured in self.systems.items()},
             "p": self.p,
+            "remarks": list(self.remarks),
             "pairs": self.pairs,
             "rejected": self.rejected,
             "seconds": self.seconds,
@@ -48,7 +56,7 @@ class Summary:
 
 def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
-    verdict = evaluate(session)
+    verdict = _verdict(session)
     export(session)
     content = report_content(session, verdict)
     page = write_report(session.run_dir / "report", content)
@@ -61,6 +69,7 @@ def run(session: Session) -> Summary:
         fingerprint=session.workspace.fingerprint,
         systems=verdict.systems,
         p=verdict.p,
+        remarks=verdict.remarks,
         pairs=content.data.accepted,
         rejected=dict(content.data.rejects),
         seconds=session.seconds,
@@ -68,6 +77,19 @@ def run(session: Session) -> Summary:
     )
     artefacts.write_json(session.run_dir / "summary.json", summary.as_dict())
     return summary
+
+
+def _verdict(session: Session) -> Verdict:
+    """The measures; without judgements none, after all that can be done without them."""
+    info = collection_of(session)
+    if info["topics"] and info["judgements"]:
+        return evaluate(session)
+    if info["topics"]:
+        search(session)
+    else:
+        train(session)
+        index(session)
+    return Verdict({}, {}, {}, tuple(info["remarks"]))
 
 
 def report_content(session: Session, verdict: Verdict) -> ReportContent:

@@ -14,6 +14,7 @@ from optical.model.encoder import Encoder
 from optical.tracking.progress import Progress
 from pipelines.session import Session
 from pipelines.verbs.index import index
+from pipelines.verbs.prepare import collection_of
 from pipelines.verbs.train import train
 
 
@@ -45,6 +46,7 @@ def systems(session: Session) -> list[System]:
 
 def search(session: Session) -> dict:
     """Search for every system that has no run yet; returns the number of queries and the runs' paths."""
+    collection_of(session, "topics")
     train(session)
     index(session)
     topics = pq.read_table(session.workspace.collection / "topics.parquet")

@@ -27,7 +27,8 @@ def test_user_folder_in_tables(tmp_path: Path):
 
 
 def test_user_folder_with_json_passages(tmp_path: Path):
-    (folder(tmp_path) / "passages.jsonl").write_text('{"docid": "d2", "text": "three\\u2028four"}\n')
+    (folder(tmp_path) / "passages.tsv").unlink()
+    (tmp_path / "passages.jsonl").write_text('{"docid": "d2", "text": "three\\u2028four"}\n')
     assert open_collection(str(tmp_path), tmp_path).passages == (Passage("d2", "three four"),)
 
 
@@ -42,14 +43,14 @@ def test_the_demo_files_are_such_tables(tmp_path: Path):
     ("passages", "qrels", "message"),
     [
         ("d1\tone\nd1\ttwo\n", "", "docid 'd1' is repeated"),
-        ("d 1\tone\n", "", "contains a space"),
+        ("d 1\tone\n", "", "id 'd 1' is not one word"),
         ("d1\tone\nd2\n", "", r"passages\.tsv, line 2: 1 columns"),
         ("d1\tone\td2\n", "", r"line 1: 3 columns"),
-        ("d1\t\n", "", "not empty"),
-        ("d1\tone\n", "q1 0 d9 1\n", "topic q1 and passage d9"),
-        ("d1\tone\n", "q9 0 d1 1\n", "topic q9"),
+        ("d1\t\n", "", r"passages\.tsv: the file holds nothing"),
+        ("d1\tone\n", "q1 0 d9 1\n", "1 of 1 relevant judgements have a docid that is not there: 'd9'"),
+        ("d1\tone\n", "q9 0 d1 1\n", "1 of 1 relevant judgements have a qid that is not there: 'q9'"),
         ("d1\tone\n", "q1 0 d1 1\nq1 d1 1\n", r"qrels\.txt, line 2"),
-        ("d1\tone\n", "q1 0 d1 yes\n", "is no qrel"),
+        ("d1\tone\n", "q1 0 d1 yes\n", "'yes' is not a whole number"),
     ],
 )
 def test_inconsistent_tables_are_refused(tmp_path: Path, passages: str, qrels: str, message: str):
@@ -58,8 +59,8 @@ def test_inconsistent_tables_are_refused(tmp_path: Path, passages: str, qrels: s
 
 
 def test_missing_table_and_unknown_name(tmp_path: Path):
-    (folder(tmp_path) / "qrels.txt").unlink()
-    with pytest.raises(DataError, match=r"qrels\.txt: cannot be opened"):
+    (folder(tmp_path) / "topics.tsv").unlink()
+    with pytest.raises(DataError, match="it has no topics"):
         open_collection(str(tmp_path), tmp_path)
     with pytest.raises(UserError, match="afriqa-swa"):
         open_collection("afriqa-sw", tmp_path)
@@ -96,8 +97,16 @@ def test_afriqa_pools_passages_and_asks_only_the_test_questions(tmp_path: Path):
     assert found.topics == (Topic("swa-0", "swali 0", "question 0"), Topic("swa-1", "swali 1", "question 1"))
     ids = [passage.docid for passage in found.passages]
     assert found.qrels == (Qrel("swa-0", ids[0], 1), Qrel("swa-1", ids[2], 1))
+    assert found.remarks == ("1 rows without a gold passage are left out, 0 of them questions of this collection",)
     reordered = read_collection(dataset("afriqa-swa"), [test, train])
     assert set(reordered.passages) == set(found.passages), "a docid depends on its text alone"
+
+
+def test_afriqa_questions_without_a_passage_are_counted(tmp_path: Path):
+    path = write_rows(tmp_path / "x.afriqa.swa.en.test.json", [gold("0", "t", "c"), gold("1", "t", None)])
+    found = read_collection(dataset("afriqa-swa"), [path])
+    assert [topic.qid for topic in found.topics] == ["swa-0"]
+    assert found.remarks[0].startswith("1 rows without a gold passage are left out, 1 of them questions")
 
 
 @pytest.mark.parametrize("name", ["x.afriqa.swa.en.train.json", "x.afriqa.zul.en.test.json"])

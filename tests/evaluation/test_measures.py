@@ -63,6 +63,11 @@ def test_no_judgements_are_refused() -> None:
         measure(_run(q="a"), [])
 
 
+def test_a_run_of_other_topics_is_refused() -> None:
+    with pytest.raises(DataError, match=r"none of its 2 topics is judged \('q01' is of the run, 'q1' of the qrels\)"):
+        measure(_run(q01="a", q02="a"), [Qrel("q1", "a", 1)])
+
+
 def test_trec_eval_gives_the_same_numbers() -> None:
     rng = np.random.default_rng(3)
     # Coarse scores give many ties; tiny offsets give some that only single precision has.

@@ -1,5 +1,6 @@
 """Runs and qrels: the tie rule, exact round trips, refusals that name file and line."""
 
+import gzip
 import pickle
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def test_a_run_survives_pickling() -> None:
     [
         ("q Q0 d 1 0.5", "5 fields"),
         ("q Q0 d 1 high tag", "'high' is not a finite number"),
+        ("q Q0 d 1 1_0 tag", "'1_0' is not a finite number"),
         ("q Q0 d 1 nan tag", "'nan' is not a finite number"),
         ("q Q0 d 1 inf tag", "'inf' is not a finite number"),
         ("q Q0 first 1 0.5 tag", "second time"),
@@ -76,7 +78,7 @@ def test_a_malformed_run_line_is_named(tmp_path: Path, line: str, rule: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("line", "rule"), [("q 0 d", "3 fields"), ("q 0 d 1.5", "whole number"), ("q 0 first 0", "second time")]
+    ("line", "rule"), [("q 0 d", "3 fields"), ("q 0 d 1.5", "whole number"), ("q 0 first 0", "judged 0 here and 1 in ")]
 )
 def test_a_malformed_qrels_line_is_named(tmp_path: Path, line: str, rule: str) -> None:
     path = tmp_path / "qrels.txt"
@@ -84,6 +86,21 @@ def test_a_malformed_qrels_line_is_named(tmp_path: Path, line: str, rule: str) -
     with pytest.raises(DataError, match=rule) as failure:
         read_qrels(path)
     assert failure.value.where == f"{path}:2"
+
+
+def test_a_qrels_line_that_is_repeated_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "qrels.txt").write_text("q 0 d 1\nq 1 d 1.0\n")
+    assert read_qrels(tmp_path / "qrels.txt") == (Qrel("q", "d", 1),)
+
+
+def test_runs_and_qrels_are_read_from_gzip_and_with_windows_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "run.trec.gz").write_bytes(gzip.compress(b"q Q0 d 1 0.5 tag\r\n"))
+    assert read_run(tmp_path / "run.trec.gz") == Run([ScoredDoc("q", "d", 0.5)])
+    (tmp_path / "qrels.gz").write_bytes(gzip.compress(b"query-id\tcorpus-id\tscore\r\nq\td\t1\r\n"))
+    assert read_qrels(tmp_path / "qrels.gz") == (Qrel("q", "d", 1),)
+    (tmp_path / "qrels.gz").write_bytes(gzip.compress(b"q 0 d 1\n" * 99)[:-9])
+    with pytest.raises(DataError, match="cannot be read"):
+        read_qrels(tmp_path / "qrels.gz")
 
 
 def test_missing_and_binary_files_are_data_errors(tmp_path: Path) -> None:

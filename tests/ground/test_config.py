@@ -78,9 +78,7 @@ def test_an_impossible_value_is_refused_by_name(section, values, name):
 
 
 def test_the_message_shows_the_value():
-    with pytest.raises(
-        UserError, match="^objective.epsilon: is -0.5, and Sinkhorn needs a finite epsilon > 0; try"
-    ):
+    with pytest.raises(UserError, match="^objective.epsilon: is -0.5, and Sinkhorn needs a finite epsilon > 0; try"):
         ObjectiveConfig(epsilon=-0.5)
 
 
