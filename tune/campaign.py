@@ -15,6 +15,7 @@ from optical.data.schedule import Schedule
 from optical.data.token_shards import open_tokens
 from optical.errors import InfrastructureError
 from optical.tracking.mlflow_mirror import default_uri
+from optical.tracking.progress import LineWriter
 from pipelines.session import Session
 from pipelines.settings import Settings
 from pipelines.verbs.train import make_ready
@@ -39,6 +40,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
     name = where.run_name or f"{recipe.name}-campaign-{made_from[:12]}"
     settings = replace(where, run_name=name)
     with Session(Workspace(recipe, settings)) as session:
+        LineWriter().show(f"tune {recipe.name}  {campaign.trials} trials  in {session.run_dir}", final=True)
         # The first connection decides the size of a local Ray: room for every trial at once.
         workers = (settings.resources.num_workers + 1) * campaign.max_concurrent
         connect(replace(settings.resources, num_workers=workers, use_gpu=False))
