@@ -136,7 +136,7 @@ def test_prepare_looks_before_it_reads(tmp_path: Path):
         "source": "swa",
         "target": "eng",
         "decided": [
-            "source swa in column 1, target eng in column 2: column 1 and column 2",
+            "source swa in column 1, target eng in column 2: the only two",
             "the sides are in their languages by function words of English (12 of 12 pairs)",
         ],
     }

@@ -285,6 +285,8 @@ def test_what_was_decided_is_told(tmp_path: Path):
     told: list[str] = []
     (tmp_path / "a.tsv").write_text(PARACRAWL)
     next(read_pairs([tmp_path / "a.tsv"], "tsv", "swa", "eng", Limits(), told.append))
-    assert told == [
-        "source swa in column 3, target eng in column 4: column 3 and column 4, the only ones of 5 with text"
-    ]
+    assert told == ["source swa in column 3, target eng in column 4: the only ones of 5 with text"]
+    (tmp_path / "a.en").write_text("one\n")
+    (tmp_path / "a.sw").write_text("moja\n")
+    next(read_pairs([tmp_path / "a.en", tmp_path / "a.sw"], "moses", "swa", "eng", Limits(), told.append))
+    assert told[1:] == ["source swa in a.sw, target eng in a.en: by their suffixes"]
