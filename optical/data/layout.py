@@ -130,8 +130,7 @@ class _Table:
         if len(places) != 2:
             what = f"{len(places)} of {width} columns hold text, not two: {self._shown()}"
             raise DataError(self.where, what, self._advice())
-        how = f"column {places[0] + 1} and column {places[1] + 1}"
-        how += f", the only ones of {width} with text" if width > 2 else ""
+        how = f"the only ones of {width} with text" if width > 2 else "the only two"
         return self._layout(places[::-1] if english_first else places, width, False, how, few)
 
     def _by_half_a_header(self) -> Layout | None:

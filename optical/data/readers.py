@@ -105,15 +105,20 @@ def _by_suffix(reading: Reading) -> tuple[str | Path, str | Path]:
     said = [_said(path, wanted) for path in reading.paths]
     first, second = reading.paths
     if said in ([wanted[1], wanted[0]], [wanted[1], None], [None, wanted[0]]) and wanted[0] != wanted[1]:
-        reading.tell(f"source {reading.source} in {second}, target {reading.target} in {first}: by their suffixes")
+        reading.tell(_moses_order(reading, second, first, "by their suffixes"))
         return second, first
     if any(code not in (None, expected) for code, expected in zip(said, wanted, strict=True)):
         names = " and ".join(code or "no language" for code in said)
         what = f"the suffixes say {names}, and the languages are {reading.source} and {reading.target}"
         raise DataError(f"{first}+{second}", what, "set bitext.source, or name the files by their languages")
     how = "by their suffixes" if any(said) else "as given"
-    reading.tell(f"source {reading.source} in {first}, target {reading.target} in {second}: {how}")
+    reading.tell(_moses_order(reading, first, second, how))
     return first, second
+
+
+def _moses_order(reading: Reading, source: str | Path, target: str | Path, how: str) -> str:
+    names = PurePosixPath(source).name, PurePosixPath(target).name
+    return f"source {reading.source} in {names[0]}, target {reading.target} in {names[1]}: {how}"
 
 
 def _said(path: str | Path, wanted: list[str]) -> str | None:

@@ -56,6 +56,7 @@ def pairs(source: list[str], target: list[str]) -> list[tuple[str, str]]:
         (ENG, SWA, "swa eng", "swapped", "function words of English (12 of 12 pairs, and 0 the other way)"),
         (ENG[:5], SWA[:5], "swa eng", "swapped", "English"),
         (ENG[:4], SWA[:4], "swa eng", "unknown", "nothing tells"),
+        (SWA[:6] + ENG[6:], ENG[:6] + SWA[6:], "swa eng", "unknown", "nothing tells"),
         (ENG, SOM, "som eng", "swapped", "English"),
         (MAR, ENG, "mar eng", "right", "the script (5 of 5 pairs)"),
         (ENG, MAR, "mar eng", "swapped", "the script (5 of 5 pairs, and 0 the other way)"),
@@ -135,7 +136,7 @@ def test_prepare_looks_before_it_reads(tmp_path: Path):
         "source": "swa",
         "target": "eng",
         "decided": [
-            "source swa in column 1, target eng in column 2: column 1 and column 2",
+            "source swa in column 1, target eng in column 2: the only two",
             "the sides are in their languages by function words of English (12 of 12 pairs)",
         ],
     }
