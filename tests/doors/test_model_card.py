@@ -197,6 +197,7 @@ def test_no_file_of_the_export_holds_a_local_path(session, tmp_path):
     files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     assert set(files) >= {"README.md", "config.json", "tokenizer_config.json", "tokenizer.json", "manifest.json"}
     for name, content in files.items():
+        content = content.replace(b"\\", b"")  # Markdown escapes what paths are made of
         for path in (str(tmp_path), str(Path.home()) + "/", str(Path.cwd())):
             assert path.encode() not in content, (name, path)
     assert _front(files["README.md"].decode())["language"] == ["so", "en"]
