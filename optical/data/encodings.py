@@ -138,23 +138,28 @@ def _refuse_wide(head: bytes, where: str | Path) -> None:
 
 
 def _refuse_narrow(head: bytes, where: str | Path) -> None:
+    """Refuse text of which more than stray lines are in another encoding, or were converted wrongly before."""
     lines = head.split(b"\n")
     if len(lines) > 1:
         lines.pop()  # the end of the head may cut a character
     foreign = [line for line in lines if not line.isascii()]
-    bad = [line for line in foreign if not _is_utf8(line)]
     least = max(_FEWEST, _SHARE * len(lines))
+    bad = [line for line in foreign if not _is_utf8(line)]
     if len(bad) >= least and len(bad) > 0.9 * len(foreign):
-        joined = b" ".join(bad)
-        alone = len(re.findall(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", joined))
-        if alone > 0.5 * len(re.findall(rb"[\x80-\xff]", joined)):
-            raise _other(where, "is not UTF-8 and looks like Windows-1252 or Latin-1", "WINDOWS-1252")
-        raise _other(where, "is not UTF-8, but an encoding that `file` or its source may name", "ENCODING")
+        raise _eight_bit(b"\n".join(bad), where)
     if sum(bool(_TWICE.search(line)) for line in foreign) >= least:
         what = "looks like UTF-8 that was taken for Windows-1252 and encoded again"
         raise DataError(where, what, f"iconv -f UTF-8 -t WINDOWS-1252 {where} > repaired")
     if sum(_LOST in line for line in foreign) >= least:
         raise DataError(where, "has lost characters (U+FFFD) in an earlier conversion", "get the original file")
+
+
+def _eight_bit(lines: bytes, where: str | Path) -> DataError:
+    """In the languages of Windows-1252 a letter beyond ASCII mostly stands alone; in other encodings they are many."""
+    alone = len(re.findall(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", lines))
+    if alone > 0.5 * len(re.findall(rb"[\x80-\xff]", lines)):
+        return _other(where, "is not UTF-8 and looks like Windows-1252 or Latin-1", "WINDOWS-1252")
+    return _other(where, "is not UTF-8, but an encoding that `file` or its source may name", "ENCODING")
 
 
 def _is_utf8(line: bytes) -> bool:

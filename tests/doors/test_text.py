@@ -182,6 +182,11 @@ def test_a_bad_line_in_a_good_file_is_one_reject(tmp_path: Path, line: bytes, re
     assert sum(pair.reason is None for pair in found) == 24
 
 
+def test_zeros_anywhere_are_control_characters_and_no_encoding(tmp_path: Path):
+    (tmp_path / "p.tsv").write_bytes(b"moj\0ja\tone\n" * 9)
+    assert read(tmp_path / "p.tsv") == [Reject(number, "control") for number in range(9)]
+
+
 def test_french_and_others_are_not_taken_for_broken_text(tmp_path: Path):
     lines = [
         "\u00c0 demain\u00a0! \u00ab\u00a0\u00c9t\u00e9\u00a0\u00bb \u00e0\u00a0Paris",

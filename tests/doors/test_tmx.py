@@ -1,10 +1,12 @@
 """TMX: a broken unit costs itself alone and is counted; a broken file is refused by name."""
 
 import gzip
+import io
 from pathlib import Path
 
 import pytest
 
+from optical.data import tmx
 from optical.data.filters import Limits, Reject, SentencePair
 from optical.data.readers import read_pairs
 from optical.errors import DataError
@@ -127,6 +129,7 @@ def test_a_giant_unit_is_passed_over_in_bounded_memory(tmp_path: Path):
     assert read(tmp_path, GOOD + giant + GOOD, max_bytes=500) == [
         SentencePair(0, "moja", "one"), Reject(1, "too_long"), SentencePair(2, "moja", "one"),
     ]  # fmt: skip
+    assert max(len(piece) for _, piece in tmx._pieces(io.BytesIO(giant.encode()), 1000)) < 100_000 < len(giant)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1", "windows-1252", "koi8-r"])

@@ -83,7 +83,10 @@ def test_other_bytes_of_an_unpinned_origin_are_another_bitext(settings, tmp_path
         file.parent.mkdir(parents=True)
         file.write_bytes(content)
         here = replace(settings, cache=tmp_path / f"cache-{number}", mirror=str(tmp_path / f"mirror-{number}"))
-        recipes = [_with("bitext", datasets=(entry.name,)), _with("evaluation", collection=entry.name)]
+        recipes = [
+            _with("bitext", datasets=(entry.name,), source=entry.source),
+            _with("evaluation", collection=entry.name),
+        ]
         fingerprints.add((Workspace(recipes[0], here).bitext_fingerprint, Workspace(recipes[1], here).fingerprint))
         again = replace(here, mirror=None)
         fingerprints.add((Workspace(recipes[0], again).bitext_fingerprint, Workspace(recipes[1], again).fingerprint))
