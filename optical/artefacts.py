@@ -18,9 +18,9 @@ from pathlib import Path
 from optical.errors import DataError
 from optical.made_with import made_with
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
-_KEYS = {"format", "kind", "fingerprint", "info", "files"}
+_KEYS = {"format", "kind", "fingerprint", "info", "files", "seal"}
 _BLOCK = 1 << 20
 
 
@@ -195,7 +195,8 @@ def _commit(scratch: Path, path: Path, kind: str, made_from: str, info: dict) ->
     manifest = {"format": FORMAT_VERSION, "kind": kind, "fingerprint": made_from, "info": info, "files": hashes}
     if isinstance(made_from, Fingerprint):
         manifest |= {"content": made_from.content, "versions": made_from.versions}
-    write_json(scratch / MANIFEST, manifest | {"made_with": made_with()})
+    manifest["made_with"] = made_with()
+    write_json(scratch / MANIFEST, manifest | {"seal": _seal(manifest)})
     if path.exists():
         old = path.parent / f".old-{path.name}-{uuid.uuid4().hex[:8]}"
         os.rename(path, old)
@@ -211,14 +212,23 @@ def _commit(scratch: Path, path: Path, kind: str, made_from: str, info: dict) ->
 
 
 def _check(manifest: object, path: Path, kind: str, made_from: str | None) -> None:
+    found = manifest.get("format", FORMAT_VERSION) if isinstance(manifest, dict) else FORMAT_VERSION
+    if found != FORMAT_VERSION:
+        raise DataError(path / MANIFEST, f"format {found}, this version reads {FORMAT_VERSION}", "rebuild it")
     if not isinstance(manifest, dict) or not manifest.keys() >= _KEYS:
         raise DataError(path / MANIFEST, f"lacks one of {', '.join(sorted(_KEYS))}", "delete the directory and rerun")
-    if manifest["format"] != FORMAT_VERSION:
-        raise DataError(path, f"format {manifest['format']}, this version reads {FORMAT_VERSION}", "rebuild it")
+    if manifest["seal"] != _seal(manifest):
+        raise DataError(path / MANIFEST, "was changed after it was written", "delete the directory and rerun")
     if manifest["kind"] != kind:
         raise DataError(path, f"holds a {manifest['kind']}, not a {kind}", "give the right directory")
     if made_from is not None and manifest["fingerprint"] != made_from:
         raise DataError(path, f"made from {manifest['fingerprint'][:12]}, not from {made_from[:12]}", "rebuild it")
+
+
+def _seal(manifest: Mapping) -> str:
+    """Sha256 of everything else that a manifest says."""
+    said = json.loads(json.dumps({key: value for key, value in manifest.items() if key != "seal"}))
+    return fingerprint(said)
 
 
 def _verify(manifest: dict, path: Path) -> None:

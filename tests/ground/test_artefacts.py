@@ -111,6 +111,11 @@ def lose_manifest(path):
     (path / "manifest.json").unlink()
 
 
+def change_info(path):
+    text = (path / "manifest.json").read_text()
+    (path / "manifest.json").write_text(text.replace('"rows": 2', '"rows": 3'))
+
+
 def newer_format(path):
     manifest = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
@@ -124,7 +129,8 @@ def newer_format(path):
         (lose, "a.txt: named in the manifest but missing"),
         (truncate_manifest, "manifest.json: not valid JSON"),
         (lose_manifest, "never committed"),
-        (newer_format, "format 99, this version reads 1"),
+        (newer_format, "format 99, this version reads 2"),
+        (change_info, "manifest.json: was changed after it was written"),
     ],
 )
 def test_damage_is_a_data_error_that_names_it(thing, damage, message):
