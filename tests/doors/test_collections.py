@@ -104,6 +104,7 @@ def test_tables_are_read_by_their_headers(tmp_path: Path, changed: dict, expecte
                 "corpus.jsonl": '{"_id": "d1", "title": "Lamu", "text": "A town."}\n{"_id": 2, "text": "b"}\n',
                 "queries.jsonl": '{"_id": "q1", "text": "moja", "metadata": {}}\n',
                 "qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\t2\t0\n",
+                "qrels/._test.tsv": b"\x00\x05left by a file manager",
             },
             ({"d1": "Lamu. A town.", "2": "b"}, {"q1": ("moja", "")}, {("q1", "d1"): 2, ("q1", "2"): 0}),
             id="BEIR",
