@@ -14,6 +14,7 @@ from optical.artefacts import read
 from optical.data.collections import Passage, Qrel, Topic, collection_identity, open_collection
 from optical.errors import DataError, InfrastructureError, UserError
 from optical.evaluation.measures import measure
+from optical.evaluation.report import ReportContent, write_report
 from optical.evaluation.trec import Run, ScoredDoc, read_qrels
 from pipelines.__main__ import main
 from pipelines.recipes import recipe
@@ -103,6 +104,7 @@ def test_tables_are_read_by_their_headers(tmp_path: Path, changed: dict, expecte
                 "corpus.jsonl": '{"_id": "d1", "title": "Lamu", "text": "A town."}\n{"_id": 2, "text": "b"}\n',
                 "queries.jsonl": '{"_id": "q1", "text": "moja", "metadata": {}}\n',
                 "qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\t2\t0\n",
+                "qrels/._test.tsv": b"\x00\x05left by a file manager",
             },
             ({"d1": "Lamu. A town.", "2": "b"}, {"q1": ("moja", "")}, {("q1", "d1"): 2, ("q1", "2"): 0}),
             id="BEIR",
@@ -486,6 +488,21 @@ def test_run_does_what_the_collection_allows(tmp_path, monkeypatch, files, done)
     assert called == done
     if "evaluate" not in done:
         assert (verdict.systems, len(verdict.remarks)) == ({}, 1)
+
+
+def test_a_report_without_measures_says_so(tmp_path: Path):
+    page = write_report(tmp_path, ReportContent(recipe={"name": "demo"}, fingerprint="f" * 64, systems={}))
+    assert "Nothing was measured: the collection has no judgements." in page.read_text()
+
+
+def test_run_without_judgements_tells_what_was_not_done(tmp_path, monkeypatch, capsys):
+    summary = run_verb.Summary("demo", "f", {}, {}, ("there are no judgements",), 9, {}, {}, "report.html")
+    monkeypatch.setattr(run_verb, "run", lambda _: summary)
+    files = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS}
+    assert main(["run", *flags(tmp_path, laid(tmp_path / "mine", files))]) == 0
+    said = capsys.readouterr().out
+    assert "note: there are no judgements\n" in said
+    assert "MAP" not in said
 
 
 def test_the_artefact_lists_what_dangles_and_what_is_unjudged(tmp_path: Path):
