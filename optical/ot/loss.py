@@ -82,17 +82,8 @@ def transport_loss(
             real token is not finite, or not of length one under the ``cosine`` or ``angular`` cost; a setting no solver
             can work with, or a backend that is not here.
     """
-    checks.arguments(
-        {
-            "source": source,
-            "target": target,
-            "source_mask": source_mask,
-            "target_mask": target_mask,
-            "source_weights": source_weights,
-            "target_weights": target_weights,
-        },
-        _DIMENSIONS,
-    )
+    given = source, target, source_mask, target_mask, source_weights, target_weights
+    checks.arguments(dict(zip(_DIMENSIONS, given, strict=True)), _DIMENSIONS)
     settings = Settings(method=method, **options)
     if gradient == "unrolled":
         settings = replace(settings, acceleration="none")
