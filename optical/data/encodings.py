@@ -23,7 +23,8 @@ _WIDE = (
     ("UTF-16BE", 2, (0,), 0.03, 0.05),
 )
 """Encoding, bytes of a character, places of its zeros, their least share of all bytes, the most zeros elsewhere."""
-_FEWEST_ZEROS = 4
+_FEWEST_ZEROS, _MOST_ZEROS = 4, 0.8
+"""Bytes, and a share of all: text in UTF-32 has three zeros in four, and nothing but zeros is no text."""
 _NOT_TEXT = (
     (b"\x1f\x8b\x08", "gzip-compressed", "give its name the ending .gz"),
     (b"BZh91AY&SY", "bzip2-compressed", "give its name the ending .bz2"),
@@ -131,6 +132,8 @@ def _newlines() -> Callable[[bytes, bool], bytes]:
 def _refuse_wide(head: bytes, where: str | Path) -> None:
     """Refuse UTF-16 and UTF-32 without a mark: their zeros are in the same places of every character."""
     zeros = head.count(0)
+    if zeros > _MOST_ZEROS * len(head):
+        return
     for codec, width, places, least, elsewhere in _WIDE:
         placed = sum(head[place::width].count(0) for place in places)
         if placed >= max(_FEWEST_ZEROS, least * len(head)) and zeros - placed <= elsewhere * zeros:

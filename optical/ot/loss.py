@@ -78,24 +78,20 @@ def transport_loss(
         **options: epsilon, tolerance and the other fields of ``Settings``.
 
     Raises:
-        UserError: an argument of the wrong type, shape or device; a pair has no token on one side; an embedding of a
-            real token is not finite, or not of length one under the ``cosine`` or ``angular`` cost; a setting no solver
-            can work with, or a backend that is not here.
+        UserError: an argument of the wrong type, shape or device; a pair without a token on one side; an embedding that
+            is not finite or, for ``cosine`` and ``angular``, not of length one; a setting no solver can work with.
     """
     given = source, target, source_mask, target_mask, source_weights, target_weights
     checks.arguments(dict(zip(_DIMENSIONS, given, strict=True)), _DIMENSIONS)
-    settings = Settings(method=method, **options)
-    if gradient == "unrolled":
-        settings = replace(settings, acceleration="none")
-    _check(settings, gradient, value, order_weight)
+    settings = _settings(Settings(method=method, **options), gradient, value, order_weight)
     with torch.autocast(source.device.type, enabled=False):
         a = marginal(marginals, source_mask, source, source_weights)
         b = marginal(marginals, target_mask, target, target_weights)
         plain = cost == "cosine" and not order_weight and (gradient, value) == ("detached", "transport")
         if backend := backends.fused(source, target, settings, plain and start is None):
             return fused_loss(backend, source, target, a, b, settings)
-        for name, side, mask in (("source", source, source_mask), ("target", target, target_mask)):
-            checks.embeddings(name, side, mask, unit=cost in UNIT_COSTS)
+        checks.embeddings("source", source, source_mask, unit=cost in UNIT_COSTS)
+        checks.embeddings("target", target, target_mask, unit=cost in UNIT_COSTS)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
         return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
 
@@ -144,7 +140,8 @@ _LOSSES: dict[tuple[str, str], Callable[[Tensor, Plan, Settings], Tensor]] = {
 }
 
 
-def _check(settings: Settings, gradient: str, value: str, order_weight: float) -> None:
+def _settings(settings: Settings, gradient: str, value: str, order_weight: float) -> Settings:
+    """The settings as the gradient needs them, once all that is asked for is known to go together."""
     if not 0 <= order_weight < inf:
         raise UserError("order_weight", f"is {order_weight}", "set 0 or more")
     for name, chosen, allowed in (("gradient", gradient, Gradient), ("value", value, Value)):
@@ -155,3 +152,4 @@ def _check(settings: Settings, gradient: str, value: str, order_weight: float) -
         raise UserError("gradient", what, "use 'detached'")
     if gradient != "detached" and settings.method != "sinkhorn":
         raise UserError("gradient", f"is {gradient!r} for the method {settings.method!r}", "use 'detached'")
+    return replace(settings, acceleration="none") if gradient == "unrolled" else settings
