@@ -10,14 +10,14 @@ VERSIONS = {
     "questions": 2,  # the same of question-passage pairs
     "collection": 2,  # reading passages, topics and qrels
     "teacher-start": 2,  # learning a vocabulary, drawing weights
-    "question-tokens": 1,  # tokenising question-passage pairs, holding out dev pairs
+    "question-tokens": 2,  # tokenising question-passage pairs, holding out dev pairs
     "teacher": 1,  # order of batches, contrastive loss, optimiser
     "student-start": 2,  # learning pieces, placing their embeddings
-    "tokens": 1,  # tokenising the bitext, holding out dev pairs
+    "tokens": 2,  # tokenising the bitext, holding out dev pairs
     "teacher-cache": 1,  # the teacher's embeddings of target sides
     "student": 1,  # order of batches, transport loss, optimiser
-    "embeddings": 1,  # the teacher's embeddings of passages
+    "embeddings": 2,  # the teacher's embeddings of passages
     "candidates": 1,  # the faiss index over them
-    "run": 1,  # encoding queries, searching, measuring
+    "run": 2,  # encoding queries, searching, measuring
     "export": 1,  # the student's folder for others
 }

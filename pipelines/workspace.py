@@ -206,8 +206,8 @@ class Workspace:
         return self.student_training / "encoder"
 
     def export_fingerprint(self, files: dict[str, str]) -> Fingerprint:
-        """Identity of the student's folder for others: the student, and the texts that go with it."""
-        return _identified("export", self.student_fingerprint, files)
+        """Identity of the student's folder for others: the run, and the texts that go with the student."""
+        return _identified("export", self.fingerprint, files)
 
     # index
 

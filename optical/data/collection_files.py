@@ -9,7 +9,7 @@ from optical.artefacts import sha256_file
 from optical.data.collection_rows import JSON_LINES, format_suffix
 from optical.data.registry import datasets
 from optical.data.sources import split_language
-from optical.errors import DataError, UserError
+from optical.errors import DataError
 
 _ROLES = {
     "passages": (("passages", "corpus", "docs", "documents", "collection"), (*JSON_LINES, ".tsv")),
@@ -54,16 +54,16 @@ def collection_files(spec: str) -> CollectionFiles | None:
     """The files of ``FOLDER`` or ``FOLDER@language``; None when the specification is no path.
 
     Raises:
-        UserError: a path that is no folder.
-        DataError: a role is missing that must be there, or it is not clear which file has it.
+        DataError: a path that is no folder; a role is missing that must be there, or it is not clear which file has it.
     """
     path, language = (spec, None) if Path(spec).is_dir() else split_language(spec)
     folder = Path(path)
     if spec in datasets() or not (folder.is_dir() or re.search(r"[/\\]|^\.", spec)):
         return None
     if not folder.is_dir():
-        rule = "is a file; a collection is a folder" if folder.is_file() else "no such folder"
-        raise UserError(spec, rule, "give a folder with passages.tsv, topics.tsv and qrels.txt, or a registry name")
+        rule = "is a file" if folder.is_file() else "no such file or folder"
+        advice = "a collection is a folder with passages.tsv, topics.tsv and qrels.txt, or a registry name"
+        raise DataError(spec, rule, advice)
     found = {role: _candidates(folder, *how) for role, how in _ROLES.items()}
     known = {path for paths in found.values() for path in paths}
     unread = tuple(path.name for path in _files(folder) if path not in known)

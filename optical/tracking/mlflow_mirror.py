@@ -27,8 +27,6 @@ _ENVIRONMENT = {
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # The making of a new store would otherwise talk into the progress line.
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
 
 
@@ -234,6 +232,8 @@ def _mlflow_client(uri: str) -> object:
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient
 
+    # The making of a new store would otherwise talk into the progress line.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri)
 
 

@@ -1,6 +1,7 @@
 """What a run needs besides the machine: languages, data, a collection and a teacher. Nothing is fetched."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from optical.config import Recipe
 from optical.data.availability import availability, reachable
@@ -8,7 +9,7 @@ from optical.data.collections import open_collection
 from optical.data.entry import DataSet
 from optical.data.languages import language
 from optical.data.registry import datasets
-from optical.data.sources import parse_source, source_language
+from optical.data.sources import parse_source, source_language, understood
 from optical.errors import OpticalError
 from optical.model.weights import find_weights, hub_address
 from pipelines.checks import Finding
@@ -17,8 +18,8 @@ from pipelines.settings import Settings
 
 
 def languages(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether every language is in the table."""
-    config = recipe.bitext
+    """Whether every language is in the table, and that of every registered data set."""
+    config = understood(recipe.bitext)
     codes = [*(source_language(spec, config.source) for spec in config.datasets), config.target]
     yield Finding("languages", True, ", ".join(dict.fromkeys(language(code).name for code in codes)))
 
@@ -45,8 +46,9 @@ def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         return
     found = open_collection(spec, settings.cache, settings.mirror)
     counts = {part: len(getattr(found, part) or ()) for part in ("passages", "topics", "qrels")}
-    seen = ", ".join(f"{count:,} {part}" for part, count in counts.items())
-    yield Finding(f"data {spec}", all(counts.values()), seen)
+    seen = [f"{count:,} {part}" for part, count in counts.items()]
+    lacking = [] if all(counts.values()) else ["so there is nothing to measure"]
+    yield Finding(f"data {spec}", counts["passages"] > 0, ", ".join([*seen, *lacking, *found.remarks]))
 
 
 def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
@@ -64,15 +66,24 @@ def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 
 def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     """Whether the recipe's fields are possible with this teacher, as far as it is at hand."""
-    config = recipe.teacher
-    here = not recipe.teacher.scratch and hub_address(config.weights, config.revision) is None
-    found = list(faults(recipe, find_weights(config.weights, config.revision) if here else None))
+    found = list(faults(recipe, _teacher_here(recipe)))
     yield from (Finding(fault.where, False, str(fault)) for fault in found)
     if not found:
-        yield Finding("fields", True, "possible with this teacher" if here or recipe.teacher.scratch else "possible")
+        yield Finding("fields", True, "nothing is out of range")
 
 
 CHECKS = (languages, bitext, collection, teacher, fields)
+
+
+def _teacher_here(recipe: Recipe) -> Path | None:
+    """The folder of a pretrained teacher; None where there is none, of which ``teacher`` tells."""
+    config = recipe.teacher
+    if config.scratch or hub_address(config.weights, config.revision):
+        return None
+    try:
+        return find_weights(config.weights, config.revision)
+    except OpticalError:
+        return None
 
 
 def _registered(entry: DataSet, settings: Settings) -> Finding:

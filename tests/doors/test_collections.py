@@ -221,7 +221,7 @@ def test_a_damaged_json_passage_is_refused_with_its_line(tmp_path: Path, line: s
         ("passages.tsv", "id\ttext\nd1\tone\nid\ttext\nd2\ttwo\n", r"line 3: the header \['id', 'text'\] once more"),
         ("topics.tsv", "qid\tquery\n" + TOPICS, r"line 2: 3 columns .*, expected 2"),
         ("topics.tsv", "q1\t\tone\n", r"line 1: the query of topic 'q1' is empty"),
-        ("topics.tsv", "q1\tmoja\rq2\tmbili\r", r"line 1: a carriage return"),
+        ("topics.tsv", "q1\tmoja\rq2\tmbili\n", r"line 1: a carriage return"),
         ("topics.tsv", TOPICS + "q1\ttatu\n", r"line 3: qid 'q1' is repeated, first in .*topics\.tsv, line 1"),
         ("topics.tsv", "", r"topics\.tsv: the file holds nothing"),
         ("qrels.txt", "\n", r"qrels\.txt: the file holds nothing"),
@@ -338,11 +338,11 @@ def test_a_collection_may_lack_qrels_or_topics_but_not_what_they_need(tmp_path: 
         opened(tmp_path, {})
 
 
-def test_a_mistyped_folder_and_a_file_are_user_errors(tmp_path: Path):
-    with pytest.raises(UserError, match="no such folder"):
+def test_a_mistyped_folder_and_a_file_are_named(tmp_path: Path):
+    with pytest.raises(DataError, match="no such file or folder"):
         open_collection(str(tmp_path / "absent"), tmp_path)
     laid(tmp_path, USUAL)
-    with pytest.raises(UserError, match="is a file; a collection is a folder"):
+    with pytest.raises(DataError, match="is a file; a collection is a folder"):
         open_collection(str(tmp_path / "passages.tsv"), tmp_path)
     with pytest.raises(UserError, match="did you mean"):
         open_collection("afriqa-sw", tmp_path)

@@ -270,7 +270,7 @@ def test_a_runs_folder_that_cannot_be_written_is_refused(place, tmp_path, capsys
     ("field", "place", "words"),
     [
         ("--evaluation.collection", "absent", "absent: no such file or folder; a collection is a folder"),
-        ("--evaluation.collection", "file", "file: is a file, and no registered data set"),
+        ("--evaluation.collection", "file", "file: is a file; a collection is a folder"),
         ("--bitext.datasets", "absent.tsv", "absent.tsv: no such file; check the path"),
         ("--bitext.datasets", ".", "is a folder, and bitext comes in files"),
     ],
@@ -374,11 +374,13 @@ def _collection(folder: Path, *names: str) -> str:
     return str(folder)
 
 
-def test_doctor_sees_a_collection_without_qrels(seen, tmp_path):
+def test_doctor_sees_a_collection_without_qrels(tmp_path):
     folder = tmp_path / "own"
     folder.mkdir()
-    bad = seen(changed("evaluation", collection=_collection(folder, "passages.tsv", "topics.tsv")))
-    assert "qrels" in " ".join(bad.values())
+    spec = _collection(folder, "passages.tsv", "topics.tsv")
+    found = doctor(Settings(runs_dir=tmp_path / "runs", cache=tmp_path), changed("evaluation", collection=spec))
+    (told,) = (finding.seen for finding in found if finding.what == f"data {spec}")
+    assert "0 qrels, so there is nothing to measure" in told
 
 
 @pytest.mark.parametrize(

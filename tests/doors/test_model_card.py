@@ -93,7 +93,7 @@ def test_a_base_model_is_a_hub_id_or_is_not_named(tmp_path, monkeypatch):
 
 def test_only_data_sets_of_the_hub_are_named_as_such():
     hub = next(entry for entry in datasets().values() if entry.kind == "bitext" and entry.origin.startswith("hub:"))
-    front = _front(_card(_recipe((hub.name, "globalvoices-swa", "/data/x.tsv"), "swa")))
+    front = _front(_card(_recipe((hub.name, "globalvoices-swa", "/data/x.tsv@swa"), "*")))
     assert front["datasets"] == [hub.origin.removeprefix("hub:")]
 
 
@@ -168,7 +168,7 @@ def session(tmp_path, encoder_folder, tokens, monkeypatch):
     leaks = {"compared_with": [str(tmp_path / "my collection")], "not_compared_with": {}}
     with artefacts.writing(tmp_path / "bitext", BITEXT, "b", facts | leaks):
         pass
-    info = {"passages": 3, "topics": 2, "licence": "given by the user"}
+    info = {"passages": 3, "topics": 2, "judgements": 1, "licence": "given by the user", "remarks": []}
     with artefacts.writing(tmp_path / "collection", "collection", "c", info) as scratch:
         topic = {"qid": ["q"], "query": ["maji"], "english": ["water"]}
         pq.write_table(pa.table(topic), scratch / "topics.parquet")
@@ -188,6 +188,8 @@ def session(tmp_path, encoder_folder, tokens, monkeypatch):
         tokens=tokens,
         collection=tmp_path / "collection",
         scratch_teacher=False,
+        pretrained=encoder_folder,
+        export_fingerprint=lambda files: artefacts.fingerprint(files),
     )
     return Session(workspace)
 

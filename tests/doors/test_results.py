@@ -42,7 +42,8 @@ def fingerprints(of: Recipe, settings: Settings) -> dict[str, Fingerprint]:
     workspace = Workspace(of, settings)
     named = {kind: kind.replace("-", "_") for kind in VERSIONS} | {"student-start": "start"}
     found = {kind: getattr(workspace, f"{name}_fingerprint", None) for kind, name in named.items()}
-    return found | {"teacher-cache": workspace.teacher_cache.fingerprint, "run": workspace.fingerprint}
+    own = {"teacher-cache": workspace.teacher_cache.fingerprint, "run": workspace.fingerprint}
+    return found | own | {"export": workspace.export_fingerprint({})}
 
 
 LATE = {"student", "run", "export"}
@@ -194,7 +195,7 @@ AT_WORK = [
     ({}, "objective__epsilon", 0.3),
     ({}, "index__depth", 200),
     ({}, "index__search", "faiss"),
-    ({}, "bitext__target", "fra"),
+    ({}, "bitext__max_length_ratio", 3.0),
     ({}, "evaluation__seed", 3),
     ({}, "teacher__scratch__temperature", 0.1),
     ({}, "train__mixture__temperature", 2.0),
@@ -229,8 +230,9 @@ def test_a_question_set_is_known_by_its_bytes_and_by_the_language_of_its_passage
         (tmp_path / name).write_text("where is it\tit is here\n")
     one, moved = (changed(DEMO, teacher__scratch__pairs=(str(tmp_path / name),)) for name in ("a.tsv", "b.tsv"))
     assert Workspace(moved, settings).teacher_fingerprint == Workspace(one, settings).teacher_fingerprint
-    french = Workspace(changed(DEMO, bitext__target="fra"), settings)
-    assert french.questions_fingerprint != Workspace(DEMO, settings).questions_fingerprint
+    own = changed(DEMO, bitext__datasets=(str(tmp_path / "a.tsv"),))
+    english, french = (Workspace(changed(own, bitext__target=code), settings) for code in ("eng", "fra"))
+    assert french.questions_fingerprint != english.questions_fingerprint
 
 
 # precision

@@ -48,8 +48,7 @@ def test_many_unknown_tokens_are_said_aloud(
     table = tokenised(folder, ["maji ni baridi"] * (100 - strange) + ["ሰላም ni baridi"] * strange)
     monkeypatch.setattr(train, "tokenised_pairs", lambda shards, *folders: [table])
     monkeypatch.setattr(train, "pair_shards", lambda bitext: [])
-    info = SimpleNamespace(info={"accepted": {"toy": 100}})
-    monkeypatch.setattr(train.artefacts, "read", lambda path, kind, verify: info)
+    monkeypatch.setattr(train, "pair_counts", lambda bitext: [100])
     train._ensure_tokens(session, Path("bitext"), (folder, folder), folder.parent / "tokens", "f" * 64)
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == (
         [
