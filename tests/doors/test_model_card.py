@@ -189,7 +189,8 @@ def session(tmp_path, encoder_folder, tokens, monkeypatch):
         collection=tmp_path / "collection",
         scratch_teacher=False,
         pretrained=encoder_folder,
-        export_fingerprint=lambda files: artefacts.fingerprint(files),
+        shared=tmp_path / "shared",
+        export_fingerprint=lambda files: artefacts.Fingerprint.of("export", 1, files),
     )
     return Session(workspace)
 
