@@ -15,8 +15,8 @@ from optical.config import (
 def demo() -> Recipe:
     """Every arrow of the pipeline on generated Swahili and English.
 
-    Command: ``make demo``, or ``python -m pipelines run demo``. Two cores, 3 to 5 minutes. The README has the table. The
-    student may pass the ceiling: this teacher is small and briefly trained.
+    Command: ``make demo``, or ``python -m pipelines run demo``. Two cores, 3 to 5 minutes. The README has the table.
+    The student may pass the ceiling: this teacher is small and briefly trained.
     """
     return Recipe(
         name="demo",
