@@ -24,11 +24,10 @@ class Problem:
     never looked at. An infinite cost means never: such a cell carries no mass. Tensors are float32 or float64; half
     precision is widened to float32, and there b is scaled to the mass of a, for halves of one do not add up to one.
 
-    What is cheap to check is checked here, the rest by ``solve``, which reads the costs anyway.
+    What needs no reading is checked here; masses and costs are checked by ``solve``.
 
     Raises:
-        UserError: a wrong type, number of dimensions, shape, precision or device; a mass that is negative or not
-            finite; a problem with no mass on one side.
+        UserError: a wrong type, number of dimensions, shape, precision or device.
     """
 
     cost: Float[Tensor, "batch source target"]
@@ -36,15 +35,19 @@ class Problem:
     b: Float[Tensor, "batch target"]
 
     def __post_init__(self) -> None:
+        if not checks.alike(self.cost, self.a, self.b):
+            self._widen()
+
+    def _widen(self) -> None:
         given = {"cost": self.cost, "a": self.a, "b": self.b}
         checks.arguments(given, {"cost": "batch source target", "a": "batch source", "b": "batch target"})
         widened = {name: side.float() for name, side in given.items() if side.dtype in checks.HALF}
         checks.one_precision(given | widened)
         for name, side in widened.items():
             object.__setattr__(self, name, side)
-        source, target = checks.masses(self.a, self.b)
         if not widened.keys().isdisjoint("ab"):
-            object.__setattr__(self, "b", _rescaled(self.b, source, target))
+            checks.masses(self.a, self.b)
+            object.__setattr__(self, "b", _rescaled(self.b, self.a.sum(1), self.b.sum(1)))
 
     @property
     def real(self) -> Bool[Tensor, "batch source target"]:

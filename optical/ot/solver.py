@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from typing import Unpack
 
@@ -45,45 +45,48 @@ def solve(
         The plan, with the evidence of its convergence; problems that did not converge are marked so.
 
     Raises:
-        UserError: a setting no solver can work with; a start of another shape; costs that are NaN or -inf; a token
-            all of whose costs are infinite; sides of different mass where all mass is moved; or a backend that cannot
-            solve this problem here.
+        UserError: a setting no solver can work with; a start of another shape; masses that are negative, not finite, or
+            none at all; costs that are NaN or -inf; a token all of whose costs are infinite; sides of different mass
+            where all mass is moved; or a backend that cannot solve this problem here.
     """
     return solve_with(problem, Settings(method=method, **options), start)
 
 
 def solve_with(problem: Problem, settings: Settings, start: Potentials | None = None) -> Plan:
     """``solve`` for settings made beforehand."""
-    _check(problem, settings, start)
-    backend = backends.choose(problem, settings)
-    sweep = partial(_solver(settings.method, backend), settings=before_newton(settings), start=start)
-    if backend == "compiled":
-        # The kernel reads every cost on its way to <P, C>, which only costs that are not finite can spoil.
-        plan = sweep(problem)
+    _check_start(problem, start)
+    ready = {"settings": before_newton(settings), "start": start}
+    if backends.choose(problem, settings) == "compiled":
+        from optical.ot.compiled.backend import sinkhorn
+
+        # The kernel reads masses and costs anyway: where they are not what they should be, <P, C> is no number.
+        plan = sinkhorn(problem, **ready)
         if math.isfinite(float(plan.transport_cost.sum())):
             return _finished(plan, settings)
-    allowed = _without_infinity(problem, settings)
-    plan = _finished(sweep(allowed), settings)
+    allowed = _checked(problem, settings)
+    plan = _finished(_solver(settings.method)(allowed, **ready), settings)
     if allowed is problem:
         return plan
     # Single precision may leave 1e-38 in a cell that is never used.
     return replace(plan, given_matrix=plan.matrix.masked_fill(problem.cost.isposinf(), 0))
 
 
-def _check(problem: Problem, settings: Settings, start: Potentials | None) -> None:
+def _check_start(problem: Problem, start: Potentials | None) -> None:
+    if start is None:
+        return
+    given = {"a": problem.a, "b": problem.b, "start.f": start.f, "start.g": start.g}
+    source, target = "batch source", "batch target"
+    checks.arguments(given, {"a": source, "b": target, "start.f": source, "start.g": target})
+    for name in ("start.f", "start.g"):
+        if given[name].isnan().any():
+            raise NotFiniteError(name, "holds NaN", "give the potentials of a plan, or leave start out")
+
+
+def _checked(problem: Problem, settings: Settings) -> Problem:
+    """The problem once masses and costs are right, with a cost that is never paid in the place of infinite ones."""
+    checks.masses(problem.a, problem.b)
     if settings.method in _BALANCED:
         checks.balance(problem.a, problem.b, settings.tolerance)
-    if start is not None:
-        given = {"a": problem.a, "b": problem.b, "start.f": start.f, "start.g": start.g}
-        source, target = "batch source", "batch target"
-        checks.arguments(given, {"a": source, "b": target, "start.f": source, "start.g": target})
-        for name in ("start.f", "start.g"):
-            if given[name].isnan().any():
-                raise NotFiniteError(name, "holds NaN", "give the potentials of a plan, or leave start out")
-
-
-def _without_infinity(problem: Problem, settings: Settings) -> Problem:
-    """The problem with a cost that is never paid in the place of infinite ones."""
     if not checks.costs(problem.cost, problem.a, problem.b):
         return problem
     if settings.method not in _SHUN_INFINITY:
@@ -108,9 +111,5 @@ def before_newton(settings: Settings) -> Settings:
     return replace(settings, max_iterations=min(settings.max_iterations, _SWEEPS_BEFORE_NEWTON[settings.method]))
 
 
-def _solver(method: Method, backend: str) -> Callable[[Problem, Settings, Potentials | None], Plan]:
-    if backend == "compiled":
-        from optical.ot.compiled.backend import sinkhorn
-
-        return sinkhorn
+def _solver(method: Method) -> Callable[..., Plan]:
     return import_module(f"optical.ot.{method}").solve

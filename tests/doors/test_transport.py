@@ -45,16 +45,37 @@ def nan_at(tensor: torch.Tensor, *place: int, value: float = math.nan) -> torch.
         ((COST.long(), HALVES, HALVES), "^cost: is torch.int64"),
         ((COST, HALVES.double(), HALVES), "^a: is torch.float64, and cost is torch.float32"),
         ((COST, HALVES.to("meta"), HALVES), "^a: is on meta, and cost is on cpu"),
-        ((COST, nan_at(HALVES, 0, 1), HALVES), "^a, problem 0: the mass of its token 1 is not finite"),
-        ((COST, HALVES, nan_at(HALVES, 0, 0, value=math.inf)), "^b, problem 0: the mass of its token 0 is not finite"),
-        ((COST, torch.tensor([[1.5, -0.5]]), HALVES), "^a, problem 0: the mass of its token 1 is negative"),
-        ((COST, torch.zeros(1, 2), HALVES), "^problem 0: its source side has no mass"),
-        ((torch.zeros(1, 2, 0), HALVES, torch.zeros(1, 0)), r"^b: has shape \(1, 0\), so no problem has a token"),
     ],
 )
 def test_a_problem_that_is_none_is_refused(problem, said):
     with pytest.raises(UserError, match=said):
         Problem(*problem)
+
+
+@pytest.mark.parametrize("method", ["sinkhorn", "unbalanced", "exact"])
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        (torch.tensor([[1.5, -0.5]]), HALVES, "^a, problem 0: the mass of its token 1 is negative"),
+        (HALVES, torch.tensor([[-1e-3, 1.001]]), "^b, problem 0: the mass of its token 0 is negative"),
+        (nan_at(HALVES, 0, 1), HALVES, "^a, problem 0: the mass of its token 1 is not finite"),
+        (HALVES, nan_at(HALVES, 0, 0, value=math.inf), "^b, problem 0: the mass of its token 0 is not finite"),
+        (torch.full((1, 2), math.inf), torch.full((1, 2), math.inf), "^a, problem 0: the mass of its token 0 is not"),
+        (torch.zeros(1, 2), HALVES, "^problem 0: its source side has no mass"),
+        (HALVES, torch.zeros(1, 2), "^problem 0: its target side has no mass"),
+    ],
+)
+def test_masses_that_are_none_are_refused(a, b, said, backend, method):
+    with pytest.raises(UserError, match=said):
+        solve(Problem(COST, a, b), method, backend=backend)
+
+
+def test_one_wrong_problem_among_many_is_found():
+    a = torch.full((512, 2), 0.5)
+    a[300, 0] = -0.5
+    with pytest.raises(UserError, match="^a, problem 300: the mass of its token 0 is negative"):
+        solve(Problem(COST.expand(512, 2, 2), a, HALVES.expand(512, 2)))
 
 
 METHODS = ("sinkhorn", "ipot", "exact")

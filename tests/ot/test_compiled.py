@@ -193,7 +193,8 @@ def test_scalings_beyond_a_floats_range_are_absorbed(epsilon):
 
 def test_other_devices_and_precisions_are_told_apart():
     assert backend.unavailable(cloud_problem(0, 2)) is None
-    double = Problem(*(side.double() for side in vars(cloud_problem(0, 2)).values()))
+    single = cloud_problem(0, 2)
+    double = Problem(single.cost.double(), single.a.double(), single.b.double())
     assert "float64" in backend.unavailable(double)
 
 

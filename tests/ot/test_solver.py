@@ -67,7 +67,7 @@ def test_a_row_without_mass_is_refused_by_number(side, name):
     masses = [torch.full((3, 2), 0.5), torch.full((3, 2), 0.5)]
     masses[side][1] = 0
     with pytest.raises(UserError, match=f"^problem 1: its {name} side has no mass"):
-        Problem(torch.zeros(3, 2, 2), *masses)
+        solve(Problem(torch.zeros(3, 2, 2), *masses))
 
 
 def test_auto_takes_the_compiled_backend_for_single_precision_on_the_cpu(ragged, monkeypatch):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from optical.ot.checks import SUM_ROUNDING
 from optical.ot.compiled.cells import absorb, make_plan, read_costs, start_potentials, write_plan
 from optical.ot.compiled.jit import entry_point, inlined
 from optical.ot.compiled.memory import take
@@ -9,7 +10,7 @@ from optical.ot.compiled.potentials import to_potentials
 from optical.ot.compiled.products import cosine_costs, farthest_from_unit, source_gradient, target_gradient
 from optical.ot.compiled.state import empty_desk, open_job, whole
 from optical.ot.compiled.sweeps import into_range, sweep_to_the_end
-from optical.ot.compiled.vector import get, put
+from optical.ot.compiled.vector import LANES, add, get, load, put, splat, total
 
 _AT_ONCE = 8
 _ZERO = np.float32(0)
@@ -17,17 +18,24 @@ _ZERO = np.float32(0)
 
 @inlined
 def _real(masses, start, length, tokens, own):
-    """Put the real tokens of one side and their masses on the desk, and fill up with zeros; returns their number."""
-    count = 0
+    """Put the real tokens of one side and their masses on the desk, and fill up with zeros.
+
+    Returns their number, their sum, and whether every mass is 0 or more.
+    """
+    count, wrong = 0, 0
     for token in range(length):
         # Written first and counted after, so that no branch has to be guessed.
         mass = get(masses, start + token)
         put(tokens, count, token)
         put(own, count, mass)
         count += mass > 0
+        wrong += not mass >= 0
     for i in range(count, whole(count)):
         put(own, i, _ZERO)
-    return count
+    mass = splat(_ZERO)
+    for c in range(0, count, LANES):
+        mass = add(mass, load(own, c))
+    return count, total(mass), wrong == 0
 
 
 @inlined
@@ -66,6 +74,12 @@ def _solve(batch, rule, desk, problem, n, m):
 
 
 @inlined
+def _balanced(rule, source, target):
+    """Whether there is mass, the same on both sides, and more than a plan may miss."""
+    return source > rule.tolerance and target > rule.tolerance and abs(source - target) <= SUM_ROUNDING * source
+
+
+@inlined
 def _derive(batch, desk, problem, n, m):
     """Gradients of a plan found before, which stands in the place of the costs."""
     read_costs(batch, desk, problem, n, m)
@@ -85,9 +99,13 @@ def work(address):
         if first >= batch.problems:
             break
         for problem in range(first, min(first + _AT_ONCE, batch.problems)):
-            n = _real(batch.a, problem * batch.n, batch.n, desk.rows, desk.a)
-            m = _real(batch.b, problem * batch.m, batch.m, desk.columns, desk.b)
+            n, source, fine = _real(batch.a, problem * batch.n, batch.n, desk.rows, desk.a)
+            m, target, right = _real(batch.b, problem * batch.m, batch.m, desk.columns, desk.b)
             if len(batch.scale):
                 _derive(batch, desk, problem, n, m)
-            else:
+            elif fine and right and _balanced(rule, source, target):
                 _solve(batch, rule, desk, problem, n, m)
+            else:
+                # The caller finds out what is wrong, and says it.
+                batch.value[problem] = batch.error[problem] = np.nan
+                batch.iterations[problem] = 0
