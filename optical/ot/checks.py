@@ -1,8 +1,8 @@
-"""What every door of ``optical.ot`` looks at before a solver runs: types, shapes, devices, masses, costs, embeddings.
+"""What the doors of ``optical.ot`` look at: types, shapes and devices first, then masses, costs and embeddings.
 
-The compiled kernel works on raw addresses, and no solver can tell a wrong marginal from a right one. So nothing
-passes here that a solver would read outside its memory, or prove a plan of another problem for. A check of a whole
-batch is a few vectorised operations; the row at fault is looked for only after one has failed.
+The compiled kernel works on raw addresses, so types and shapes are right before it is called. What it reads anyway it
+looks at itself: a pair whose masses, costs or embeddings are not what they should be gets NaN for its cost, and only
+then the checks here find out what is wrong, and say it. The other solvers have these checks before them.
 """
 
 import math

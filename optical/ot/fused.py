@@ -41,6 +41,7 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
     solved = kernel.transport(*inputs, before_newton(settings), target.requires_grad)
     if solved.stretch is None or not (math.isfinite(float(solved.value.sum())) and checks.near_unit(*solved.stretch)):
         checks.masses(a, b)
+        checks.balance(a, b, settings.tolerance)
         checks.embeddings("source", source, a > 0, unit=True)
         checks.embeddings("target", target, b > 0, unit=True)
     converged = solved.marginal_error <= settings.tolerance

@@ -231,6 +231,12 @@ def pair(dim: int = 8, dtype: torch.dtype = torch.float32) -> dict[str, torch.Te
     return dict(zip(("source", "target", "source_mask", "target_mask"), sides + masks, strict=True))
 
 
+@pytest.mark.parametrize("dim", [8, 6])
+def test_a_loss_within_whose_tolerance_any_plan_lies_is_refused(dim):
+    with pytest.raises(UserError, match="^tolerance: is 1.5, and problem 0 has a mass of 1"):
+        transport_loss(**pair(dim), tolerance=1.5)
+
+
 def test_the_pair_is_right_as_it_is():
     assert transport_loss(**pair()).converged.all()
 
