@@ -70,6 +70,8 @@ def parse(arguments: list[str]) -> tuple[str, Parsed]:
     verb, *rest = arguments or [""]
     if verb == "help" and rest and rest[0] in VERBS:
         return parse([*rest, "--help"])
+    if verb == "help" and rest and not rest[0].startswith("-") and rest[0] not in RECIPES:
+        raise UserError("command line", _no_verb(rest[0]), f"the verbs are {', '.join(VERBS)}")
     if verb in ("help", *HELP_FLAGS):
         sentences = {name: known.sentence for name, known in VERBS.items()}
         return "help", Help(overview(PROGRAM, sentences, RECIPES))

@@ -1,6 +1,7 @@
 """Where a run happens: folders, mirror, resources. Nothing here changes a result or a fingerprint."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +39,10 @@ class Settings:
     """Workers and GPUs."""
 
     def __post_init__(self) -> None:
+        # Path has made one slash of two.
+        if scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(self.runs_dir)):
+            what = f"is {self.runs_dir}, and runs are kept in a folder of the file system, not at {scheme[0]}/"
+            raise UserError("--runs-dir", what, "give a folder; on a cluster one that every machine sees")
         name = self.run_name
         if name is not None and (name in ("", ".", "..", SHARED) or Path(name).name != name):
             what = f"is {name!r}, and a run's folder lies in the runs folder, beside {SHARED!r}"

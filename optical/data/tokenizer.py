@@ -68,6 +68,7 @@ def learn_wordpiece(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{CLS} $A {SEP}",
+        pair=f"{CLS} $A {SEP} $B:1 {SEP}:1",
         special_tokens=[(CLS, tokenizer.token_to_id(CLS)), (SEP, tokenizer.token_to_id(SEP))],
     )
     return _reading_text(json.loads(tokenizer.to_str()))

@@ -33,4 +33,6 @@ def _pieces(edges: list[int], order: Int[Tensor, " batch"]) -> list[Int[Tensor, 
 
 def _lengths(masses: Float[Tensor, "batch tokens"]) -> Int[Tensor, " batch"]:
     """One past the position of each row's last real token."""
+    if not masses.shape[1]:
+        return masses.new_zeros(len(masses), dtype=torch.int64)
     return ((masses > 0) * torch.arange(1, masses.shape[1] + 1, device=masses.device)).amax(1)

@@ -21,7 +21,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from optical.errors import NumericalError
 from optical.ot.problem import Plan, Problem
+
+_DAMPING = 1e-12
 
 
 class Linear(torch.autograd.Function):
@@ -55,7 +58,15 @@ def implicit_derivative(plan: Plan) -> Float[Tensor, "batch source target"]:
     gauge = real_target.double() * columns.mean(1, keepdim=True)
     system = schur + gauge.unsqueeze(2) * gauge.unsqueeze(1)
     right = paid.sum(1) - (share.transpose(1, 2) @ paid.sum(2).unsqueeze(2)).squeeze(2)
-    beta = torch.linalg.solve(system, right)
+    # A plan that falls apart into blocks has more constants than one; scaled and damped, each is left where it is.
+    scale = columns.rsqrt()
+    scaled = system * scale.unsqueeze(2) * scale.unsqueeze(1)
+    scaled.diagonal(dim1=1, dim2=2).add_(_DAMPING)
+    solution, _ = torch.linalg.solve_ex(scaled, (right * scale).unsqueeze(2))
+    beta = solution.squeeze(2) * scale
+    for row in (~beta.isfinite().all(1)).nonzero().flatten().tolist():
+        what = "its plan has no derivative that can be computed"
+        raise NumericalError(f"problem {row}", what, "use a larger epsilon, or gradient='detached'")
     alpha = (paid.sum(2) - (matrix @ beta.unsqueeze(2)).squeeze(2)) / rows
     moved = (cost - alpha.unsqueeze(2) - beta.unsqueeze(1)) / plan.epsilon.double().view(-1, 1, 1)
     return (matrix - matrix * moved).to(problem.cost.dtype)

@@ -14,7 +14,7 @@ from optical.ot import backends, checks
 from optical.ot.cost import UNIT_COSTS, cost_matrix
 from optical.ot.fused import fused_loss
 from optical.ot.gradients import Linear, implicit_derivative, unrolled_plan
-from optical.ot.marginals import marginal
+from optical.ot.marginals import WEIGHTED, marginal
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Method, Options, Settings
 from optical.ot.solver import solve_with
@@ -84,6 +84,9 @@ def transport_loss(
     given = source, target, source_mask, target_mask, source_weights, target_weights
     checks.arguments(dict(zip(_DIMENSIONS, given, strict=True)), _DIMENSIONS)
     settings = _settings(Settings(method=method, **options), gradient, value, order_weight)
+    if marginals not in WEIGHTED and (source_weights is not None or target_weights is not None):
+        what = f"is {marginals!r}, which takes no weights per token, and some were given"
+        raise UserError("marginals", what, f"leave them out, or choose from {', '.join(WEIGHTED)}")
     with torch.autocast(source.device.type, enabled=False):
         a = marginal(marginals, source_mask, source, source_weights)
         b = marginal(marginals, target_mask, target, target_weights)
@@ -92,6 +95,9 @@ def transport_loss(
             return fused_loss(backend, source, target, a, b, settings)
         checks.embeddings("source", source, source_mask, unit=cost in UNIT_COSTS)
         checks.embeddings("target", target, target_mask, unit=cost in UNIT_COSTS)
+        # What stands on padding must not reach the gradients: 0 times NaN is NaN.
+        source = source.masked_fill(~source_mask.unsqueeze(2), 0)
+        target = target.masked_fill(~target_mask.unsqueeze(2), 0)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
         return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
 

@@ -30,12 +30,16 @@ def weighted_marginal(
     """Mass in proportion to ``weights``, none of which counts as less than 1e-6.
 
     Raises:
+        UserError: the weight of a real token is negative.
         NumericalError: the weight of a real token is not finite.
     """
     weights = weights.detach().float().masked_fill(~mask, 0)
     for row in (~weights.isfinite()).any(1).nonzero().flatten().tolist():
         what = "the weight of one of its tokens is not finite"
         raise NumericalError(f"marginal of problem {row}", what, "look at the weights or embeddings it was given")
+    for row in (weights < 0).any(1).nonzero().flatten().tolist():
+        what = "the weight of one of its tokens is negative"
+        raise UserError(f"marginal of problem {row}", what, "give weights of 0 or more")
     mass = weights.clamp_min(_LEAST).masked_fill(~mask, 0)
     return mass / mass.sum(1, keepdim=True).clamp_min(_LEAST)
 

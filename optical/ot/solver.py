@@ -7,6 +7,9 @@ from functools import cache
 from importlib import import_module
 from typing import Unpack
 
+import torch
+from torch import Tensor
+
 from optical.errors import NotFiniteError, UserError
 from optical.ot import backends, checks, newton
 from optical.ot.problem import NEVER, Plan, Potentials, Problem
@@ -54,8 +57,7 @@ def solve(
 
 def solve_with(problem: Problem, settings: Settings, start: Potentials | None = None) -> Plan:
     """``solve`` for settings made beforehand."""
-    _check_start(problem, start)
-    ready = {"settings": before_newton(settings), "start": start}
+    ready = {"settings": before_newton(settings), "start": _near_costs(problem, start, settings)}
     if backends.choose(problem, settings) == "compiled":
         from optical.ot.compiled.backend import sinkhorn
 
@@ -67,19 +69,52 @@ def solve_with(problem: Problem, settings: Settings, start: Potentials | None = 
     plan = _finished(_solver(settings.method)(allowed, **ready), settings)
     if allowed is problem:
         return plan
-    # Single precision may leave 1e-38 in a cell that is never used.
-    return replace(plan, given_matrix=plan.matrix.masked_fill(problem.cost.isposinf(), 0))
+    # Single precision may leave 1e-38 in a cell that is never used, which 1e30 would make something of.
+    never = problem.cost.isposinf()
+    matrix = plan.matrix.masked_fill(never, 0)
+    cost = (matrix * problem.cost.masked_fill(never | ~problem.real, 0)).sum((1, 2))
+    return replace(plan, given_matrix=matrix, given_cost=cost)
 
 
-def _check_start(problem: Problem, start: Potentials | None) -> None:
-    if start is None:
-        return
+def _near_costs(problem: Problem, start: Potentials | None, settings: Settings) -> Potentials | None:
+    """The start in double precision, no further from zero than an optimum may be.
+
+    Beside larger potentials the costs would be rounded away, and any plan would look like the right one. Where all mass
+    is moved, a constant may go from g to f, so g is centred first; f then follows from g.
+    """
+    if start is None or settings.method in ("exact", "ipot"):
+        return start
+    _check_start(problem, start)
+    if not problem.cost.numel():
+        return start
+    real = problem.b > 0
+    cost = problem.real_cost.double().nan_to_num(0, 0, 0)
+    spread, g = settings.epsilon * _range(problem.b.double().log(), real), start.g.double().masked_fill(~real, 0)
+    if settings.method == "sinkhorn":
+        b = problem.b.double()
+        g = g - (g * b).sum(1, keepdim=True) / b.sum(1, keepdim=True).clamp_min(1e-300)
+        farthest = cost.amax((1, 2)) - cost.amin((1, 2)) + spread
+    else:
+        farthest = 1e3 * (cost.abs().amax((1, 2)) + settings.epsilon + settings.penalty) + spread
+    g = g.clamp(-farthest.unsqueeze(1), farthest.unsqueeze(1))
+    f = (cost - g.unsqueeze(1)).masked_fill(~problem.real | ~problem.cost.isfinite(), torch.inf).amin(2)
+    minus = float("-inf")
+    return Potentials(f.masked_fill(problem.a <= 0, minus), g.masked_fill(~real, minus))
+
+
+def _range(values: Tensor, real: Tensor) -> Tensor:
+    lowest = values.masked_fill(~real, torch.inf).amin(1)
+    return (values.masked_fill(~real, -torch.inf).amax(1) - lowest).clamp_min(0).nan_to_num(0, 0, 0)
+
+
+def _check_start(problem: Problem, start: Potentials) -> None:
     given = {"a": problem.a, "b": problem.b, "start.f": start.f, "start.g": start.g}
     source, target = "batch source", "batch target"
     checks.arguments(given, {"a": source, "b": target, "start.f": source, "start.g": target})
-    for name in ("start.f", "start.g"):
-        if given[name].isnan().any():
-            raise NotFiniteError(name, "holds NaN", "give the potentials of a plan, or leave start out")
+    for name, mass in (("start.f", problem.a), ("start.g", problem.b)):
+        for row, token in (~given[name].isfinite() & (mass > 0)).nonzero()[:1].tolist():
+            what = f"the potential of its token {token} is {float(given[name][row, token])}"
+            raise NotFiniteError(f"{name}, problem {row}", what, "give the potentials of a plan, or leave start out")
 
 
 def _checked(problem: Problem, settings: Settings) -> Problem:
@@ -92,6 +127,9 @@ def _checked(problem: Problem, settings: Settings) -> Problem:
     if settings.method not in _SHUN_INFINITY:
         what = f"holds infinite costs, which the method {settings.method!r} cannot shun"
         raise UserError("cost", what, f"use {' or '.join(_SHUN_INFINITY)}, or large finite costs")
+    if settings.epsilon > NEVER / 1e10:
+        what = f"is {settings.epsilon}, beside which infinite costs are no larger than others"
+        raise UserError("epsilon", what, "set one in the range of the finite costs")
     return replace(problem, cost=problem.cost.clamp_max(NEVER))
 
 

@@ -442,3 +442,16 @@ def test_doctor_ends_in_2_and_names_what_is_bad(tmp_path, capsys):
     said = capsys.readouterr()
     assert json.loads(said.out)["collection"]["fine"] is False
     assert "collection" in said.err
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/runs", "gs://bucket/x", "file:///tmp/runs"])
+def test_an_address_is_no_runs_folder(address, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "demo", "--runs-dir", address]) == 2
+    assert "runs are kept in a folder of the file system" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_on_what_there_is_not_is_refused(capsys):
+    assert main(["help", "nonsense"]) == 2
+    assert "there is no verb 'nonsense'" in capsys.readouterr().err

@@ -219,8 +219,96 @@ def test_a_start_of_another_shape_is_refused(f, g, said):
 
 
 def test_a_start_that_is_no_number_is_refused():
-    with pytest.raises(UserError, match=r"^start\.g: holds NaN"):
+    with pytest.raises(UserError, match=r"^start\.g, problem 0: the potential of its token 0 is nan"):
         solve(Problem(COST, HALVES, HALVES), start=Potentials(torch.zeros(1, 2), torch.full((1, 2), math.nan)))
+
+
+def drawn(seed: int = 0) -> Problem:
+    generator = torch.Generator().manual_seed(seed)
+    a, b = (torch.rand(32, 8, generator=generator) + 0.1 for _ in range(2))
+    cost = torch.rand(32, 8, 8, generator=generator)
+    return Problem(cost, a / a.sum(1, keepdim=True), b / b.sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("backend", ["torch", "compiled"])
+@pytest.mark.parametrize("far", [1e4, 1e8])
+def test_a_start_moved_by_a_constant_leads_to_the_same_plan(backend, far):
+    cold = solve(drawn(), epsilon=0.1, backend=backend)
+    warm = solve(drawn(), epsilon=0.1, backend=backend, start=Potentials(cold.f + far, cold.g - far))
+    assert warm.converged.all()
+    torch.testing.assert_close(warm.matrix, cold.matrix, atol=1e-4, rtol=0)
+    assert warm.iterations.max() < cold.iterations.max()
+
+
+@pytest.mark.parametrize("backend", ["torch", "compiled"])
+@pytest.mark.parametrize("far", [1.0, 1e6, 1e20])
+def test_no_start_leads_to_a_wrong_plan_that_counts_as_converged(backend, far):
+    cold = solve(drawn(), epsilon=0.1, backend=backend)
+    f, g = (far * torch.randn(32, 8, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    warm = solve(drawn(), epsilon=0.1, backend=backend, start=Potentials(f, g))
+    torch.testing.assert_close(warm.matrix[warm.converged], cold.matrix[warm.converged], atol=1e-3, rtol=0)
+    assert warm.converged.all()
+
+
+def test_a_start_leaves_partial_transport_its_mass():
+    f, g = (1e20 * torch.randn(32, 8, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    plan = solve(drawn(), "partial", mass=0.5, start=Potentials(f, g))
+    torch.testing.assert_close(plan.matrix[plan.converged].sum((1, 2)), torch.full((int(plan.converged.sum()),), 0.5))
+
+
+@pytest.mark.parametrize("method", ["sinkhorn", "unbalanced", "partial"])
+def test_a_start_without_potentials_on_real_tokens_is_refused(method):
+    start = Potentials(torch.full((1, 2), -math.inf), torch.full((1, 2), -math.inf))
+    with pytest.raises(UserError, match=r"^start\.f, problem 0: the potential of its token 0 is -inf"):
+        solve(Problem(COST, HALVES, HALVES), method, mass=0.5, start=start)
+
+
+@pytest.mark.parametrize("backend", ["torch", "compiled"])
+def test_a_cell_that_is_never_used_costs_nothing_whatever_the_mass(backend):
+    cost = torch.tensor([[[0.0, math.inf], [math.inf, 0.0]]])
+    plan = solve(Problem(cost, 1e7 * HALVES, 1e7 * HALVES), epsilon=0.1, tolerance=1e3, backend=backend)
+    assert plan.transport_cost.item() == 0
+
+
+def test_infinite_costs_need_an_epsilon_they_are_larger_than():
+    with pytest.raises(UserError, match="^epsilon: is 1e[+]28, beside which infinite costs are no larger"):
+        solve(halves(torch.float32, nan_at(COST, 0, 0, 1, value=math.inf)), epsilon=1e28)
+
+
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+def test_a_batch_of_nothing_gives_a_plan_of_nothing(backend):
+    plan = solve(Problem(torch.zeros(0, 0, 2), torch.zeros(0, 0), torch.zeros(0, 2)), backend=backend)
+    assert plan.matrix.shape == (0, 0, 2)
+
+
+@pytest.mark.parametrize("epsilon", [0.003, 1e-3, 1e-5])
+def test_the_implicit_gradient_of_a_plan_in_blocks_is_finite(epsilon):
+    for seed in range(4):
+        generator = torch.Generator().manual_seed(seed)
+        source, target = (normalize(torch.randn(4, 6, 16, generator=generator), dim=-1) for _ in range(2))
+        real = torch.ones(4, 6, dtype=torch.bool)
+        loss = transport_loss(source.requires_grad_(), target, real, real, gradient="implicit", epsilon=epsilon)
+        loss.value.sum().backward()
+        assert source.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("options", [{"backend": "torch"}, {"cost": "angular"}, {"order_weight": 0.5}])
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_what_stands_on_masked_tokens_reaches_no_gradient(options, side):
+    given = pair()
+    given[side] = given[side].masked_fill(~given[f"{side}_mask"].unsqueeze(2), math.nan)
+    for name in ("source", "target"):
+        given[name] = given[name].requires_grad_()
+    transport_loss(**given, **options).value.sum().backward()
+    assert all(given[name].grad.isfinite().all() for name in ("source", "target"))
+
+
+def test_weights_are_taken_or_refused():
+    weights = torch.tensor([[9.0, 1, 1]] * 2)
+    with pytest.raises(UserError, match="^marginals: is 'uniform', which takes no weights per token"):
+        transport_loss(**pair(), source_weights=weights)
+    with pytest.raises(UserError, match="^marginal of problem 0: the weight of one of its tokens is negative"):
+        transport_loss(**pair(), marginals="given", source_weights=-weights, target_weights=torch.ones(2, 4))
 
 
 def pair(dim: int = 8, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:

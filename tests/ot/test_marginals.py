@@ -14,7 +14,7 @@ MASK = torch.tensor([[True, True, True, False], [False, True, False, True], [Fal
 def test_every_marginal_is_a_distribution_over_the_real_tokens(fresh_seed, name, dtype):
     generator = torch.Generator().manual_seed(fresh_seed)
     embeddings = torch.randn(3, 4, 8, generator=generator).to(dtype).requires_grad_(True)
-    weights = torch.randn(3, 4, generator=generator).to(dtype).requires_grad_(True)  # some are negative
+    weights = torch.randn(3, 4, generator=generator).relu().to(dtype).requires_grad_(True)  # some are zero
     mass = marginal(name, MASK, embeddings, weights)
     assert mass.dtype == torch.float32
     assert not mass.requires_grad
