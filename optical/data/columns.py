@@ -30,7 +30,8 @@ _WORDS = re.compile(r"[^\W\d_]+|\d+")
 def side_names(names: Sequence[str], source: str, target: str) -> tuple[str, str] | None:
     """Which of a record's names are its source and its target; None when they do not say it, or say it twice.
 
-    Known pairs of names go first, then names of the two languages, then words such as ``src`` and ``tgt``.
+    Names of the two languages go first, then known pairs of names beside which no other names one of the languages,
+    then words such as ``src`` and ``tgt``.
 
     Args:
         names: the names of a record's fields.
@@ -45,12 +46,17 @@ def side_names(names: Sequence[str], source: str, target: str) -> tuple[str, str
 
 @lru_cache(maxsize=256)
 def _side_names(names: tuple[str, ...], source: str, target: str) -> tuple[str, str] | None:
+    meanings = {name: meaning(name, source, target) for name in names}
+    codes = canonical(source), canonical(target)
+    by_language = [_found(meanings, (code,)) for code in codes]
+    if all(by_language) and by_language[0] != by_language[1]:
+        return tuple(by_language)
     lower = {name.lower(): name for name in reversed(names)}
     for pair in _KNOWN_NAMES:
         if all(name in lower for name in pair):
-            return tuple(lower[name] for name in pair)
-    meanings = {name: meaning(name, source, target) for name in names}
-    sides = [_found(meanings, wanted) for wanted in ((canonical(source), _SOURCE), (canonical(target), _TARGET))]
+            others = lower.keys() - set(pair)
+            return None if any(_mentions(name, codes) for name in others) else tuple(lower[name] for name in pair)
+    sides = [_found(meanings, wanted) for wanted in ((codes[0], _SOURCE), (codes[1], _TARGET))]
     texts = [name for name, what in meanings.items() if what.startswith(_TEXT)]
     numbered = [name for end in "12" for name in texts if meanings[name] == _TEXT + end]
     if sides == [None, None]:
@@ -63,7 +69,7 @@ def _side_names(names: tuple[str, ...], source: str, target: str) -> tuple[str, 
     return tuple(sides) if all(sides) and sides[0] != sides[1] else None
 
 
-def _found(meanings: dict[str, str], wanted: tuple[str, str]) -> str | None:
+def _found(meanings: dict[str, str], wanted: Sequence[str]) -> str | None:
     """The only name with the first meaning that any name has; empty when several have it."""
     for what in wanted:
         found = [name for name, meant in meanings.items() if meant == what]
@@ -72,6 +78,12 @@ def _found(meanings: dict[str, str], wanted: tuple[str, str]) -> str | None:
         if found:
             return found[0] if len(found) == 1 else ""
     return None
+
+
+def _mentions(name: str, codes: Sequence[str]) -> bool:
+    """Whether a piece of a name, such as the last of ``question_sw``, is one of the languages."""
+    pieces = [piece for piece in _WORDS.findall(name) if piece not in _BESIDE]
+    return any((found := known(piece)) is not None and found.code in codes for piece in pieces)
 
 
 def meaning(name: str, source: str, target: str) -> str:

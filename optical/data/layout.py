@@ -99,6 +99,7 @@ class _Table:
         else:
             names = [cell.strip() for cell in self.first]
             places = [names.index(name) if name in names else -1 for name in chosen]
+            self._refuse_twins([name for name, place in zip(chosen, places, strict=True) if place >= 0])
             header = True
         width = self._width(header)
         if places[0] == places[1] or not all(0 <= place < width for place in places):
@@ -114,11 +115,17 @@ class _Table:
         if named is None:
             what = f"the header names no columns for {reading.source} and {reading.target}: {self._shown()}"
             raise DataError(self.where, what, self._advice())
+        self._refuse_twins(named)
         places = [names.index(name) for name in named]
         if any(self.first[place] in [row[place] for row in self.cells[1:2] if place < len(row)] for place in places):
             return None  # a column that says the language of each record
         how = f"columns {' and '.join(map(repr, named))} of the header"
         return self._layout(places, self._width(True), True, how)
+
+    def _refuse_twins(self, named: Sequence[str]) -> None:
+        for name in named:
+            if [cell.strip() for cell in self.first].count(name) > 1:
+                raise DataError(self.where, f"the header names column {name!r} twice: {self._shown()}", self._advice())
 
     def by_content(self, english_first: bool) -> Layout:
         """The only two columns that hold text, the source first unless the reader's name says otherwise."""

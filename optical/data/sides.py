@@ -20,6 +20,8 @@ SAMPLE = 500
 """Pairs that the sides are judged by."""
 _FEWEST, _MANY = 5, 10
 _TIMES = 4
+_SHARE_OF_A_MIXTURE = 0.05
+"""Of the pairs that tell, those the other way; good data have at most one in a hundred."""
 _LEAST_SHARE = 0.1
 _SHARE_OF_A_TEXT = 0.2
 _WORDS_OF_A_TEXT = 3
@@ -34,8 +36,10 @@ Pair = tuple[str, str]
 class Verdict:
     """What the two sides of a bitext look like, and how that was seen."""
 
-    what: Literal["right", "swapped", "other", "unknown"]
+    what: Literal["right", "swapped", "mixed", "other", "unknown"]
     how: str
+    shown: int = 0
+    """Place of a pair that shows it."""
 
 
 def check(name: str, reader: str, pairs: Sequence[Pair], source: str, target: str) -> str:
@@ -49,14 +53,16 @@ def check(name: str, reader: str, pairs: Sequence[Pair], source: str, target: st
         target: code of the other side's language.
 
     Raises:
-        DataError: the sides look swapped, or one looks like another language or like no text at all.
+        DataError: the sides look swapped, in all pairs or in some, or one like another language or like no text.
     """
     verdict = judge(pairs, source, target)
     if verdict.what in ("right", "unknown"):
         return verdict.how
-    shown = " | ".join(repr(excerpt(side)) for side in pairs[0])
-    what = f"{verdict.how}; the first pair is read as {source} {shown}"
-    remedy = _remedy(name, reader) if verdict.what == "swapped" else "check the file and bitext.source"
+    shown = " | ".join(repr(excerpt(side)) for side in pairs[verdict.shown])
+    what = f"{verdict.how}; the pair is read as {source} {shown}"
+    remedy = {"swapped": _remedy(name, reader), "mixed": "put the source side first in every pair"}.get(
+        verdict.what, "check the file and bitext.source"
+    )
     raise DataError(name, what, f"{remedy}; if it is right as it is, --bitext.cleaning.no-check-sides")
 
 
@@ -69,7 +75,7 @@ def judge(pairs: Sequence[Pair], source: str, target: str) -> Verdict:
         if len(pairs) >= _FEWEST and (held := kind(texts)) in NO_TEXT:
             return Verdict("other", f"the {side} side holds {held}, not text")
     verdict = _by_script(pairs, *codes) or _by_words(pairs, *codes)
-    if verdict and verdict.what == "swapped":
+    if verdict and verdict.what in ("swapped", "mixed"):
         return verdict
     return _another(pairs, *codes) or verdict or Verdict("unknown", "nothing tells the two sides apart by language")
 
@@ -80,8 +86,7 @@ def _by_script(pairs: Sequence[Pair], source: str, target: str) -> Verdict | Non
     if latin[0] == latin[1]:
         return None
     seen = [tuple(map(_is_latin, pair)) for pair in pairs]
-    as_said, other_way = seen.count(tuple(latin)), seen.count((latin[1], latin[0]))
-    return _verdict(as_said, other_way, len(pairs), "the script")
+    return _verdict([(pair == tuple(latin)) - (pair == (latin[1], latin[0])) for pair in seen], "the script")
 
 
 def _by_words(pairs: Sequence[Pair], source: str, target: str) -> Verdict | None:
@@ -90,15 +95,22 @@ def _by_words(pairs: Sequence[Pair], source: str, target: str) -> Verdict | None
         if code not in FUNCTION_WORDS:
             continue
         shares = [[_share(text, code) for text in pair] for pair in pairs]
-        denser = [sum(share[side] > share[1 - side] for share in shares) for side in (own, 1 - own)]
+        ways = [(share[own] > share[1 - own]) - (share[own] < share[1 - own]) for share in shares]
         mean = [sum(share[side] for share in shares) / len(pairs) for side in (own, 1 - own)]
-        verdict = _verdict(*denser, len(pairs), f"function words of {languages()[code].name}")
-        if verdict and mean[verdict.what == "swapped"] >= _LEAST_SHARE:
+        verdict = _verdict(ways, f"function words of {languages()[code].name}")
+        telling = {"right": mean[0], "swapped": mean[1], "mixed": sum(mean)}
+        if verdict and telling[verdict.what] >= _LEAST_SHARE:
             return verdict
     return None
 
 
-def _verdict(as_said: int, other_way: int, pairs: int, how: str) -> Verdict | None:
+def _verdict(ways: Sequence[int], how: str) -> Verdict | None:
+    """A verdict by the way that each pair says: 1 as it should be, -1 the other way, 0 neither."""
+    as_said, other_way, pairs = ways.count(1), ways.count(-1), len(ways)
+    seen = f"{how} ({as_said} of {pairs} pairs, and {other_way} the other way)"
+    fewer = min(as_said, other_way)
+    if fewer >= _FEWEST and fewer > _SHARE_OF_A_MIXTURE * (as_said + other_way):
+        return Verdict("mixed", f"some pairs are the other way round by {seen}", ways.index(-1))
     if as_said >= _FEWEST and as_said >= _TIMES * other_way:
         return Verdict("right", f"the sides are in their languages by {how} ({as_said} of {pairs} pairs)")
     if other_way >= _FEWEST and other_way >= _TIMES * as_said:

@@ -62,7 +62,7 @@ def _pair(position: int, row: Row, layout: Layout, limits: Limits, path: str | P
         return Reject(position, "too_long")
     if isinstance(row, str):
         return Reject(position, row)
-    if len(row) != layout.width and any(row[layout.width :] or [True]):
+    if _is_misfit(row, layout):
         if isinstance(row, Spanning):
             where = f"{path}, lines {row.first} and {row.last}"
             what = f"a quote opened on the first closes on the second, and makes of them one record of {len(row)}"
@@ -72,6 +72,16 @@ def _pair(position: int, row: Row, layout: Layout, limits: Limits, path: str | P
     if layout.quoted:
         source, target = undouble(source), undouble(target)
     return screen(position, source, target, limits)
+
+
+def _is_misfit(row: list[bytes], layout: Layout) -> bool:
+    """Whether a record's fields may be in other places than the layout's.
+
+    Empty fields behind the last do no harm where a side is last; else a stray delimiter may have pushed them there.
+    """
+    if len(row) == layout.width:
+        return False
+    return any(row[layout.width :] or [True]) or max(layout.source, layout.target) < layout.width - 1
 
 
 def _parquet_sides(path: str | Path, reading: Reading) -> Iterator[tuple[bytes | None, bytes | None]]:

@@ -56,7 +56,10 @@ def pairs(source: list[str], target: list[str]) -> list[tuple[str, str]]:
         (ENG, SWA, "swa eng", "swapped", "function words of English (12 of 12 pairs, and 0 the other way)"),
         (ENG[:5], SWA[:5], "swa eng", "swapped", "English"),
         (ENG[:4], SWA[:4], "swa eng", "unknown", "nothing tells"),
-        (SWA[:6] + ENG[6:], ENG[:6] + SWA[6:], "swa eng", "unknown", "nothing tells"),
+        (SWA[:6] + ENG[6:], ENG[:6] + SWA[6:], "swa eng", "mixed", "6 of 12 pairs, and 6 the other way"),
+        (SWA * 7 + ENG[:6], ENG * 7 + SWA[:6], "swa eng", "mixed", "84 of 90 pairs, and 6 the other way"),
+        (SWA * 12 + ENG[:6], ENG * 12 + SWA[:6], "swa eng", "right", "144 of 150 pairs"),
+        (MAR + ENG[:5], ENG[:5] + MAR, "mar eng", "mixed", "the script (5 of 10 pairs, and 5 the other way)"),
         (ENG, SOM, "som eng", "swapped", "English"),
         (MAR, ENG, "mar eng", "right", "the script (5 of 5 pairs)"),
         (ENG, MAR, "mar eng", "swapped", "the script (5 of 5 pairs, and 0 the other way)"),
@@ -115,10 +118,18 @@ def test_the_run_stops_with_the_first_pair_the_remedy_and_the_flag(reader: str, 
         sides.check(name, reader, pairs(ENG, SWA), "swa", "eng")
     said = str(stopped.value)
     assert f"{name}: the two sides look swapped by function words of English" in said
-    assert "the first pair is read as swa 'Where are you going now?' | 'Unakwenda wapi sasa?'" in said
+    assert "the pair is read as swa 'Where are you going now?' | 'Unakwenda wapi sasa?'" in said
     assert remedy in said
     assert said.endswith("if it is right as it is, --bitext.cleaning.no-check-sides")
     assert stopped.value.exit_code == 3
+
+
+def test_mixed_directions_stop_the_run_with_the_first_pair_the_other_way():
+    with pytest.raises(DataError) as stopped:
+        sides.check("a.tsv", "tsv", pairs(SWA[:6] + ENG[6:], ENG[:6] + SWA[6:]), "swa", "eng")
+    said = str(stopped.value)
+    assert "a.tsv: some pairs are the other way round by function words of English" in said
+    assert f"the pair is read as swa {ENG[6]!r} | {SWA[6]!r}; put the source side first in every pair" in said
 
 
 def source_of(path: Path, rows: list[tuple[str, str]]) -> BitextSource:

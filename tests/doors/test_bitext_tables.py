@@ -66,6 +66,8 @@ DETOKENISED = [f"{text}, kwa kweli" for text in SWA]
         ("camel.csv", rows(ENG, SWA, tab=",", header="targetText,sourceText\n")),
         ("one_name.tsv", rows(ENG, SWA, header="English\tTranslation\n")),
         ("own_name.tsv", rows(ENG, SWA, header="English\tKiswahili\n")),
+        ("places.csv", rows(lambda n: "tatoeba", lambda n: "web", SWA, ENG, tab=",", header="source,target,sw,en\n")),
+        ("faq.tsv", rows(ENG, lambda n: ENG[-n], SWA, ENG, header="question\tanswer\tswahili\tenglish\n")),
         ("provenance.csv", rows(lambda n: "bbc", ENG, SWA, tab=",", header="source,english,swahili\n")),
         ("bom_crlf.tsv", "\ufeff" + rows(ENG, SWA, end="\r\n", header="en\tsw\r\n")),
         ("trailing_tabs.tsv", rows(SWA, ENG).replace("today\n", "today\t\t\n")),
@@ -93,6 +95,8 @@ def test_semicolons_divide_where_commas_are_text(tmp_path: Path):
         (rows(lambda n: f"sw-{n}", lambda n: f"en-{n}"), "0 of 2 columns hold text"),
         (rows(ENG, SWA, header="English\tFrench\n"), "the header names no columns for swa and eng: 1 'English'"),
         (rows(ENG, SWA, header="Hindi\tFrench\n"), "the header names no columns for swa and eng"),
+        (rows(SWA, ENG, ENG, header="sw\tsource\ttarget\n"), "the header names no columns for swa and eng"),
+        (rows(SWA, ENG, ENG, header="sw\ten\ten\n"), "the header names column 'en' twice: 1 'sw'; 2 'en'; 3 'en'"),
         (rows(lambda n: f"{n}", SWA, header="source\ttarget\n"), "column 1 should be the source side and holds num"),
         (rows(lambda n: f"http://a/{n}", ENG, header="sw\ten\n"), "column 1 should be the source side and holds addr"),
         (rows(SWA, ENG).replace("today", "to\tday").replace("lions", "li\tons"), "record 1 has 2 fields and record 2"),
@@ -120,6 +124,20 @@ def test_columns_that_are_not_there_are_refused(tmp_path: Path, columns: str):
         read(tmp_path / "a.tsv", rows(SWA, ENG), f"tsv:{columns}:{{}}")
 
 
+def test_a_choice_by_a_name_that_two_columns_have_is_refused(tmp_path: Path):
+    content = rows(SWA, ENG, ENG, header="swahili\tenglish\tenglish\n")
+    with pytest.raises(DataError, match="the header names column 'english' twice"):
+        read(tmp_path / "a.tsv", content, "tsv:swahili,english:{}")
+    assert read(tmp_path / "a.tsv", content, "tsv:1,3:{}") == RIGHT
+
+
+def test_a_stray_delimiter_beside_an_empty_last_column_is_malformed(tmp_path: Path):
+    header, right = "id,swahili,english,notes\n", [f"{n},{swa},{eng},\n" for n, (swa, eng) in enumerate(RIGHT)]
+    content = header + "".join(right) + "9,Jana nilikwenda sokoni, kununua matunda,Yesterday I went,\n"
+    assert read(tmp_path / "a.csv", content) == [*RIGHT, "malformed"]
+    assert read(tmp_path / "b.csv", content, "csv:2,3:{}") == [*RIGHT, "malformed"]
+
+
 def test_readers_without_columns_refuse_a_choice(tmp_path: Path):
     with pytest.raises(UserError, match="has no columns to choose; use one of tsv, csv, parquet, jsonl"):
         read(tmp_path / "a.tmx", "<tmx/>", "tmx:1,2:{}")
@@ -138,6 +156,8 @@ def test_a_header_in_each_language_pair_of_names():
     assert side_names(["id", "en", "id_ID"], "ind", "eng") == ("id_ID", "en"), "id beside another name is a number"
     assert side_names(["en", "id"], "ind", "eng") == ("id", "en")
     assert side_names(["en", "eng_Latn", "sw"], "swa", "eng") is None, "two columns of English: nobody knows"
+    assert side_names(["question", "answer", "question_sw"], "swa", "eng") is None, "one of three is Swahili: which?"
+    assert side_names(["question", "answer", "question_id"], "ind", "eng") == ("question", "answer"), "a number"
     assert side_names(["score", "lang"], "swa", "eng") is None
 
 
