@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optical.data import benchmarks, translated_benchmarks
-from optical.data.collection_checks import checked
+from optical.data.collection_checks import checked, languages_checked
 from optical.data.collection_files import CollectionFiles, collection_files
 from optical.data.entry import DataSet
 from optical.data.ir_datasets_reader import ir_datasets_identity, is_ir_datasets, read_ir_datasets
@@ -35,9 +35,10 @@ def open_collection(spec: str, cache: Path, mirror: str | None = None) -> Collec
         DataError: a file is missing, damaged or inconsistent.
     """
     if is_ir_datasets(spec):
-        return _whole(spec, checked(spec, read_ir_datasets(spec)), ("passages",))
+        found = languages_checked(spec, checked(spec, read_ir_datasets(spec)), None)
+        return _whole(spec, found, ("passages",))
     if files := collection_files(spec):
-        return checked(spec, _folder(files))
+        return languages_checked(str(files.topics), checked(spec, _folder(files)), files.language)
     entry = dataset(spec)
     found = read_collection(entry, resolve(entry, cache, mirror).paths)
     return _whole(spec, found, ("passages", "topics", "qrels"))

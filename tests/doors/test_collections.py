@@ -523,3 +523,45 @@ def test_a_collection_of_passages_alone_is_written_with_empty_topics(tmp_path: P
         topics = pq.read_table(session.workspace.collection / "topics.parquet")
     assert (topics.num_rows, topics.column_names) == (0, ["qid", "query", "english"])
     assert str(topics.schema.field("qid").type) == "string"
+
+
+SWAHILI = ("habari za mji wa Lamu ni nini", "vita katika nchi ya Kongo", "ni nani na ni wapi", "bei ya mafuta na chakula")
+ENGLISH = ("what is the news of the town", "the war in the Congo", "who are they and where", "the price of oil and food")
+
+
+def asked(first: str, *rest: str, header: str = "", count: int = 12) -> dict[str, str]:
+    """A folder without judgements whose topics have columns of Swahili or English sentences, each its own."""
+    words = {"swa": SWAHILI, "eng": ENGLISH}
+    rows = ["\t".join([f"q{n}", *(f"{words[c][n % 4]} {n}" for c in (first, *rest))]) for n in range(count)]
+    return {"passages.tsv": PASSAGES, "topics.tsv": header + "".join(f"{row}\n" for row in rows)}
+
+
+@pytest.mark.parametrize("header", ["", "qid\tquestion\ttranslation\n", "qid\tquery\tenglish\n"])
+@pytest.mark.parametrize("suffix", ["", "@swa"])
+def test_swapped_topics_are_refused(tmp_path: Path, header: str, suffix: str):
+    message = r"topics\.tsv: the query and its translation look swapped .* English .*'what is .*qid, query, english"
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, asked("eng", "swa", header=header), suffix)
+    found = opened(tmp_path, asked("swa", "eng", header=header), suffix)
+    assert (found.topics[0].query, found.topics[0].english) == (f"{SWAHILI[0]} 0", f"{ENGLISH[0]} 0")
+    assert found.remarks == ("there are no judgements, so nothing is measured",)
+
+
+def test_few_topics_and_names_are_no_evidence_of_a_swap(tmp_path: Path):
+    assert len(opened(tmp_path, asked("eng", "swa", count=3)).topics) == 3
+    names = "".join(f"q{n}\tLamu Nairobi\tMombasa Kongo\n" for n in range(30))
+    assert len(opened(tmp_path, {"topics.tsv": names}).topics) == 30
+
+
+@pytest.mark.parametrize("columns", [("eng",), ("eng", "eng")])
+def test_english_queries_are_remarked_unless_they_are_meant(tmp_path: Path, columns: tuple[str, ...]):
+    remark = "the queries read like English by their function words"
+    assert any(said.startswith(remark) for said in opened(tmp_path, asked(*columns)).remarks)
+    assert not any(said.startswith(remark) for said in opened(tmp_path, {}, "@eng").remarks)
+    assert not any(said.startswith(remark) for said in opened(tmp_path, asked("swa")).remarks)
+
+
+def test_topics_of_ir_datasets_are_looked_at_too(catalogue, tmp_path: Path):
+    queries = [Query(f"q{n}", f"{ENGLISH[n % 4]} {n}") for n in range(12)]
+    catalogue["english"] = DataSet([Doc("d1", "", "a")], queries)
+    assert any("read like English" in said for said in open_collection("ir_datasets:english", tmp_path).remarks)
