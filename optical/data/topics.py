@@ -70,11 +70,17 @@ def _rows(path: Path, language: str | None) -> Iterator[Row]:
 
 @lru_cache(maxsize=256)
 def _find(names: tuple[str, ...], language: str | None) -> dict[str, int]:
-    """Roles by their names; where no name says query, a column named by its language is one."""
+    """Roles by their names; a column named by its language is the query, before one that a bare word calls so."""
     found = by_names(names, _NAMES)
-    if "id" not in found or "text" in found:
+    if "id" not in found:
         return found
     named = {entry.code: place for place, name in enumerate(names) if place != found["id"] and (entry := known(name))}
+    if "text" in found:
+        for code in {code for code in named if names[named[code]] in _NAMES["id"]}:
+            del named[code]  # "id" is Indonesian too
+        if not named.keys() - {ENGLISH}:
+            return found
+        del found["text"]
     chosen = _query_language(named, language)
     if chosen:
         found["text"] = named[chosen]

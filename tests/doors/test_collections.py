@@ -565,3 +565,28 @@ def test_topics_of_ir_datasets_are_looked_at_too(catalogue, tmp_path: Path):
     queries = [Query(f"q{n}", f"{ENGLISH[n % 4]} {n}") for n in range(12)]
     catalogue["english"] = DataSet([Doc("d1", "", "a")], queries)
     assert any("read like English" in said for said in open_collection("ir_datasets:english", tmp_path).remarks)
+
+
+@pytest.mark.parametrize(
+    ("header", "suffix", "expected"),
+    [
+        ("qid\tquery\tswahili\n", "", ("B1", "")),
+        ("id\tquestion\tsw\n", "", ("B1", "")),
+        ("qid\tquery\tenglish\tswahili\n", "", ("C1", "B1")),
+        ("id\tquery\tyor\tsom\n", "@yor", ("B1", "")),
+        ("id\tquery\tyor\tsom\n", "@som", ("C1", "")),
+        ("qid\tquery\tid\n", "", ("A1", "")),
+        ("qid\tquery\tenglish\n", "@swa", ("A1", "B1")),
+    ],
+)
+def test_a_column_named_by_its_language_is_the_query(tmp_path: Path, header: str, suffix: str, expected: tuple):
+    row = "\t".join(("q1", "A1", "B1", "C1")[: len(header.split("\t"))])
+    found = opened(tmp_path, {"passages.tsv": PASSAGES, "topics.tsv": header + row + "\n"}, suffix)
+    assert (found.topics[0].query, found.topics[0].english) == expected
+
+
+@pytest.mark.parametrize("suffix", ["", "@hau"])
+def test_a_bare_query_beside_other_languages_is_not_taken(tmp_path: Path, suffix: str):
+    topics = {"topics.tsv": "id\tquery\tyor\tsom\nq1\tA1\tB1\tC1\n"}
+    with pytest.raises(DataError, match=r"topics\.tsv, line 1: a header .* that names no text"):
+        opened(tmp_path, {"passages.tsv": PASSAGES} | topics, suffix)
