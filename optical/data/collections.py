@@ -78,7 +78,9 @@ def _whole(spec: str, collection: Collection, parts: Sequence[str]) -> Collectio
 def _folder(files: CollectionFiles) -> Collection:
     passages, remarks = read_passages(files.passages)
     _filled(files.passages[0], passages)
-    topics = _filled(files.topics, read_topics(files.topics, files.language)) if files.topics else ()
+    topics, left_out = read_topics(files.topics, files.language) if files.topics else ((), ())
+    _filled(files.topics, topics)
+    remarks = (*remarks, *left_out)
     if files.qrels is None:
         return Collection(passages, topics, (), remarks=remarks)
     qrels = _qrels(files.qrels)
@@ -105,7 +107,8 @@ def _tables(paths: Sequence[Path], _source: str) -> Collection:
     passage_path, topic_path, qrel_path = paths
     passages, remarks = read_passages([passage_path])
     qrels = _qrels(qrel_path)
-    return Collection(passages, read_topics(topic_path), qrels.judgements, remarks=(*remarks, *repeated(qrels)))
+    topics, left_out = read_topics(topic_path)
+    return Collection(passages, topics, qrels.judgements, remarks=(*remarks, *left_out, *repeated(qrels)))
 
 
 def _qrels(path: Path) -> Qrels:

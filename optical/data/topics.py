@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,16 +19,18 @@ _NAMES = {
     "id": ("qid", "query_id", "query-id", "topic_id", "topic-id", "_id", "id"),
     "text": ("query", "question", "text", "title"),
     "english": ("english", "translation", "english_translation", "question_translated"),
+    "language": ("lang", "language"),
 }
 _TOPIC = re.compile(r"<(top|topic)(\s[^>]*)?>(.*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
 _BEGINNING = re.compile(r"<top(ic)?[\s>]", re.IGNORECASE)
 _NUMBER_ATTRIBUTE = re.compile(r"""\b(?:number|id)\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
+_LANGUAGE_ATTRIBUTE = re.compile(r"""\blang\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
 _LABEL = re.compile(r"^(number|topic)\s*:", re.IGNORECASE)
 _MAX_TREC_BYTES = 1 << 26
 
 
-def read_topics(path: Path, language: str | None = None) -> tuple[Topic, ...]:
-    """The topics of a file.
+def read_topics(path: Path, language: str | None = None) -> tuple[tuple[Topic, ...], tuple[str, ...]]:
+    """The topics of a file, and remarks on those that are left out.
 
     Args:
         path: ``.tsv``, ``.jsonl``, or TREC blocks in a file of any other name; each may be compressed.
@@ -36,7 +39,8 @@ def read_topics(path: Path, language: str | None = None) -> tuple[Topic, ...]:
     Raises:
         DataError: a damaged line or topic, a qid that occurs twice, or a language that is not clear.
     """
-    return gather_topics(_rows(path, language))
+    found, remarks = _in_language(path, list(_rows(path, language)), language)
+    return gather_topics(found), remarks
 
 
 def gather_topics(found: Iterable[Row]) -> tuple[Topic, ...]:
@@ -55,6 +59,26 @@ def gather_topics(found: Iterable[Row]) -> tuple[Topic, ...]:
         english = "" if row.get("english") is None else content(where, "english", row["english"])
         topics.append(Topic(qid, query, english))
     return tuple(topics)
+
+
+def _in_language(path: Path, found: list[Row], language: str | None) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows in the language asked for, or in the only one, where rows carry theirs; the others are counted."""
+    codes = [canonical(content(where, "language", row.get("language") or "")) for where, row in found]
+    counts = Counter(codes)
+    if not any(counts):
+        return found, ()
+    chosen = canonical(language) if language else codes[0]
+    if chosen not in counts or (language is None and len(counts) > 1):
+        raise _unclear(path, counts, language)
+    kept = [row for row, code in zip(found, codes, strict=True) if code == chosen]
+    others = ", ".join(sorted(code or "no language" for code in counts if code != chosen))
+    return kept, ((f"{len(found) - len(kept):,} topics in {others} are left out",) if others else ())
+
+
+def _unclear(where: str | Path, codes: Iterable[str], language: str | None) -> DataError:
+    named = ", ".join(sorted(code or "no language" for code in codes)) or "no language"
+    what = f"queries in {named}" + (f", not in {language}" if language else "")
+    return DataError(where, what, "name one of them after the folder, as in FOLDER@swa")
 
 
 def _rows(path: Path, language: str | None) -> Iterator[Row]:
@@ -109,8 +133,7 @@ def _translations(where: str, row: dict, language: str | None) -> dict[str, obje
         ) from None
     chosen = _query_language(titles, language)
     if chosen is None:
-        what = f"queries in {', '.join(sorted(titles)) or 'no language'}" + (f", not in {language}" if language else "")
-        raise DataError(where, what, "name one of them after the folder, as in FOLDER@swa")
+        raise _unclear(where, titles, language)
     return {"id": qid, "text": titles[chosen], "english": "" if chosen == ENGLISH else titles.get(ENGLISH)}
 
 
@@ -134,7 +157,9 @@ def _trec(path: Path) -> Iterator[Row]:
         where = f"{path}, line {text.count(chr(10), 0, match.start()) + 1}"
         number = _NUMBER_ATTRIBUTE.search(match[2] or "")
         qid = number[1] if number else _field(where, match[3], "num|number|identifier")
-        yield where, {"id": qid, "text": _field(where, match[3], "title|query")}
+        language = _LANGUAGE_ATTRIBUTE.search(match[2] or "")
+        labelled = {"language": language[1]} if language else {}
+        yield where, {"id": qid, "text": _field(where, match[3], "title|query")} | labelled
 
 
 def _field(where: str, topic: str, names: str) -> str:

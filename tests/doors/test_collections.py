@@ -525,8 +525,8 @@ def test_a_collection_of_passages_alone_is_written_with_empty_topics(tmp_path: P
     assert str(topics.schema.field("qid").type) == "string"
 
 
-SWAHILI = ("habari za mji wa Lamu ni nini", "vita katika nchi ya Kongo", "ni nani na ni wapi", "bei ya mafuta na chakula")
-ENGLISH = ("what is the news of the town", "the war in the Congo", "who are they and where", "the price of oil and food")
+SWAHILI = ("habari za mji wa Lamu ni nini", "vita katika nchi ya Kongo", "ni nani na ni wapi", "bei ya mafuta")
+ENGLISH = ("what is the news of the town", "the war in the Congo", "who are they and where", "the price of oil")
 
 
 def asked(first: str, *rest: str, header: str = "", count: int = 12) -> dict[str, str]:
@@ -590,3 +590,26 @@ def test_a_bare_query_beside_other_languages_is_not_taken(tmp_path: Path, suffix
     topics = {"topics.tsv": "id\tquery\tyor\tsom\nq1\tA1\tB1\tC1\n"}
     with pytest.raises(DataError, match=r"topics\.tsv, line 1: a header .* that names no text"):
         opened(tmp_path, {"passages.tsv": PASSAGES} | topics, suffix)
+
+
+LABELLED = {
+    "topics.jsonl": '{"id": "q1", "lang": "en", "text": "one"}\n{"id": "q1", "lang": "sw", "text": "moja"}\n',
+    "topics.tsv": "id\tlanguage\tquery\nq1\teng\tone\nq1\tswahili\tmoja\n",
+    "topics.xml": '<topic number="q1" lang="en"><title>one</title></topic>\n'
+    "<topic number='q1' xml:lang='sw'><title>moja</title></topic>",
+}
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_rows_that_carry_their_language_are_chosen_by_it(tmp_path: Path, name: str):
+    files = {"passages.tsv": PASSAGES, name: LABELLED[name]}
+    found = opened(tmp_path, files, "@swa")
+    assert found.topics == (Topic("q1", "moja", ""),)
+    assert "1 topics in eng are left out" in found.remarks
+    with pytest.raises(DataError, match=rf"{name}: queries in eng, swa; .*FOLDER@swa"):
+        opened(tmp_path, {})
+    with pytest.raises(DataError, match=rf"{name}: queries in eng, swa, not in hau"):
+        opened(tmp_path, {}, "@hau")
+    one = next(line for line in LABELLED[name].splitlines() if "moja" in line)
+    head = LABELLED[name].splitlines()[0] + "\n" if name.endswith("tsv") else ""
+    assert opened(tmp_path, {name: f"{head}{one}\n"}).topics == (Topic("q1", "moja", ""),)
