@@ -613,3 +613,17 @@ def test_rows_that_carry_their_language_are_chosen_by_it(tmp_path: Path, name: s
     one = next(line for line in LABELLED[name].splitlines() if "moja" in line)
     head = LABELLED[name].splitlines()[0] + "\n" if name.endswith("tsv") else ""
     assert opened(tmp_path, {name: f"{head}{one}\n"}).topics == (Topic("q1", "moja", ""),)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "repeated"),
+    [
+        ("topics.tsv", "qid\tquery\tenglish\tquery", "query"),
+        ("topics.tsv", "qid\tQuery\tquery", "query"),
+        ("passages.tsv", "id\ttext\ttext", "text"),
+    ],
+)
+def test_a_header_that_repeats_a_name_is_refused(tmp_path: Path, name: str, header: str, repeated: str):
+    row = "\t".join(f"a{n}" for n, _ in enumerate(header.split("\t")))
+    with pytest.raises(DataError, match=rf"{name}, line 1: a header .* that has {repeated} more than once"):
+        opened(tmp_path, USUAL | {name: f"{header}\n{row}\n"})
