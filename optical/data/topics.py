@@ -26,6 +26,10 @@ _BEGINNING = re.compile(r"<top(ic)?[\s>]", re.IGNORECASE)
 _NUMBER_ATTRIBUTE = re.compile(r"""\b(?:number|id)\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
 _LANGUAGE_ATTRIBUTE = re.compile(r"""\blang\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
 _LABEL = re.compile(r"^(number|topic)\s*:", re.IGNORECASE)
+_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_TAG = r"</?(?:num|number|identifier|title|query|question|desc|description|narr|narrative)\b[^<>]*>"
+_EMPHASIS = re.compile(r"</?(?:i|b|em|strong|u|sub|sup|span|br|p)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _MAX_TREC_BYTES = 1 << 26
 
 
@@ -149,6 +153,8 @@ def _trec(path: Path) -> Iterator[Row]:
         text = document.decode("utf-8-sig")
     except UnicodeError as error:
         raise DataError(path, f"not UTF-8 ({error.reason})", "convert the file") from None
+    text = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
+    text = _CDATA.sub(lambda section: html.escape(section[1]), text)
     found = list(_TOPIC.finditer(text))
     if len(found) != len(_BEGINNING.findall(text)) or not found:
         what = f"{len(found)} whole topics <top>...</top>"
@@ -163,8 +169,11 @@ def _trec(path: Path) -> Iterator[Row]:
 
 
 def _field(where: str, topic: str, names: str) -> str:
-    """The text after a tag, up to the next one."""
-    match = re.search(rf"<(?:{names})\s*>([^<]*)", topic, re.IGNORECASE)
+    """The text after a tag, up to its end tag, else up to the next field or the next tag that begins a line."""
+    whole = rf"<({names})\s*>((?:(?!{_TAG}).)*)</\1\s*>"
+    rest = rf"<({names})\s*>(.*?)(?={_TAG}|\n\s*</?[a-z]|\Z)"
+    match = re.search(f"{whole}|{rest}", topic, re.IGNORECASE | re.DOTALL)
     if not match:
         raise DataError(where, f"the topic has no <{names.partition('|')[0]}>", "give each topic its <num> and <title>")
-    return _LABEL.sub("", html.unescape(match[1]).strip()).strip()
+    text = match[2] if match[2] is not None else match[4]
+    return _LABEL.sub("", html.unescape(_EMPHASIS.sub("", text)).strip()).strip()

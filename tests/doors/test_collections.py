@@ -627,3 +627,20 @@ def test_a_header_that_repeats_a_name_is_refused(tmp_path: Path, name: str, head
     row = "\t".join(f"a{n}" for n, _ in enumerate(header.split("\t")))
     with pytest.raises(DataError, match=rf"{name}, line 1: a header .* that has {repeated} more than once"):
         opened(tmp_path, USUAL | {name: f"{header}\n{row}\n"})
+
+
+@pytest.mark.parametrize(
+    ("inside", "query"),
+    [
+        ("<num>q1</num><title>Habari <i>za mji</i></title>", "Habari za mji"),
+        ("<num>q1\n<title>Vita < amani\n\n<desc> maelezo\n", "Vita < amani"),
+        ("<num>q1<title>Vita <amani<desc>maelezo", "Vita <amani"),
+        ("<num>q1</num>\n<!-- <title>zamani</title>\n -->\n<title>sasa</title>", "sasa"),
+        ("<num>q1</num><title>habari\nza mji</title><desc>x</desc>", "habari za mji"),
+        ("<num>q1</num><title><![CDATA[a < b & c]]></title>", "a < b & c"),
+        ("<num>q1</num><title>a &lt;i&gt; b</title>", "a <i> b"),
+    ],
+)
+def test_trec_queries_are_read_whole(tmp_path: Path, inside: str, query: str):
+    files = {"passages.tsv": PASSAGES, "topics.txt": f"<!-- <top> -->\n<top>{inside}</top>\n"}
+    assert opened(tmp_path, files).topics == (Topic("q1", query, ""),)
