@@ -7,6 +7,7 @@ from dataclasses import replace
 from optical.data import sides
 from optical.data.filters import excerpt
 from optical.data.languages import canonical
+from optical.data.layout import NO_TEXT, kind
 from optical.data.records import Collection
 from optical.errors import DataError
 from optical.qrels import Qrel
@@ -14,6 +15,7 @@ from optical.qrels import Qrel
 _MOST_DANGLING = 0.5
 """Share of the relevant judgements above which those that name something absent are a mistake, not a loss."""
 
+_FEWEST_TEXTS = 5
 _UNKNOWN, _ANOTHER = "und", "mis"
 """Languages of which nothing is known but that they differ, and that neither is English."""
 
@@ -56,6 +58,17 @@ def languages_checked(where: str, collection: Collection, language: str | None) 
         return collection
     remark = f"the queries read like English by their function words, as {excerpt(topics[0].query)!r} does"
     return replace(collection, remarks=(*collection.remarks, remark))
+
+
+def check_texts(where: str, name: str, texts: Sequence[str]) -> None:
+    """Refuse numbers, addresses and the like where queries or passages should be; few prove nothing.
+
+    Raises:
+        DataError: nearly all of them are such.
+    """
+    if len(texts) >= _FEWEST_TEXTS and (held := kind(texts)) in NO_TEXT:
+        what = f"the {name} hold {held}, not text: {_examples(texts)}"
+        raise DataError(where, what, "name the columns in a header")
 
 
 def dangling(collection: Collection) -> tuple[Qrel, ...]:

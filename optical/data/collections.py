@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optical.data import benchmarks, translated_benchmarks
-from optical.data.collection_checks import checked, languages_checked
+from optical.data.collection_checks import check_texts, checked, languages_checked
 from optical.data.collection_files import CollectionFiles, collection_files
 from optical.data.entry import DataSet
 from optical.data.ir_datasets_reader import ir_datasets_identity, is_ir_datasets, read_ir_datasets
@@ -13,6 +13,7 @@ from optical.data.passages import read_passages
 from optical.data.records import MAX_LINE_BYTES, Collection, Passage, Qrel, Topic, repeated
 from optical.data.registry import dataset
 from optical.data.resolve import hashes_of, resolve
+from optical.data.sides import SAMPLE
 from optical.data.topics import read_topics
 from optical.errors import DataError
 from optical.qrels import Qrels, parse_qrels
@@ -80,9 +81,13 @@ def _folder(files: CollectionFiles) -> Collection:
     _filled(files.passages[0], passages)
     topics, left_out = read_topics(files.topics, files.language) if files.topics else ((), ())
     _filled(files.topics, topics)
+    check_texts(str(files.passages[0]), "passages", [passage.text for passage in passages[:SAMPLE]])
+    check_texts(str(files.topics), "queries", [topic.query for topic in topics[:SAMPLE]])
     remarks = (*remarks, *left_out)
     if files.qrels is None:
-        return Collection(passages, topics, (), remarks=remarks)
+        unread = ", ".join(files.unread[:5])
+        said = (f"{unread} is not read; judgements are qrels.txt or qrels.tsv",) if unread and topics else ()
+        return Collection(passages, topics, (), remarks=(*remarks, *said))
     qrels = _qrels(files.qrels)
     _filled(files.qrels, qrels.judgements)
     elsewhere = {qrel.qid for path in files.other_qrels for qrel in _qrels(path).judgements}

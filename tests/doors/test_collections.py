@@ -644,3 +644,24 @@ def test_a_header_that_repeats_a_name_is_refused(tmp_path: Path, name: str, head
 def test_trec_queries_are_read_whole(tmp_path: Path, inside: str, query: str):
     files = {"passages.tsv": PASSAGES, "topics.txt": f"<!-- <top> -->\n<top>{inside}</top>\n"}
     assert opened(tmp_path, files).topics == (Topic("q1", query, ""),)
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "message"),
+    [
+        ("topics.tsv", "{n}", "topics.tsv: the queries hold numbers, not text: '0', '1', '2'"),
+        ("passages.tsv", "{n}", "passages.tsv: the passages hold numbers, not text"),
+        ("passages.tsv", "https://example.org/{n}", "passages.tsv: the passages hold addresses, not text"),
+    ],
+)
+def test_queries_and_passages_without_text_are_refused(tmp_path: Path, name: str, cell: str, message: str):
+    rows = "".join(f"{n}\t{cell.format(n=n)}\t{SWAHILI[n % 4]}\n" for n in range(8))
+    rows = rows if name == "topics.tsv" else "id\ttext\tother\n" + rows
+    files = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS} | {name: rows}
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, files)
+
+
+def test_unread_files_are_named_where_nothing_is_judged(tmp_path: Path):
+    files = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS, "qrels.csv": "q1,d1,1\n"}
+    assert "qrels.csv is not read; judgements are qrels.txt or qrels.tsv" in opened(tmp_path, files).remarks
