@@ -4,12 +4,20 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from optical.data import sides
+from optical.data.filters import excerpt
+from optical.data.languages import canonical
+from optical.data.layout import NO_TEXT, kind
 from optical.data.records import Collection
 from optical.errors import DataError
 from optical.qrels import Qrel
 
 _MOST_DANGLING = 0.5
 """Share of the relevant judgements above which those that name something absent are a mistake, not a loss."""
+
+_FEWEST_TEXTS = 5
+_UNKNOWN, _ANOTHER = "und", "mis"
+"""Languages of which nothing is known but that they differ, and that neither is English."""
 
 
 def checked(where: str, collection: Collection) -> Collection:
@@ -23,6 +31,44 @@ def checked(where: str, collection: Collection) -> Collection:
     if collection.qrels:
         _check_judgements(where, collection, docids, qids)
     return replace(collection, remarks=(*collection.remarks, *_remarks(collection, docids, qids)))
+
+
+def languages_checked(where: str, collection: Collection, language: str | None) -> Collection:
+    """The collection with a remark where its queries read like English, once they are not swapped with translations.
+
+    Args:
+        where: the folder or the file of topics.
+        collection: one that nobody has looked at before.
+        language: its query language, where the user named it.
+
+    Raises:
+        DataError: the query and its English translation look swapped.
+    """
+    source, topics = language or _UNKNOWN, collection.topics[: sides.SAMPLE]
+    translated = [(topic.query, topic.english) for topic in topics if topic.english]
+    if translated and (verdict := sides.judge(translated, source, "eng")).what == "swapped":
+        how = verdict.how.replace("the two sides look", "the query and its translation look")
+        shown = " | ".join(repr(excerpt(text)) for text in translated[0])
+        what = f"{how}; the first topic is read as query {shown}"
+        raise DataError(where, what, "name the columns in a header: qid, query, english")
+    if not topics or canonical(source) == "eng":
+        return collection
+    alone = sides.judge([(topic.query, topic.query) for topic in topics], _UNKNOWN, _ANOTHER)
+    if alone.what != "other":
+        return collection
+    remark = f"the queries read like English by their function words, as {excerpt(topics[0].query)!r} does"
+    return replace(collection, remarks=(*collection.remarks, remark))
+
+
+def check_texts(where: str, name: str, texts: Sequence[str]) -> None:
+    """Refuse numbers, addresses and the like where queries or passages should be; few prove nothing.
+
+    Raises:
+        DataError: nearly all of them are such.
+    """
+    if len(texts) >= _FEWEST_TEXTS and (held := kind(texts)) in NO_TEXT:
+        what = f"the {name} hold {held}, not text: {_examples(texts)}"
+        raise DataError(where, what, "name the columns in a header")
 
 
 def dangling(collection: Collection) -> tuple[Qrel, ...]:

@@ -87,7 +87,12 @@ def _table(path: Path, find: Finder, unnamed: Sequence[str]) -> Iterator[Row]:
 
 def _header(where: str, cells: Sequence[str], find: Finder, unnamed: Sequence[str]) -> Mapping[str, int] | None:
     """The roles a first row names; None when it is a row like others."""
-    found = find(tuple(cell.lower() for cell in cells))
+    names = tuple(cell.lower() for cell in cells)
+    found = find(names)
+    repeated = ", ".join(sorted({name for name in names if name and names.count(name) > 1}))
+    if found and repeated:
+        what = f"a header {cells!r} that has {repeated} more than once"
+        raise DataError(where, what, "give each column its own name")
     if found and not {"id", "text"} <= found.keys():
         absent = " and no ".join(sorted({"id", "text"} - found.keys()))
         advice = f"name the columns {', '.join(unnamed)} in the first line; FOLDER@swa chooses among languages"

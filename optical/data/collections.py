@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optical.data import benchmarks, translated_benchmarks
-from optical.data.collection_checks import checked
+from optical.data.collection_checks import check_texts, checked, languages_checked
 from optical.data.collection_files import CollectionFiles, collection_files
 from optical.data.entry import DataSet
 from optical.data.ir_datasets_reader import ir_datasets_identity, is_ir_datasets, read_ir_datasets
@@ -13,6 +13,7 @@ from optical.data.passages import read_passages
 from optical.data.records import MAX_LINE_BYTES, Collection, Passage, Qrel, Topic, repeated
 from optical.data.registry import dataset
 from optical.data.resolve import hashes_of, resolve
+from optical.data.sides import SAMPLE
 from optical.data.topics import read_topics
 from optical.errors import DataError
 from optical.qrels import Qrels, parse_qrels
@@ -35,9 +36,10 @@ def open_collection(spec: str, cache: Path, mirror: str | None = None) -> Collec
         DataError: a file is missing, damaged or inconsistent.
     """
     if is_ir_datasets(spec):
-        return _whole(spec, checked(spec, read_ir_datasets(spec)), ("passages",))
+        found = languages_checked(spec, checked(spec, read_ir_datasets(spec)), None)
+        return _whole(spec, found, ("passages",))
     if files := collection_files(spec):
-        return checked(spec, _folder(files))
+        return languages_checked(str(files.topics), checked(spec, _folder(files)), files.language)
     entry = dataset(spec)
     found = read_collection(entry, resolve(entry, cache, mirror).paths)
     return _whole(spec, found, ("passages", "topics", "qrels"))
@@ -77,9 +79,15 @@ def _whole(spec: str, collection: Collection, parts: Sequence[str]) -> Collectio
 def _folder(files: CollectionFiles) -> Collection:
     passages, remarks = read_passages(files.passages)
     _filled(files.passages[0], passages)
-    topics = _filled(files.topics, read_topics(files.topics, files.language)) if files.topics else ()
+    topics, left_out = read_topics(files.topics, files.language) if files.topics else ((), ())
+    _filled(files.topics, topics)
+    check_texts(str(files.passages[0]), "passages", [passage.text for passage in passages[:SAMPLE]])
+    check_texts(str(files.topics), "queries", [topic.query for topic in topics[:SAMPLE]])
+    remarks = (*remarks, *left_out)
     if files.qrels is None:
-        return Collection(passages, topics, (), remarks=remarks)
+        unread = ", ".join(files.unread[:5])
+        said = (f"{unread} is not read; judgements are qrels.txt or qrels.tsv",) if unread and topics else ()
+        return Collection(passages, topics, (), remarks=(*remarks, *said))
     qrels = _qrels(files.qrels)
     _filled(files.qrels, qrels.judgements)
     elsewhere = {qrel.qid for path in files.other_qrels for qrel in _qrels(path).judgements}
@@ -104,7 +112,8 @@ def _tables(paths: Sequence[Path], _source: str) -> Collection:
     passage_path, topic_path, qrel_path = paths
     passages, remarks = read_passages([passage_path])
     qrels = _qrels(qrel_path)
-    return Collection(passages, read_topics(topic_path), qrels.judgements, remarks=(*remarks, *repeated(qrels)))
+    topics, left_out = read_topics(topic_path)
+    return Collection(passages, topics, qrels.judgements, remarks=(*remarks, *left_out, *repeated(qrels)))
 
 
 def _qrels(path: Path) -> Qrels:

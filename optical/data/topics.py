@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,16 +19,22 @@ _NAMES = {
     "id": ("qid", "query_id", "query-id", "topic_id", "topic-id", "_id", "id"),
     "text": ("query", "question", "text", "title"),
     "english": ("english", "translation", "english_translation", "question_translated"),
+    "language": ("lang", "language"),
 }
 _TOPIC = re.compile(r"<(top|topic)(\s[^>]*)?>(.*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
 _BEGINNING = re.compile(r"<top(ic)?[\s>]", re.IGNORECASE)
 _NUMBER_ATTRIBUTE = re.compile(r"""\b(?:number|id)\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
+_LANGUAGE_ATTRIBUTE = re.compile(r"""\blang\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
 _LABEL = re.compile(r"^(number|topic)\s*:", re.IGNORECASE)
+_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_TAG = r"</?(?:num|number|identifier|title|query|question|desc|description|narr|narrative)\b[^<>]*>"
+_EMPHASIS = re.compile(r"</?(?:i|b|em|strong|u|sub|sup|span|br|p)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _MAX_TREC_BYTES = 1 << 26
 
 
-def read_topics(path: Path, language: str | None = None) -> tuple[Topic, ...]:
-    """The topics of a file.
+def read_topics(path: Path, language: str | None = None) -> tuple[tuple[Topic, ...], tuple[str, ...]]:
+    """The topics of a file, and remarks on those that are left out.
 
     Args:
         path: ``.tsv``, ``.jsonl``, or TREC blocks in a file of any other name; each may be compressed.
@@ -36,7 +43,8 @@ def read_topics(path: Path, language: str | None = None) -> tuple[Topic, ...]:
     Raises:
         DataError: a damaged line or topic, a qid that occurs twice, or a language that is not clear.
     """
-    return gather_topics(_rows(path, language))
+    found, remarks = _in_language(path, list(_rows(path, language)), language)
+    return gather_topics(found), remarks
 
 
 def gather_topics(found: Iterable[Row]) -> tuple[Topic, ...]:
@@ -57,6 +65,26 @@ def gather_topics(found: Iterable[Row]) -> tuple[Topic, ...]:
     return tuple(topics)
 
 
+def _in_language(path: Path, found: list[Row], language: str | None) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows in the language asked for, or in the only one, where rows carry theirs; the others are counted."""
+    codes = [canonical(content(where, "language", row.get("language") or "")) for where, row in found]
+    counts = Counter(codes)
+    if not any(counts):
+        return found, ()
+    chosen = canonical(language) if language else codes[0]
+    if chosen not in counts or (language is None and len(counts) > 1):
+        raise _unclear(path, counts, language)
+    kept = [row for row, code in zip(found, codes, strict=True) if code == chosen]
+    others = ", ".join(sorted(code or "no language" for code in counts if code != chosen))
+    return kept, ((f"{len(found) - len(kept):,} topics in {others} are left out",) if others else ())
+
+
+def _unclear(where: str | Path, codes: Iterable[str], language: str | None) -> DataError:
+    named = ", ".join(sorted(code or "no language" for code in codes)) or "no language"
+    what = f"queries in {named}" + (f", not in {language}" if language else "")
+    return DataError(where, what, "name one of them after the folder, as in FOLDER@swa")
+
+
 def _rows(path: Path, language: str | None) -> Iterator[Row]:
     find = partial(_find, language=language)
     if format_suffix(path) in JSON_LINES:
@@ -70,11 +98,17 @@ def _rows(path: Path, language: str | None) -> Iterator[Row]:
 
 @lru_cache(maxsize=256)
 def _find(names: tuple[str, ...], language: str | None) -> dict[str, int]:
-    """Roles by their names; where no name says query, a column named by its language is one."""
+    """Roles by their names; a column named by its language is the query, before one that a bare word calls so."""
     found = by_names(names, _NAMES)
-    if "id" not in found or "text" in found:
+    if "id" not in found:
         return found
     named = {entry.code: place for place, name in enumerate(names) if place != found["id"] and (entry := known(name))}
+    if "text" in found:
+        for code in {code for code in named if names[named[code]] in _NAMES["id"]}:
+            del named[code]  # "id" is Indonesian too
+        if not named.keys() - {ENGLISH}:
+            return found
+        del found["text"]
     chosen = _query_language(named, language)
     if chosen:
         found["text"] = named[chosen]
@@ -103,8 +137,7 @@ def _translations(where: str, row: dict, language: str | None) -> dict[str, obje
         ) from None
     chosen = _query_language(titles, language)
     if chosen is None:
-        what = f"queries in {', '.join(sorted(titles)) or 'no language'}" + (f", not in {language}" if language else "")
-        raise DataError(where, what, "name one of them after the folder, as in FOLDER@swa")
+        raise _unclear(where, titles, language)
     return {"id": qid, "text": titles[chosen], "english": "" if chosen == ENGLISH else titles.get(ENGLISH)}
 
 
@@ -120,6 +153,8 @@ def _trec(path: Path) -> Iterator[Row]:
         text = document.decode("utf-8-sig")
     except UnicodeError as error:
         raise DataError(path, f"not UTF-8 ({error.reason})", "convert the file") from None
+    text = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
+    text = _CDATA.sub(lambda section: html.escape(section[1]), text)
     found = list(_TOPIC.finditer(text))
     if len(found) != len(_BEGINNING.findall(text)) or not found:
         what = f"{len(found)} whole topics <top>...</top>"
@@ -128,12 +163,17 @@ def _trec(path: Path) -> Iterator[Row]:
         where = f"{path}, line {text.count(chr(10), 0, match.start()) + 1}"
         number = _NUMBER_ATTRIBUTE.search(match[2] or "")
         qid = number[1] if number else _field(where, match[3], "num|number|identifier")
-        yield where, {"id": qid, "text": _field(where, match[3], "title|query")}
+        language = _LANGUAGE_ATTRIBUTE.search(match[2] or "")
+        labelled = {"language": language[1]} if language else {}
+        yield where, {"id": qid, "text": _field(where, match[3], "title|query")} | labelled
 
 
 def _field(where: str, topic: str, names: str) -> str:
-    """The text after a tag, up to the next one."""
-    match = re.search(rf"<(?:{names})\s*>([^<]*)", topic, re.IGNORECASE)
+    """The text after a tag, up to its end tag, else up to the next field or the next tag that begins a line."""
+    whole = rf"<({names})\s*>((?:(?!{_TAG}).)*)</\1\s*>"
+    rest = rf"<({names})\s*>(.*?)(?={_TAG}|\n\s*</?[a-z]|\Z)"
+    match = re.search(f"{whole}|{rest}", topic, re.IGNORECASE | re.DOTALL)
     if not match:
         raise DataError(where, f"the topic has no <{names.partition('|')[0]}>", "give each topic its <num> and <title>")
-    return _LABEL.sub("", html.unescape(match[1]).strip()).strip()
+    text = match[2] if match[2] is not None else match[4]
+    return _LABEL.sub("", html.unescape(_EMPHASIS.sub("", text)).strip()).strip()

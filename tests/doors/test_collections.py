@@ -523,3 +523,145 @@ def test_a_collection_of_passages_alone_is_written_with_empty_topics(tmp_path: P
         topics = pq.read_table(session.workspace.collection / "topics.parquet")
     assert (topics.num_rows, topics.column_names) == (0, ["qid", "query", "english"])
     assert str(topics.schema.field("qid").type) == "string"
+
+
+SWAHILI = ("habari za mji wa Lamu ni nini", "vita katika nchi ya Kongo", "ni nani na ni wapi", "bei ya mafuta")
+ENGLISH = ("what is the news of the town", "the war in the Congo", "who are they and where", "the price of oil")
+
+
+def asked(first: str, *rest: str, header: str = "", count: int = 12) -> dict[str, str]:
+    """A folder without judgements whose topics have columns of Swahili or English sentences, each its own."""
+    words = {"swa": SWAHILI, "eng": ENGLISH}
+    rows = ["\t".join([f"q{n}", *(f"{words[c][n % 4]} {n}" for c in (first, *rest))]) for n in range(count)]
+    return {"passages.tsv": PASSAGES, "topics.tsv": header + "".join(f"{row}\n" for row in rows)}
+
+
+@pytest.mark.parametrize("header", ["", "qid\tquestion\ttranslation\n", "qid\tquery\tenglish\n"])
+@pytest.mark.parametrize("suffix", ["", "@swa"])
+def test_swapped_topics_are_refused(tmp_path: Path, header: str, suffix: str):
+    message = r"topics\.tsv: the query and its translation look swapped .* English .*'what is .*qid, query, english"
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, asked("eng", "swa", header=header), suffix)
+    found = opened(tmp_path, asked("swa", "eng", header=header), suffix)
+    assert (found.topics[0].query, found.topics[0].english) == (f"{SWAHILI[0]} 0", f"{ENGLISH[0]} 0")
+    assert found.remarks == ("there are no judgements, so nothing is measured",)
+
+
+def test_few_topics_and_names_are_no_evidence_of_a_swap(tmp_path: Path):
+    assert len(opened(tmp_path, asked("eng", "swa", count=3)).topics) == 3
+    names = "".join(f"q{n}\tLamu Nairobi\tMombasa Kongo\n" for n in range(30))
+    assert len(opened(tmp_path, {"topics.tsv": names}).topics) == 30
+
+
+@pytest.mark.parametrize("columns", [("eng",), ("eng", "eng")])
+def test_english_queries_are_remarked_unless_they_are_meant(tmp_path: Path, columns: tuple[str, ...]):
+    remark = "the queries read like English by their function words"
+    assert any(said.startswith(remark) for said in opened(tmp_path, asked(*columns)).remarks)
+    assert not any(said.startswith(remark) for said in opened(tmp_path, {}, "@eng").remarks)
+    assert not any(said.startswith(remark) for said in opened(tmp_path, asked("swa")).remarks)
+
+
+def test_topics_of_ir_datasets_are_looked_at_too(catalogue, tmp_path: Path):
+    queries = [Query(f"q{n}", f"{ENGLISH[n % 4]} {n}") for n in range(12)]
+    catalogue["english"] = DataSet([Doc("d1", "", "a")], queries)
+    assert any("read like English" in said for said in open_collection("ir_datasets:english", tmp_path).remarks)
+
+
+@pytest.mark.parametrize(
+    ("header", "suffix", "expected"),
+    [
+        ("qid\tquery\tswahili\n", "", ("B1", "")),
+        ("id\tquestion\tsw\n", "", ("B1", "")),
+        ("qid\tquery\tenglish\tswahili\n", "", ("C1", "B1")),
+        ("id\tquery\tyor\tsom\n", "@yor", ("B1", "")),
+        ("id\tquery\tyor\tsom\n", "@som", ("C1", "")),
+        ("qid\tquery\tid\n", "", ("A1", "")),
+        ("qid\tquery\tenglish\n", "@swa", ("A1", "B1")),
+    ],
+)
+def test_a_column_named_by_its_language_is_the_query(tmp_path: Path, header: str, suffix: str, expected: tuple):
+    row = "\t".join(("q1", "A1", "B1", "C1")[: len(header.split("\t"))])
+    found = opened(tmp_path, {"passages.tsv": PASSAGES, "topics.tsv": header + row + "\n"}, suffix)
+    assert (found.topics[0].query, found.topics[0].english) == expected
+
+
+@pytest.mark.parametrize("suffix", ["", "@hau"])
+def test_a_bare_query_beside_other_languages_is_not_taken(tmp_path: Path, suffix: str):
+    topics = {"topics.tsv": "id\tquery\tyor\tsom\nq1\tA1\tB1\tC1\n"}
+    with pytest.raises(DataError, match=r"topics\.tsv, line 1: a header .* that names no text"):
+        opened(tmp_path, {"passages.tsv": PASSAGES} | topics, suffix)
+
+
+LABELLED = {
+    "topics.jsonl": '{"id": "q1", "lang": "en", "text": "one"}\n{"id": "q1", "lang": "sw", "text": "moja"}\n',
+    "topics.tsv": "id\tlanguage\tquery\nq1\teng\tone\nq1\tswahili\tmoja\n",
+    "topics.xml": '<topic number="q1" lang="en"><title>one</title></topic>\n'
+    "<topic number='q1' xml:lang='sw'><title>moja</title></topic>",
+}
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_rows_that_carry_their_language_are_chosen_by_it(tmp_path: Path, name: str):
+    files = {"passages.tsv": PASSAGES, name: LABELLED[name]}
+    found = opened(tmp_path, files, "@swa")
+    assert found.topics == (Topic("q1", "moja", ""),)
+    assert "1 topics in eng are left out" in found.remarks
+    with pytest.raises(DataError, match=rf"{name}: queries in eng, swa; .*FOLDER@swa"):
+        opened(tmp_path, {})
+    with pytest.raises(DataError, match=rf"{name}: queries in eng, swa, not in hau"):
+        opened(tmp_path, {}, "@hau")
+    one = next(line for line in LABELLED[name].splitlines() if "moja" in line)
+    head = LABELLED[name].splitlines()[0] + "\n" if name.endswith("tsv") else ""
+    assert opened(tmp_path, {name: f"{head}{one}\n"}).topics == (Topic("q1", "moja", ""),)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "repeated"),
+    [
+        ("topics.tsv", "qid\tquery\tenglish\tquery", "query"),
+        ("topics.tsv", "qid\tQuery\tquery", "query"),
+        ("passages.tsv", "id\ttext\ttext", "text"),
+    ],
+)
+def test_a_header_that_repeats_a_name_is_refused(tmp_path: Path, name: str, header: str, repeated: str):
+    row = "\t".join(f"a{n}" for n, _ in enumerate(header.split("\t")))
+    with pytest.raises(DataError, match=rf"{name}, line 1: a header .* that has {repeated} more than once"):
+        opened(tmp_path, USUAL | {name: f"{header}\n{row}\n"})
+
+
+@pytest.mark.parametrize(
+    ("inside", "query"),
+    [
+        ("<num>q1</num><title>Habari <i>za mji</i></title>", "Habari za mji"),
+        ("<num>q1\n<title>Vita < amani\n\n<desc> maelezo\n", "Vita < amani"),
+        ("<num>q1<title>Vita <amani<desc>maelezo", "Vita <amani"),
+        ("<num>q1</num>\n<!-- <title>zamani</title>\n -->\n<title>sasa</title>", "sasa"),
+        ("<num>q1</num><title>habari\nza mji</title><desc>x</desc>", "habari za mji"),
+        ("<num>q1</num><title><![CDATA[a < b & c]]></title>", "a < b & c"),
+        ("<num>q1</num><title>a &lt;i&gt; b</title>", "a <i> b"),
+    ],
+)
+def test_trec_queries_are_read_whole(tmp_path: Path, inside: str, query: str):
+    files = {"passages.tsv": PASSAGES, "topics.txt": f"<!-- <top> -->\n<top>{inside}</top>\n"}
+    assert opened(tmp_path, files).topics == (Topic("q1", query, ""),)
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "message"),
+    [
+        ("topics.tsv", "{n}", "topics.tsv: the queries hold numbers, not text: '0', '1', '2'"),
+        ("passages.tsv", "{n}", "passages.tsv: the passages hold numbers, not text"),
+        ("passages.tsv", "https://example.org/{n}", "passages.tsv: the passages hold addresses, not text"),
+    ],
+)
+def test_queries_and_passages_without_text_are_refused(tmp_path: Path, name: str, cell: str, message: str):
+    rows = "".join(f"{n}\t{cell.format(n=n)}\t{SWAHILI[n % 4]}\n" for n in range(8))
+    rows = rows if name == "topics.tsv" else "id\ttext\tother\n" + rows
+    files = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS} | {name: rows}
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, files)
+
+
+def test_unread_files_are_named_where_nothing_is_judged(tmp_path: Path):
+    files = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS, "qrels.csv": "q1,d1,1\n"}
+    assert "qrels.csv is not read; judgements are qrels.txt or qrels.tsv" in opened(tmp_path, files).remarks
