@@ -103,7 +103,8 @@ def _tell_facts(verb: str, session: Session, as_json: bool) -> None:
     if as_json:
         say(json.dumps({"verb": verb, **facts}))
         return
-    facts.pop("first_pairs", None)  # shown as a table of its own
+    for name in ("first_pairs", "first_topics"):  # shown as tables of their own
+        facts.pop(name, None)
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         say(f"{name.replace('_', ' '):<{width}}  {_worded(value)}")
@@ -119,9 +120,9 @@ def _worded(value: object) -> str:
 
 
 def _tell_cleaning(workspace: Workspace) -> None:
-    from pipelines.cleaning import cleaning_table, sides_table
+    from pipelines.cleaning import cleaning_table, sides_table, topics_table
 
-    say(f"\n{cleaning_table(workspace)}\n\n{sides_table(workspace)}")
+    say(f"\n{cleaning_table(workspace)}\n\n{sides_table(workspace)}\n\n{topics_table(workspace)}")
 
 
 def _tell_list(command: ListCommand) -> None:

@@ -50,6 +50,21 @@ def sides_table(workspace: Workspace) -> str:
     return "\n".join(lines)
 
 
+def first_topics(collection: Path) -> list[dict[str, str]]:
+    """The first three topics of a collection: ``qid``, ``query`` and ``english``."""
+    rows = parquet_data(collection / "topics.parquet", format="parquet").head(_FIRST).to_pylist()
+    return [{name: excerpt(value) for name, value in row.items()} for row in rows]
+
+
+def topics_table(workspace: Workspace) -> str:
+    """The first topics as plain text, so that a person sees queries and translations that are swapped."""
+    count = parquet_data(workspace.collection / "topics.parquet", format="parquet").count_rows()
+    lines = [f"{workspace.recipe.evaluation.collection}: the first of {count:,} topics"]
+    for topic in first_topics(workspace.collection):
+        lines += [f"    query    {topic['query']}", f"    english  {topic['english'] or 'none'}"]
+    return "\n".join(lines)
+
+
 def cleaning_table(workspace: Workspace) -> str:
     """Counts by data set and reason as plain text with aligned columns."""
     rows = [row for path in _artefacts(workspace) for row in _rows(_account(path))]

@@ -28,7 +28,7 @@ from optical.data.stream import BitextSource, checked_pairs
 from optical.errors import DataError, UserError
 from optical.evaluation.trec import write_qrels
 from optical.tracking.progress import Progress
-from pipelines.cleaning import REPORT, first_pairs, report_cleaning
+from pipelines.cleaning import REPORT, first_pairs, first_topics, report_cleaning
 from pipelines.session import Session
 from pipelines.workspace import Workspace
 
@@ -71,6 +71,7 @@ def _facts(workspace: Workspace) -> dict:
         "licences": bitext["licences"] | {workspace.recipe.evaluation.collection: collection["licence"]},
         "shards": str(workspace.bitext),
         "first_pairs": first_pairs(workspace.bitext),
+        "first_topics": first_topics(workspace.collection),
     }
     if workspace.scratch_teacher:
         questions = artefacts.read(workspace.questions, BITEXT, verify=False).info

@@ -17,6 +17,7 @@ from optical.evaluation.measures import measure
 from optical.evaluation.report import ReportContent, write_report
 from optical.evaluation.trec import Run, ScoredDoc, read_qrels
 from pipelines.__main__ import main
+from pipelines.cleaning import first_topics, topics_table
 from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.settings import Settings
@@ -665,3 +666,15 @@ def test_queries_and_passages_without_text_are_refused(tmp_path: Path, name: str
 def test_unread_files_are_named_where_nothing_is_judged(tmp_path: Path):
     files = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS, "qrels.csv": "q1,d1,1\n"}
     assert "qrels.csv is not read; judgements are qrels.txt or qrels.tsv" in opened(tmp_path, files).remarks
+
+
+def test_prepare_shows_the_first_topics(tmp_path: Path):
+    topics = "".join(f"q{n}\tswali {n}\tquestion {n}\n" for n in range(5))
+    with session_over(tmp_path, {"passages.tsv": PASSAGES, "topics.tsv": topics}) as session:
+        prepare_verb.collection_of(session)
+        workspace = session.workspace
+    expected = [{"qid": f"q{n}", "query": f"swali {n}", "english": f"question {n}"} for n in range(3)]
+    assert first_topics(workspace.collection) == expected
+    table = topics_table(workspace)
+    assert "the first of 5 topics\n    query    swali 0\n    english  question 0\n    query    swali 1\n" in table
+    assert "swali 3" not in table
