@@ -13,10 +13,11 @@ from optical.data.repairs import REPAIRS, repaired
 REASONS = {
     "utf8": "a side is not valid UTF-8",
     "malformed": "the row is not valid JSON, or the unit not valid XML",
-    "missing": "the row lacks a side",
+    "missing": "the row lacks a side, or has for one what programs write for nothing, such as NaN",
     "too_long": "a side is longer than the bound in bytes or characters",
     "empty": "a side has no visible character",
     "control": "a side contains NUL or another control character",
+    "damaged": "a side has lost characters (U+FFFD), or is UTF-8 that was encoded again",
     "ratio": "one side is too many times longer than the other",
     "identical": "both sides have the same letters and digits",
     "script": "most letters of a side are not of its language's script",
@@ -34,6 +35,11 @@ _SHORT = 20
 _EXCERPT = 80
 _WIDE = re.compile("[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DAMAGE = re.compile(
+    "\ufffd|[\u00c2\u00c3\u00d0\u00d1\u00d8\u00d9][\u00a1-\u00aa\u00ac-\u00ba\u00bc-\u00bf]"
+    "|[\u00e0-\u00ef][\u00a0-\u00bf]{2}|\u00e2\u20ac"
+)
+_NOTHING = frozenset({"nan", "NaN", "#NAME?", "#N/A", "\\N", "NULL"})
 _SIGNS = re.compile("[&<@]")
 
 
@@ -110,7 +116,7 @@ def screen(
         source_text, target_text = _text(source), _text(target)
     except UnicodeError:
         return _reject(position, "utf8", source, target)
-    if source_text is None or target_text is None:
+    if source_text is None or target_text is None or source_text in _NOTHING or target_text in _NOTHING:
         return _reject(position, "missing", source_text, target_text)
     if isinstance(source_text, TooLong) or isinstance(target_text, TooLong):
         return _reject(position, "too_long", source_text, target_text)
@@ -121,7 +127,7 @@ def screen(
     if not (_settled(source_text) and _settled(target_text)):
         source_text, target_text = normalise(source_text), normalise(target_text)
         reason = _broken(source_text, target_text)
-    if reason := reason or _disproportionate(source_text, target_text, limits):
+    if reason := reason or _damaged(source_text, target_text) or _disproportionate(source_text, target_text, limits):
         return _reject(position, reason, source_text, target_text)
     return SentencePair(position, source_text, target_text, repairs)
 
@@ -180,6 +186,11 @@ def _broken(source: str, target: str) -> str | None:
     if _CONTROL.search(source) or _CONTROL.search(target):
         return "control"
     return None
+
+
+def _damaged(source: str, target: str) -> str | None:
+    found = any(not side.isascii() and _DAMAGE.search(side) for side in (source, target))
+    return "damaged" if found else None
 
 
 def _disproportionate(source: str, target: str, limits: Limits) -> str | None:

@@ -107,6 +107,8 @@ def known(word: str) -> Language | None:
     >>> known("Swahili").code, known("sw-KE").code, known("passage")
     ('swa', 'swa', None)
     """
+    if named := _by_exact_name().get(word.strip()):
+        return named  # "Ga" is a name, and "ga" the code of Irish
     parts = _TAG.fullmatch(_hyphened(word))
     found = _tagged(parts[1].lower(), parts[2], (parts[3] or "").upper()) if parts else None
     return found or _by_name().get(" ".join(word.lower().replace("_", " ").split()))
@@ -160,6 +162,11 @@ def _by_any_code() -> dict[str, Language]:
 @cache
 def _by_name() -> dict[str, Language]:
     return {name.lower(): entry for entry in languages().values() for name in entry.names}
+
+
+@cache
+def _by_exact_name() -> dict[str, Language]:
+    return {name: entry for entry in languages().values() for name in entry.names}
 
 
 @cache

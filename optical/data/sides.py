@@ -25,6 +25,8 @@ _SHARE_OF_A_MIXTURE = 0.05
 _LEAST_SHARE = 0.1
 _SHARE_OF_A_TEXT = 0.2
 _WORDS_OF_A_TEXT = 3
+_WORDS_OF_ENGLISH, _ENGLISH_TEXTS, _LEAST_ENGLISH = 6, 20, 0.2
+"""Of texts with as many words, and as many of those, the share that must have function words of English."""
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -77,7 +79,12 @@ def judge(pairs: Sequence[Pair], source: str, target: str) -> Verdict:
     verdict = _by_script(pairs, *codes) or _by_words(pairs, *codes)
     if verdict and verdict.what in ("swapped", "mixed"):
         return verdict
-    return _another(pairs, *codes) or verdict or Verdict("unknown", "nothing tells the two sides apart by language")
+    return (
+        _another(pairs, *codes)
+        or _not_english(pairs, codes[1])
+        or verdict
+        or Verdict("unknown", "nothing tells the two sides apart by language")
+    )
 
 
 def _by_script(pairs: Sequence[Pair], source: str, target: str) -> Verdict | None:
@@ -133,6 +140,18 @@ def _another(pairs: Sequence[Pair], source: str, target: str) -> Verdict | None:
                 what = f"the {('source', 'target')[side]} side should be {own} and reads like {languages()[code].name}"
                 return Verdict("other", f"{what} by its function words ({like} of {len(pairs)} texts)")
     return None
+
+
+def _not_english(pairs: Sequence[Pair], target: str) -> Verdict | None:
+    """A verdict where long texts should be English and hardly any has its function words."""
+    texts = [text for _, text in pairs if len(_words(text)) >= _WORDS_OF_ENGLISH]
+    if target != "eng" or len(texts) < _ENGLISH_TEXTS:
+        return None
+    like = sum(_share(text, "eng") >= _LEAST_SHARE for text in texts)
+    if like >= _LEAST_ENGLISH * len(texts):
+        return None
+    what = "the target side should be eng and does not read like it"
+    return Verdict("other", f"{what} ({like} of {len(texts)} texts have its function words)")
 
 
 def _reads_like(text: str, code: str) -> bool:

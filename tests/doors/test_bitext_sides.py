@@ -45,6 +45,9 @@ FRA = """Où est-ce que vous allez avec le chien ?|Les enfants jouent dans la co
 ).split("|")
 
 
+YOR = ["Ọmọ náà lọ sí ọjà láti ra ẹja", "Bàbá mi kò sí nílé ní àná rárá"]
+
+
 def pairs(source: list[str], target: list[str]) -> list[tuple[str, str]]:
     return list(zip(source, target, strict=False))
 
@@ -70,6 +73,8 @@ def pairs(source: list[str], target: list[str]) -> list[tuple[str, str]]:
         (ENG, ENG, "swa eng", "other", "the source side should be swa and reads like English"),
         (ENG, ENG, "zul eng", "other", "the source side should be zul and reads like English"),
         (SWA, FRA, "swa eng", "other", "the target side should be eng and reads like French"),
+        (SWA * 2, YOR * 12, "swa eng", "other", "should be eng and does not read like it (0 of 24 texts"),
+        (SWA, YOR * 6, "swa eng", "right", "function words of Swahili"),
         (FRA, ENG, "oci eng", "right", "English"),
         (ENG, ENG, "eng eng", "unknown", "both sides are eng"),
         ([f"https://a.org/{n}" for n in range(9)], ENG, "swa eng", "other", "the source side holds addresses"),

@@ -141,6 +141,12 @@ def test_an_unknown_word_is_refused_with_what_was_meant(word: str, advice: str):
         language(word)
 
 
+def test_every_name_finds_its_own_language_and_a_code_stays_a_code():
+    lost = {name for entry in languages().values() for name in entry.names if language(name).code != entry.code}
+    assert lost == set()
+    assert [language(word).code for word in ("Ga", "ga", "GA", "gaa")] == ["gaa", "gle", "gle", "gaa"]
+
+
 def test_a_file_may_name_a_region_that_is_none():
     assert [canonical(code) for code in ("en-UK", "EN_us", "xx-YY")] == ["eng", "eng", "xx"]
 

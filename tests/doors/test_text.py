@@ -64,6 +64,24 @@ def test_a_repaired_pair_is_accepted_and_says_so():
     assert screen(0, b"a&#9;b&#10;c", b"day", Limits()).source == "a b c"
 
 
+@pytest.mark.parametrize("side", ["lost \ufffd here", "caf\u00c3\u00a9", "it\u00e2\u20ac\u2122s", "\u00e0\u00a4\u00ae"])
+def test_a_pair_with_lost_or_twice_encoded_characters_is_refused(side: str):
+    assert screen(0, side, b"day", Limits()).reason == screen(0, b"siku", side, Limits()).reason == "damaged"
+
+
+@pytest.mark.parametrize(
+    "side", ["\u00ab OSL\u00d8 \u00bb", "OSL\u00d8\u00bb", "bl\u00e9\u00b2", "S\u00c3O", "\u00c2\u00a0x"]
+)
+def test_letters_beside_signs_are_no_damage(side: str):
+    assert screen(0, side, b"day", Limits()).reason is None
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN", "#NAME?", "#N/A", "\\N", "NULL"])
+def test_what_programs_write_for_nothing_is_no_side(cell: str):
+    assert screen(0, cell, b"day", Limits()).reason == screen(0, b"siku", cell.encode(), Limits()).reason == "missing"
+    assert screen(0, f"{cell} x", b"day", Limits()).reason is None
+
+
 def test_repairs_are_counted_by_data_set_and_shown(tmp_path: Path):
     rows = [
         {"dataset": "a", "position": number, "source": "x", "target": "y", "repairs": kind}
