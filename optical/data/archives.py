@@ -50,14 +50,15 @@ def open_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> I
 
 
 def member_names(raw: BinaryIO, path: str | Path, meter: Metered) -> list[str]:
-    """The names of an archive's files, folders and links left out.
+    """The names of an archive's files; folders, links and what macOS keeps beside its files are left out.
 
     Raises:
         DataError: a damaged archive.
     """
     if split_member(path)[0].endswith(".zip"):
         with _readable(path):
-            return [info.filename for info in zipfile.ZipFile(raw).infolist() if not info.is_dir()]
+            names = [info.filename for info in zipfile.ZipFile(raw).infolist() if not info.is_dir()]
+        return [name for name in names if not name.startswith("__MACOSX/")]
     with _tar(raw, path, meter) as archive:
         return [info.name for info in archive if info.isreg()]
 

@@ -82,9 +82,16 @@ def text_of(row: object, name: str) -> str | None:
 
 
 def json_rows(path: str | Path, max_bytes: int) -> Iterator[tuple[object, str | None]]:
-    """The lines of a JSON Lines file: each one's value, or the reason why it has none (a key of ``REASONS``)."""
+    """The lines of a JSON Lines file: each one's value, or the reason why it has none (a key of ``REASONS``).
+
+    Raises:
+        DataError: the file is one JSON value over several lines.
+    """
     with open_bytes(path) as stream:
-        for line in lines(stream, max_bytes):
+        for number, line in enumerate(lines(stream, max_bytes)):
+            if number == 0 and isinstance(line, bytes) and (line.strip() == b"{" or line.strip()[:1] == b"["):
+                what = "holds one JSON array or object, not one object a line"
+                raise DataError(path, what, "write a line for each row, as `jq -c '.[]'` does")
             if isinstance(line, TooLong):
                 yield None, "too_long"
                 continue

@@ -189,7 +189,7 @@ def _format_suffix(path: str | Path) -> str:
     if member is None and is_archive(stored) and len(archive_members(stored)) != 1:
         return ""
     name = PurePosixPath(member_name(path))
-    return (name.with_suffix("") if name.suffix in CODECS else name).suffix
+    return (name.with_suffix("") if name.suffix in CODECS else name).suffix.lower()
 
 
 def _resolved(spec: str, reader: str, paths: tuple[str | Path, ...]) -> Resolved:

@@ -84,22 +84,31 @@ def transport_loss(
     given = source, target, source_mask, target_mask, source_weights, target_weights
     checks.arguments(dict(zip(_DIMENSIONS, given, strict=True)), _DIMENSIONS)
     settings = _settings(Settings(method=method, **options), gradient, value, order_weight)
-    if marginals not in WEIGHTED and (source_weights is not None or target_weights is not None):
-        what = f"is {marginals!r}, which takes no weights per token, and some were given"
-        raise UserError("marginals", what, f"leave them out, or choose from {', '.join(WEIGHTED)}")
+    _check_weights(marginals, source_weights, target_weights)
     with torch.autocast(source.device.type, enabled=False):
         a = marginal(marginals, source_mask, source, source_weights)
         b = marginal(marginals, target_mask, target, target_weights)
         plain = cost == "cosine" and not order_weight and (gradient, value) == ("detached", "transport")
         if backend := backends.fused(source, target, settings, plain and start is None):
             return fused_loss(backend, source, target, a, b, settings)
-        checks.embeddings("source", source, source_mask, unit=cost in UNIT_COSTS)
-        checks.embeddings("target", target, target_mask, unit=cost in UNIT_COSTS)
-        # What stands on padding must not reach the gradients: 0 times NaN is NaN.
-        source = source.masked_fill(~source_mask.unsqueeze(2), 0)
-        target = target.masked_fill(~target_mask.unsqueeze(2), 0)
-        matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
+        sides = [
+            _real(name, side, mask, unit=cost in UNIT_COSTS)
+            for name, side, mask in (("source", source, source_mask), ("target", target, target_mask))
+        ]
+        matrix = cost_matrix(cost, *sides, source_mask, target_mask, order_weight)
         return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
+
+
+def _check_weights(marginals: str, *weights: Tensor | None) -> None:
+    if marginals not in WEIGHTED and any(side is not None for side in weights):
+        what = f"is {marginals!r}, which takes no weights per token, and some were given"
+        raise UserError("marginals", what, f"leave them out, or choose from {', '.join(WEIGHTED)}")
+
+
+def _real(name: str, side: Tensor, mask: Tensor, unit: bool) -> Tensor:
+    """The embeddings once they are right, zero on padding: what stands there must not reach the other side's gradient."""
+    checks.embeddings(name, side, mask, unit)
+    return side.masked_fill(~mask.unsqueeze(2), 0)
 
 
 def _solved(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -310,3 +311,19 @@ def test_what_was_decided_is_told(tmp_path: Path):
     (tmp_path / "a.sw").write_text("moja\n")
     next(read_pairs([tmp_path / "a.en", tmp_path / "a.sw"], "moses", "swa", "eng", Limits(), told.append))
     assert told[1:] == ["source swa in a.sw, target eng in a.en: by their suffixes"]
+
+
+@pytest.mark.parametrize("text", ['[{"sw": "maji", "en": "water"}]', '{\n  "sw": "maji",\n  "en": "water"\n}\n'])
+def test_json_that_is_not_a_line_a_row_is_refused_by_name(tmp_path: Path, text: str):
+    (tmp_path / "a.jsonl").write_text(text)
+    with pytest.raises(DataError, match="holds one JSON array or object, not one object a line"):
+        list(read_pairs([tmp_path / "a.jsonl"], "jsonl", "swa", "eng", Limits()))
+
+
+def test_endings_in_capitals_and_what_macos_adds_to_archives(tmp_path: Path):
+    (tmp_path / "PAIRS.TSV").write_text("maji safi\tclean water\n")
+    assert parse_source(str(tmp_path / "PAIRS.TSV")).reader == "tsv"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("pairs.tsv", "maji safi\tclean water\n")
+        archive.writestr("__MACOSX/._pairs.tsv", b"\0\1")
+    assert parse_source(str(tmp_path / "a.zip")).reader == "tsv"
