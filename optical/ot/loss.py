@@ -91,11 +91,8 @@ def transport_loss(
         plain = cost == "cosine" and not order_weight and (gradient, value) == ("detached", "transport")
         if backend := backends.fused(source, target, settings, plain and start is None):
             return fused_loss(backend, source, target, a, b, settings)
-        sides = [
-            _real(name, side, mask, unit=cost in UNIT_COSTS)
-            for name, side, mask in (("source", source, source_mask), ("target", target, target_mask))
-        ]
-        matrix = cost_matrix(cost, *sides, source_mask, target_mask, order_weight)
+        source, target = _real("source", source, source_mask, cost), _real("target", target, target_mask, cost)
+        matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
         return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
 
 
@@ -105,9 +102,9 @@ def _check_weights(marginals: str, *weights: Tensor | None) -> None:
         raise UserError("marginals", what, f"leave them out, or choose from {', '.join(WEIGHTED)}")
 
 
-def _real(name: str, side: Tensor, mask: Tensor, unit: bool) -> Tensor:
-    """The embeddings once they are right, zero on padding: what stands there must not reach the other side's gradient."""
-    checks.embeddings(name, side, mask, unit)
+def _real(name: str, side: Tensor, mask: Tensor, cost: str) -> Tensor:
+    """The embeddings once they are right, zero on padding: what stands there must reach no gradient."""
+    checks.embeddings(name, side, mask, unit=cost in UNIT_COSTS)
     return side.masked_fill(~mask.unsqueeze(2), 0)
 
 
