@@ -23,7 +23,7 @@ def made_with() -> dict[str, str]:
     True
     """
     known = {"optical": optical.__version__, "python": platform.python_version(), "machine": platform.platform()}
-    return known | {name: _version(name) for name in _LIBRARIES}
+    return known | {name: installed(name) or "not installed" for name in _LIBRARIES}
 
 
 def changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
@@ -36,8 +36,9 @@ def changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
     return [f"{name} {old.get(name, 'unknown')} -> {new[name]}" for name in compared]
 
 
-def _version(name: str) -> str:
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
     try:
-        return metadata.version(name)
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return None

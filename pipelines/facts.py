@@ -42,13 +42,14 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
         called: how a data set is to be named.
     """
     bitext = artefacts.read(workspace.bitext, BITEXT, verify=False).info
-    collection = collection_facts(workspace)
-    info = artefacts.read(workspace.collection, COLLECTION, verify=False).info
-    size = "; ".join([f"{collection.topics:,} topics over {collection.passages:,} passages", *info["remarks"]])
+    collection = artefacts.read(workspace.collection, COLLECTION, verify=False).info
+    name = workspace.recipe.evaluation.collection
+    counts = f"{collection['topics']:,} topics over {collection['passages']:,} passages"
+    size = "; ".join([counts, *collection["remarks"]])
     facts = [
         *_bitext(bitext, workspace.recipe.bitext),
         *_questions(workspace),
-        DatasetFact(collection.name, info["licence"], "evaluation", size, collection.language),
+        DatasetFact(name, collection["licence"], "evaluation", size, _topic_language(name)),
     ]
     return DataFacts(
         accepted=sum(bitext["accepted"].values()),

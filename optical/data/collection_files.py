@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optical.artefacts import sha256_file
-from optical.data.collection_rows import JSON_LINES, format_suffix
+from optical.data.collection_rows import JSON_LINES
+from optical.data.inflate import format_suffix
 from optical.data.registry import datasets
 from optical.data.sources import split_language
 from optical.errors import DataError
@@ -87,7 +88,7 @@ def _candidates(folder: Path, names: Sequence[str], suffixes: Sequence[str]) -> 
     inside = [path for name in names if (folder / name).is_dir() for path in _files(folder / name)]
     beginning = re.compile(rf"({'|'.join(names)})([._-]|$)")
     beside = [path for path in _files(folder) if beginning.match(path.name.lower())]
-    return [path for path in (*beside, *inside) if format_suffix(path) in suffixes]
+    return [path for path in (*beside, *inside) if format_suffix(path.name) in suffixes]
 
 
 def _missing(folder: Path, role: str, unread: Sequence[str]) -> DataError:

@@ -1,9 +1,9 @@
 """Rows of a collection's files by the role of their fields: a header or JSON keys name them, else their order tells."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from optical.data.inflate import CODECS
+from optical.data.inflate import format_suffix
 from optical.data.openers import text_lines
 from optical.data.records import MAX_LINE_BYTES, placed_objects
 from optical.errors import DataError
@@ -23,12 +23,6 @@ def by_names(names: tuple[str, ...], known: Mapping[str, Sequence[str]]) -> dict
     return {role: names.index(name) for role, name in best.items() if name is not None}
 
 
-def format_suffix(path: Path) -> str:
-    """The suffix that tells a file's format, that of a compression aside, in lower case."""
-    name = PurePath(path.name.lower())
-    return (name.with_suffix("") if name.suffix in CODECS else name).suffix
-
-
 def rows(path: Path, find: Finder, unnamed: Sequence[str]) -> Iterator[Row]:
     """The rows of a JSON Lines file, or of tab-separated values.
 
@@ -40,7 +34,7 @@ def rows(path: Path, find: Finder, unnamed: Sequence[str]) -> Iterator[Row]:
     Raises:
         DataError: a row without the roles it must have, or a first row that may be a header and may not.
     """
-    if format_suffix(path) in JSON_LINES:
+    if format_suffix(path.name) in JSON_LINES:
         for where, row in placed_objects(path):
             yield where, pick(where, row, find)
     else:

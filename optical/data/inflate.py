@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import pyarrow
@@ -122,6 +122,16 @@ _BEGINNINGS = {
     ".bz2": (b"BZh",),
     ".xz": (b"\xfd7zXZ\0",),
 }
+
+
+def format_suffix(name: str) -> str:
+    """The suffix that tells a file's format, that of a compression aside, in lower case.
+
+    >>> format_suffix("pairs.tsv.gz"), format_suffix("PAIRS.TSV")
+    ('.tsv', '.tsv')
+    """
+    lower = PurePosixPath(name.lower())
+    return (lower.with_suffix("") if lower.suffix in CODECS else lower).suffix
 
 
 def _first(stored: io.BufferedReader, where: str | Path) -> bytes:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
@@ -10,7 +10,7 @@ from optical.config import BitextConfig
 from optical.data import remote
 from optical.data.archives import is_archive, split_member
 from optical.data.entry import DataSet
-from optical.data.inflate import CODECS
+from optical.data.inflate import format_suffix
 from optical.data.languages import canonical, language
 from optical.data.openers import archive_members, member_name
 from optical.data.readers import READERS
@@ -188,8 +188,7 @@ def _format_suffix(path: str | Path) -> str:
     stored, member = split_member(path)
     if member is None and is_archive(stored) and len(archive_members(stored)) != 1:
         return ""
-    name = PurePosixPath(member_name(path))
-    return (name.with_suffix("") if name.suffix in CODECS else name).suffix.lower()
+    return format_suffix(member_name(path))
 
 
 def _resolved(spec: str, reader: str, paths: tuple[str | Path, ...]) -> Resolved:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 
-from optical.data.collection_rows import JSON_LINES, Row, by_names, format_suffix, pick, rows
+from optical.data.collection_rows import JSON_LINES, Row, by_names, pick, rows
+from optical.data.inflate import format_suffix
 from optical.data.languages import canonical, known
 from optical.data.openers import open_bytes
 from optical.data.passages import once
@@ -87,10 +88,10 @@ def _unclear(where: str | Path, codes: Iterable[str], language: str | None) -> D
 
 def _rows(path: Path, language: str | None) -> Iterator[Row]:
     find = partial(_find, language=language)
-    if format_suffix(path) in JSON_LINES:
+    if format_suffix(path.name) in JSON_LINES:
         for where, row in placed_objects(path):
             yield where, _translations(where, row, language) if "topics" in row else pick(where, row, find)
-    elif format_suffix(path) != ".tsv" and _begins_with_tag(path):
+    elif format_suffix(path.name) != ".tsv" and _begins_with_tag(path):
         yield from _trec(path)
     else:
         yield from rows(path, find, ("id", "text", "english"))

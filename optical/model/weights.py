@@ -85,10 +85,6 @@ def weights_fingerprint(folder: Path) -> dict[str, str]:
     return {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
 
 
-def _is_hub_id(name: str) -> bool:
-    return name.count("/") == 1 and not name.startswith((".", "/", "~"))
-
-
 def _packaged(name: str, model: PackagedModel) -> Path:
     found = importlib.util.find_spec(model.package)
     if found is None or not found.submodule_search_locations:

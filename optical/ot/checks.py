@@ -136,7 +136,8 @@ def costs(cost: Tensor, a: Tensor, b: Tensor) -> bool:
     Raises:
         UserError: naming the problem and the cell or token.
     """
-    infinite = ~cost.isfinite() & (a > 0).unsqueeze(2) & (b > 0).unsqueeze(1)
+    real = (a > 0).unsqueeze(2) & (b > 0).unsqueeze(1)
+    infinite = ~cost.isfinite() & real
     if not infinite.any():
         return False
     wrong = infinite & ~torch.isposinf(cost)
@@ -145,8 +146,7 @@ def costs(cost: Tensor, a: Tensor, b: Tensor) -> bool:
         what = f"the cost of its cell ({i}, {j}) is {float(cost[row, i, j])}"
         raise NotFiniteError(f"cost, problem {row}", what, "give finite costs, or +inf for a cell that is never used")
     for side, mass, axis in (("source", a, 2), ("target", b, 1)):
-        allowed = (~infinite & (b > 0).unsqueeze(1) & (a > 0).unsqueeze(2)).any(axis)
-        stuck = ((mass > 0) & ~allowed).nonzero()
+        stuck = ((mass > 0) & ~(real & ~infinite).any(axis)).nonzero()
         if len(stuck):
             row, token = stuck[0].tolist()
             what = f"every cost of its {side} token {token} is infinite, so its mass can go nowhere"

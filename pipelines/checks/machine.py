@@ -7,10 +7,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from optical.cluster import silent
+from optical.made_with import installed
 from pipelines.checks import Finding
 from pipelines.settings import Settings
 
@@ -27,11 +27,11 @@ def python(settings: Settings) -> Iterator[Finding]:
 def packages(settings: Settings) -> Iterator[Finding]:
     """The libraries, and whether every package is the one that the lock pins."""
     for name in _LIBRARIES:
-        have = _version(name)
+        have = installed(name)
         yield Finding(name, have is not None, have or "not installed; run make setup, which installs the lock")
     if _LOCK.is_file():
         pins = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", _LOCK.read_text(), re.MULTILINE))
-        have = {name: _version(name) for name in pins}
+        have = {name: installed(name) for name in pins}
         other = [f"{name} {have[name] or 'missing'}, not {pin}" for name, pin in pins.items() if have[name] != pin]
         seen = f"{'; '.join(other[:3])}; {len(other)} in all: run make setup" if other else f"all {len(pins)} as pinned"
         yield Finding(_LOCK.name, not other, seen)
@@ -92,10 +92,3 @@ def mirror(settings: Settings) -> Iterator[Finding]:
 
 
 CHECKS = (python, packages, processors, ray_address, disk, mirror)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
