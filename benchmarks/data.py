@@ -29,17 +29,18 @@ from benchmarks.running import heading, in_rounds, table, version_of
 from benchmarks.synthetic import write_corpus
 from optical import artefacts
 from optical.cluster import connect
-from optical.config import CleaningConfig, Resources
+from optical.data.batches.feed import rank_batches
+from optical.data.batches.schedule import Schedule
+from optical.data.batches.token_shards import open_tokens, write_tokens
+from optical.data.batches.tokenise import tokenised_pairs
+from optical.data.bitext.config import CleaningConfig
+from optical.data.bitext.screen import Limits
+from optical.data.bitext.shards import BITEXT, pair_shards, write_bitext
+from optical.data.bitext.stream import BitextSource, checked_pairs
 from optical.data.cleaning.predicates import Cleaning
-from optical.data.feed import rank_batches
-from optical.data.filters import Limits
-from optical.data.resolve import Resolved
-from optical.data.schedule import Schedule
-from optical.data.shards import BITEXT, pair_shards, write_bitext
-from optical.data.stream import BitextSource, checked_pairs
-from optical.data.token_shards import open_tokens, write_tokens
-from optical.data.tokenise import tokenised_pairs
-from optical.data.tokenizer import learn_wordpiece, save_tokenizer
+from optical.data.fetch.resolve import Resolved
+from optical.model.vocabulary.tokenizer import learn_wordpiece, save_tokenizer
+from optical.resources import Resources
 
 OURS = "optical"
 _VOCABULARY = 8000

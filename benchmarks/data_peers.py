@@ -18,16 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from optical.config import BitextConfig, TrainConfig
+from optical.data.batches.token_shards import TOKENISED, write_tokens
+from optical.data.bitext.config import BitextConfig
+from optical.data.bitext.readers import read_pairs
+from optical.data.bitext.screen import Limits, Reject, SentencePair, screen
+from optical.data.bitext.shards import CHECKED, pair_shards, write_bitext
 from optical.data.cleaning.duplicates import first_seen
 from optical.data.cleaning.predicates import EXACT, NEAR, Cleaning, clean
-from optical.data.collate import pad
-from optical.data.filters import Limits, Reject, SentencePair, screen
-from optical.data.readers import read_pairs
-from optical.data.shards import CHECKED, pair_shards, write_bitext
-from optical.data.token_shards import TOKENISED, write_tokens
-from optical.data.tokenizer import load_tokenizer
-from optical.data.tokens import cut_all
+from optical.model.text import pad
+from optical.model.tokens import cut_all
+from optical.model.vocabulary.tokenizer import load_tokenizer
+from optical.train.config import TrainConfig
 
 SOURCE, TARGET = "swa", "eng"
 MADE_FROM = "0" * 64

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from optical.ot.kernels.triton import backend
 from optical.ot.settings import Settings
-from optical.ot.triton import backend
 
 DEVICE = "cuda"
 DIM = 128

@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 
 from benchmarks.running import heading, table
 from benchmarks.train_peers import distil, missing, sentence_encoder
-from optical.data.shards import pair_shards
+from optical.data.bitext.shards import pair_shards
 from optical.evaluation.measures import Measured, measure
+from optical.evaluation.runs import Run, ScoredDoc, read_qrels, read_run
 from optical.evaluation.significance import paired_randomisation
-from optical.evaluation.trec import Run, ScoredDoc, read_qrels, read_run
 from pipelines.recipes.swahili import swahili
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace

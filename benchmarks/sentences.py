@@ -11,11 +11,11 @@ from torch import Tensor
 
 from benchmarks.running import mirror
 from benchmarks.synthetic import write_corpus
-from optical.data.filters import Limits, SentencePair
-from optical.data.readers import read_pairs
-from optical.data.sources import open_source
+from optical.data.bitext.readers import read_pairs
+from optical.data.bitext.screen import Limits, SentencePair
+from optical.data.bitext.sources import open_source
 from optical.model.encoder import Encoder
-from optical.model.vocabulary import extended_student
+from optical.model.vocabulary.translation import extended_student
 from optical.model.weights import find_weights
 from pipelines.recipes.swahili import swahili
 

@@ -29,23 +29,23 @@ from benchmarks.running import heading, in_rounds, table
 from benchmarks.sentences import DATASET, RECIPE, VOCABULARY_PAIRS, texts
 from benchmarks.train_peers import MseRun, distil, missing
 from optical.cluster import connect
-from optical.config import Resources
-from optical.data.batches import PairBatch
-from optical.data.collate import collate
-from optical.data.feed import rank_batches
-from optical.data.schedule import Schedule
-from optical.data.share import RankShare
-from optical.data.teacher_cache import Encoded, TeacherCache
-from optical.data.token_shards import TOKENISED, open_tokens, write_tokens
+from optical.data.batches.batch import PairBatch
+from optical.data.batches.collate import collate
+from optical.data.batches.feed import rank_batches
+from optical.data.batches.schedule import Schedule
+from optical.data.batches.share import RankShare
+from optical.data.batches.teacher_cache import Encoded, TeacherCache
+from optical.data.batches.token_shards import TOKENISED, open_tokens, write_tokens
 from optical.model.encoder import Encoder
-from optical.model.vocabulary import extended_student
+from optical.model.vocabulary.translation import extended_student
 from optical.model.weights import find_weights
 from optical.objectives.base import Embed
 from optical.objectives.ot import TransportDistillation
+from optical.resources import Resources
 from optical.tracking.journal import rows
 from optical.train.encode_targets import TargetEncoder
 from optical.train.job import TrainJob
-from optical.train.worker import Worker, write_encoder
+from optical.train.loop import Worker, write_encoder
 
 _DEV_PAIRS = 16
 _MADE_FROM = "0" * 64

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.running import version_of
-from optical.config import TrainConfig
+from optical.train.config import TrainConfig
 
 _NEEDED = ("sentence-transformers", "accelerate", "datasets")
 

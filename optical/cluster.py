@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from optical.config import Resources
 from optical.errors import InfrastructureError, OpticalError, UserError
+from optical.resources import Resources
 
 log = logging.getLogger(__name__)
 

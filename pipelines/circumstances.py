@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import optical
-from optical.config import Resources
 from optical.made_with import made_with
+from optical.resources import Resources
 from optical.tracking.journal import Journal
 
 WORK = "work.jsonl"

@@ -7,11 +7,11 @@ from pathlib import Path
 from pyarrow.dataset import dataset as parquet_data
 from pyarrow.dataset import field
 
-from optical.data.filters import NOT_FAULTS, REASONS, excerpt
-from optical.data.repairs import REPAIRS
-from optical.data.shards import CLEANING, pair_shards
+from optical.data.bitext.repairs import REPAIRS
+from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
+from optical.data.bitext.shards import CLEANING, pair_shards
 from optical.evaluation.files import write_whole
-from optical.evaluation.render import Block, Heading, Paragraph, Table, render_markdown
+from optical.report.render import Block, Heading, Paragraph, Table, render_markdown
 from pipelines.session import Session
 from pipelines.workspace import Workspace
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import tyro
 
-from optical.config import Recipe
 from optical.errors import UserError
+from optical.recipe import Recipe
 from pipelines.fields import fields_of
 from pipelines.help import HELP_FLAGS, asked_for, fields_help, overview
 from pipelines.recipes import RECIPES, recipe

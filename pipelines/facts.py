@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from optical import artefacts
-from optical.config import BitextConfig
-from optical.data.filters import REASONS
-from optical.data.languages import known
-from optical.data.registry import datasets
-from optical.data.shards import BITEXT
-from optical.data.sources import source_language
-from optical.data.token_shards import TOKENS, read_lengths
-from optical.evaluation.content import CollectionFacts, DataFacts, DatasetFact, Work
-from optical.evaluation.trec import read_qrels
+from optical.data.batches.token_shards import TOKENS, read_lengths
+from optical.data.bitext.config import BitextConfig
+from optical.data.bitext.screen import REASONS
+from optical.data.bitext.shards import BITEXT
+from optical.data.bitext.sources import source_language
+from optical.data.registry.datasets import datasets
+from optical.data.registry.languages import known
+from optical.evaluation.runs import read_qrels
 from optical.model.weights import PACKAGED
+from optical.report.content import CollectionFacts, DataFacts, DatasetFact, Work
 from optical.tracking.journal import read_journal
 from pipelines.circumstances import WORK
 from pipelines.public import public_weights

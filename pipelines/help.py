@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from optical.config import Recipe
+from optical.recipe import Recipe
 from pipelines.fields import Field, fields_of, shown
 
 HELP_FLAGS = ("-h", "--help", "--help-all")

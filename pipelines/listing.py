@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from optical.data.availability import availability
-from optical.data.languages import language
-from optical.data.registry import datasets
+from optical.data.fetch.availability import availability
+from optical.data.registry.datasets import datasets
+from optical.data.registry.languages import language
 from pipelines.settings import Settings
 
 

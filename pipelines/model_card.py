@@ -4,17 +4,18 @@ from collections.abc import Mapping
 
 from huggingface_hub import ModelCardData
 
-from optical.config import Recipe, Resources
-from optical.data.entry import HUB
-from optical.data.languages import known
-from optical.data.registry import datasets
-from optical.evaluation.content import DataFacts
+from optical.data.registry.datasets import datasets
+from optical.data.registry.entry import HUB
+from optical.data.registry.languages import known
 from optical.evaluation.measures import MEASURES
-from optical.evaluation.particulars import flatten
-from optical.evaluation.plots import system_order
-from optical.evaluation.render import Block, Code, Heading, Paragraph, Table, render_blocks
-from optical.evaluation.sections import format_p
 from optical.model.weights import is_hub_id
+from optical.recipe import Recipe
+from optical.report.content import DataFacts
+from optical.report.particulars import flatten
+from optical.report.plots import system_order
+from optical.report.render import Block, Code, Heading, Paragraph, Table, render_blocks
+from optical.report.sections import format_p
+from optical.resources import Resources
 from pipelines.facts import named, query_languages
 from pipelines.repeat import repeat_command
 

@@ -7,14 +7,15 @@ import pyarrow as pa
 import torch
 from tokenizers import Tokenizer
 
-from optical.config import ObjectiveConfig, Recipe, TrainConfig
-from optical.data.collate import padded
-from optical.data.token_shards import read_split
-from optical.data.tokens import TokenPairs
-from optical.evaluation.plans import PlanPicture
+from optical.data.batches.collate import padded
+from optical.data.batches.token_shards import TokenPairs, read_split
 from optical.model.encoder import Encoder
+from optical.objectives.config import ObjectiveConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.transported import TransportLoss
+from optical.recipe import Recipe
+from optical.report.plans import PlanPicture
+from optical.train.config import TrainConfig
 
 _PICTURES = 3
 _TOKENS = (8, 16)

@@ -4,9 +4,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from optical.config import Recipe
-from optical.data.registry import datasets
+from optical.data.registry.datasets import datasets
 from optical.model.weights import PACKAGED, is_hub_id
+from optical.recipe import Recipe
 
 
 def public_name(spec: str) -> str:

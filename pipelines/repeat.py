@@ -3,8 +3,9 @@
 import shlex
 from dataclasses import asdict
 
-from optical.config import Recipe, Resources
 from optical.errors import UserError
+from optical.recipe import Recipe
+from optical.resources import Resources
 from pipelines.command_line import parse
 from pipelines.recipes import RECIPES
 

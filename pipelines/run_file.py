@@ -4,9 +4,9 @@ import json
 import logging
 
 from optical.artefacts import version_changes, write_json
-from optical.config import Recipe, decisive, differences
 from optical.errors import UserError
 from optical.made_with import changes, made_with
+from optical.recipe import Recipe, decisive, differences
 from pipelines.workspace import Workspace
 
 RUN_FILE = "run.json"

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from optical.config import Resources
 from optical.errors import UserError
+from optical.resources import Resources
 
 SHARED = "shared"
 """Folder, among those of the runs, of what runs share."""

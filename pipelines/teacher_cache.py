@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from optical.data.teacher_cache import KIND, Encoded
-from optical.data.token_shards import open_tokens
+from optical.data.batches.teacher_cache import KIND, Encoded
+from optical.data.batches.token_shards import open_tokens
 from optical.model.encoder import Encoder
 from optical.tracking.progress import LineWriter, Progress
 from optical.train.encode_targets import encoded_targets

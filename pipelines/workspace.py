@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical.artefacts import Fingerprint, fingerprint
-from optical.config import Recipe, decisive
-from optical.data.collections import collection_identity
-from optical.data.entry import DataSet
-from optical.data.openers import split_member
-from optical.data.resolve import hashes_of
-from optical.data.sources import parse_source, split_language, understood
+from optical.data.bitext.sources import parse_source, split_language, understood
+from optical.data.collections.opening import collection_identity
+from optical.data.fetch.resolve import hashes_of
+from optical.data.files.open import split_member
+from optical.data.registry.entry import DataSet
 from optical.model.weights import find_weights, weights_fingerprint
+from optical.recipe import Recipe, decisive
 from pipelines.settings import SHARED, Settings
 from pipelines.versions import VERSIONS
 
 if TYPE_CHECKING:
-    from optical.data.teacher_cache import TeacherCache
+    from optical.data.batches.teacher_cache import TeacherCache
 
 _TEACHER_CACHE = "teacher-cache"
 
@@ -181,7 +181,7 @@ class Workspace:
     def teacher_cache(self) -> "TeacherCache":
         """What the teacher makes of the target sides, for those who read it instead of asking the teacher."""
         # It brings torch along, which whoever only names a run can do without.
-        from optical.data.teacher_cache import TeacherCache
+        from optical.data.batches.teacher_cache import TeacherCache
 
         length = self.recipe.train.target_length
         made_from = _identified(_TEACHER_CACHE, self.teacher_fingerprint, self.tokens_fingerprint, length)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from optical.config import ScratchConfig
-from optical.data.token_shards import TOKENISED, write_tokens
-from optical.data.tokenizer import learn_wordpiece
+from optical.data.batches.token_shards import TOKENISED, write_tokens
 from optical.model.encoder import Encoder
+from optical.model.vocabulary.tokenizer import learn_wordpiece
+from optical.recipe import ScratchConfig
 
 torch.set_num_threads(1)
 

@@ -10,10 +10,10 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from optical.artefacts import fingerprint
 from optical.cluster import connect
-from optical.config import Recipe
-from optical.data.schedule import Schedule
-from optical.data.token_shards import open_tokens
+from optical.data.batches.schedule import Schedule
+from optical.data.batches.token_shards import open_tokens
 from optical.errors import InfrastructureError
+from optical.recipe import Recipe
 from optical.tracking.mlflow_mirror import default_uri
 from optical.tracking.progress import LineWriter
 from pipelines.session import Session

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from optical.config import Recipe
+from optical.recipe import Recipe
 from pipelines.command_line import Help, help_on, parse_fields, recipe_and_flags
 from pipelines.help import asked_for
 from pipelines.recipes import recipe

@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from optical.artefacts import write_json
-from optical.config import Recipe, Resources
-from optical.evaluation.canvas import INK, new_figure, save, style
+from optical.recipe import Recipe
+from optical.report.canvas import INK, new_figure, save, style
+from optical.resources import Resources
 from pipelines.repeat import repeat_command
 from tune.space import applied
 

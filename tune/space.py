@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from optical.config import Recipe
 from optical.errors import UserError
+from optical.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from optical import artefacts
-from optical.config import Recipe
+from optical.recipe import Recipe
 from optical.tracking.journal import rows
-from optical.train.fit import fit
 from optical.train.job import TrainJob
+from optical.train.ray import fit
 from pipelines.settings import Settings
 from pipelines.verbs.train import student_job
 from pipelines.workspace import Workspace

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import ir_measures
 
 from optical.errors import DataError
-from optical.evaluation.trec import Qrel, Run
+from optical.evaluation.runs import Qrel, Run
 
 MEASURES = {"AP": "MAP", "RR@10": "MRR@10", "nDCG@10": "nDCG@10", "R@100": "R@100"}
 """Each measure of a topic, and the name of its mean."""

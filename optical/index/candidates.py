@@ -11,8 +11,8 @@ import faiss
 import numpy as np
 
 from optical import artefacts
-from optical.config import IndexConfig
 from optical.errors import UserError
+from optical.index.config import IndexConfig
 
 CANDIDATES = "candidates"
 _FAISS = "tokens.faiss"

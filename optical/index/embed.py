@@ -9,9 +9,9 @@ import ray
 import torch
 
 from optical.cluster import encoder_pool
-from optical.config import Resources
-from optical.data.stream import ordered_and_quiet
+from optical.data.bitext.stream import ordered_and_quiet
 from optical.model.encoder import Encoder
+from optical.resources import Resources
 
 _PASSAGES_PER_CALL = 256
 _PASSAGES_PER_FORWARD = 32

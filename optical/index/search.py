@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from optical.config import IndexConfig
-from optical.evaluation.trec import Run, ScoredDoc
+from optical.evaluation.runs import Run, ScoredDoc
 from optical.index.candidates import Candidates
-from optical.index.store import Embeddings
+from optical.index.config import IndexConfig
+from optical.index.embeddings import Embeddings
 from optical.model.precision import precision
 
 _TOKENS_AT_ONCE = 16_384

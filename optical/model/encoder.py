@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from optical.config import SCRATCH_POSITIONS, ScratchConfig
-from optical.data.collate import pad
-from optical.data.tokenizer import PAD, load_tokenizer, save_tokenizer
-from optical.data.tokens import cut
 from optical.errors import DataError
+from optical.model.config import SCRATCH_POSITIONS, ScratchShape
 from optical.model.precision import precision
 from optical.model.shape import positions
+from optical.model.text import pad
+from optical.model.tokens import cut
+from optical.model.vocabulary.tokenizer import PAD, load_tokenizer, save_tokenizer
 from optical.model.weights import DENSE, WEIGHTS
 
 
@@ -122,7 +122,7 @@ class Encoder(nn.Module):
         return cls(backbone, load_tokenizer(folder), projection)
 
     @classmethod
-    def scratch(cls, config: ScratchConfig, tokenizer: Tokenizer, seed: int) -> "Encoder":
+    def scratch(cls, config: ScratchShape, tokenizer: Tokenizer, seed: int) -> "Encoder":
         """A small BERT-shaped encoder with random weights drawn from ``seed``; no dropout."""
         shape = BertConfig(
             vocab_size=tokenizer.get_vocab_size(),
@@ -140,14 +140,6 @@ class Encoder(nn.Module):
             backbone = AutoModel.from_config(shape)
             projection = nn.Linear(config.hidden, config.dim, bias=False)
         return cls(backbone, tokenizer, projection)
-
-
-def inner_mask(mask: Bool[Tensor, "batch tokens"]) -> Bool[Tensor, "batch tokens"]:
-    """The mask without each sentence's first and last real token ([CLS] and [SEP])."""
-    inner = mask.clone()
-    inner[:, 0] = False
-    inner[torch.arange(len(mask)), mask.sum(1) - 1] = False
-    return inner
 
 
 def _without_dropout(shape: PretrainedConfig) -> PretrainedConfig:

@@ -7,7 +7,7 @@ from typing import Protocol
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from optical.data.batches import PairBatch
+from optical.data.batches.batch import PairBatch
 
 Embed = Callable[[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]], Float[Tensor, "batch tokens dim"]]
 """The encoder being trained, bare or wrapped for data-parallel training."""

@@ -2,7 +2,7 @@
 
 import torch
 
-from optical.data.batches import PairBatch
+from optical.data.batches.batch import PairBatch
 from optical.model.maxsim import maxsim
 from optical.objectives.base import Embed, Outcome
 

@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from optical.config import ObjectiveConfig
-from optical.data.batches import PairBatch
-from optical.model.encoder import Encoder, inner_mask
+from optical.data.batches.batch import PairBatch
+from optical.model.encoder import Encoder
+from optical.model.text import inner_mask
 from optical.objectives.base import Embed, Outcome
+from optical.objectives.config import ObjectiveConfig
 from optical.ot.loss import transport_loss
 from optical.ot.transported import TransportLoss
 

@@ -10,10 +10,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from optical.errors import UserError
-from optical.ot import backends, checks
+from optical.ot import checks
 from optical.ot.cost import UNIT_COSTS, cost_matrix
-from optical.ot.fused import fused_loss
 from optical.ot.gradients import Linear, implicit_derivative, unrolled_plan
+from optical.ot.kernels import backends
+from optical.ot.kernels.fused import fused_loss
 from optical.ot.marginals import WEIGHTED, marginal
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Method, Options, Settings

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from optical.errors import NotFiniteError, UserError
-from optical.ot import backends, checks, newton
+from optical.ot import checks
+from optical.ot.kernels import backends
 from optical.ot.problem import NEVER, Plan, Potentials, Problem
 from optical.ot.settings import Method, Options, Settings
+from optical.ot.sinkhorn import newton
 
 # From here on the sweeps of a problem are slower than Newton steps; those in the log domain are dear.
 _SWEEPS_BEFORE_NEWTON = {"sinkhorn": 200, "unbalanced": 20, "partial": 20}
@@ -59,7 +61,7 @@ def solve_with(problem: Problem, settings: Settings, start: Potentials | None = 
     """``solve`` for settings made beforehand."""
     ready = {"settings": before_newton(settings), "start": _near_costs(problem, start, settings)}
     if backends.choose(problem, settings) == "compiled":
-        from optical.ot.compiled.backend import sinkhorn
+        from optical.ot.kernels.compiled.backend import sinkhorn
 
         # The kernel reads masses and costs anyway: where they are not what they should be, <P, C> is no number.
         plan = sinkhorn(problem, **ready)
@@ -150,4 +152,4 @@ def before_newton(settings: Settings) -> Settings:
 
 
 def _solver(method: Method) -> Callable[..., Plan]:
-    return import_module(f"optical.ot.{method}").solve
+    return import_module(f"optical.ot.methods.{method}").solve

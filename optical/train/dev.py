@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from optical.data.batches import PairBatch
+from optical.data.batches.batch import PairBatch
 from optical.model.encoder import Encoder
 from optical.model.maxsim import maxsim
 

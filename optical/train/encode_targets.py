@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 import torch
 
 from optical.cluster import encoder_pool
-from optical.config import Resources
-from optical.data.collate import pad
-from optical.data.stream import one_block_each, ordered_and_quiet
-from optical.data.teacher_cache import Encoded
-from optical.data.token_shards import TokenShards
-from optical.data.tokens import cut_all
+from optical.data.batches.teacher_cache import Encoded
+from optical.data.batches.token_shards import TokenShards
+from optical.data.bitext.stream import one_block_each, ordered_and_quiet
 from optical.model.encoder import Encoder
+from optical.model.text import pad
+from optical.model.tokens import cut_all
+from optical.resources import Resources
 
 _PAIRS_PER_FORWARD = 64
 _PAIRS_PER_ROW = 256

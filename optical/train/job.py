@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical.config import ObjectiveConfig, ScratchConfig, TrainConfig
-from optical.data.teacher_cache import TeacherCache
+from optical.data.batches.teacher_cache import TeacherCache
 from optical.model.encoder import Encoder
 from optical.objectives.base import Objective
+from optical.objectives.config import ObjectiveConfig
 from optical.objectives.contrastive import InBatchContrastive
 from optical.objectives.ot import TransportDistillation
+from optical.recipe import ScratchConfig
+from optical.train.config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from optical.config import TrainConfig
+from optical.train.config import TrainConfig
 
 
 def build_optimiser(encoder: nn.Module, config: TrainConfig) -> torch.optim.AdamW:

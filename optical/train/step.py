@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from optical.data.batches import PairBatch
+from optical.data.batches.batch import PairBatch
 from optical.errors import NotFiniteError, NumericalError
 from optical.objectives.base import Objective, Outcome
 

@@ -11,10 +11,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.config import SCRATCH_POSITIONS, Recipe, TrainConfig
-from optical.data.shards import BITEXT
+from optical.data.bitext.shards import BITEXT
 from optical.errors import DataError, UserError
+from optical.model.config import SCRATCH_POSITIONS
 from optical.model.shape import Shape, read_shape
+from optical.recipe import Recipe
+from optical.train.config import TrainConfig
 from pipelines.workspace import Workspace
 
 DEEPEST_MEASURE = 100

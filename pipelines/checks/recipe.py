@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from optical.config import Recipe
-from optical.data.availability import availability, reachable
-from optical.data.collections import open_collection
-from optical.data.entry import DataSet
-from optical.data.languages import language
-from optical.data.registry import datasets
-from optical.data.sources import parse_source, source_language, understood
+from optical.data.bitext.sources import parse_source, source_language, understood
+from optical.data.collections.opening import open_collection
+from optical.data.fetch.availability import availability, reachable
+from optical.data.registry.datasets import datasets
+from optical.data.registry.entry import DataSet
+from optical.data.registry.languages import language
 from optical.errors import OpticalError
 from optical.model.weights import find_weights, hub_address
+from optical.recipe import Recipe
 from pipelines.checks import Finding
 from pipelines.checks.faults import faults
 from pipelines.settings import Settings

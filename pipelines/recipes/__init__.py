@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Callable
 
-from optical.config import Recipe
 from optical.errors import UserError
+from optical.recipe import Recipe
 from pipelines.recipes.demo import demo
 from pipelines.recipes.swahili import swahili
 

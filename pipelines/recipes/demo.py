@@ -1,15 +1,11 @@
 """The embedded default: no network, no data, two cores, a few minutes."""
 
-from optical.config import (
-    BitextConfig,
-    EvaluationConfig,
-    IndexConfig,
-    ObjectiveConfig,
-    Recipe,
-    ScratchConfig,
-    TeacherConfig,
-    TrainConfig,
-)
+from optical.data.bitext.config import BitextConfig
+from optical.evaluation.config import EvaluationConfig
+from optical.index.config import IndexConfig
+from optical.objectives.config import ObjectiveConfig
+from optical.recipe import Recipe, ScratchConfig, TeacherConfig
+from optical.train.config import TrainConfig
 
 
 def demo() -> Recipe:

@@ -1,15 +1,12 @@
 """Real Swahili: news bitext, a pretrained English teacher, AfriQA questions."""
 
-from optical.config import (
-    BitextConfig,
-    EvaluationConfig,
-    IndexConfig,
-    ObjectiveConfig,
-    Recipe,
-    StudentConfig,
-    TeacherConfig,
-    TrainConfig,
-)
+from optical.data.bitext.config import BitextConfig
+from optical.evaluation.config import EvaluationConfig
+from optical.index.config import IndexConfig
+from optical.model.config import StudentConfig
+from optical.objectives.config import ObjectiveConfig
+from optical.recipe import Recipe, TeacherConfig
+from optical.train.config import TrainConfig
 
 
 def swahili() -> Recipe:

@@ -1,6 +1,6 @@
 """cache: the target side of the training pairs through the teacher, once for every epoch and every trial."""
 
-from optical.data.token_shards import open_tokens
+from optical.data.batches.token_shards import open_tokens
 from pipelines.session import Session
 from pipelines.teacher_cache import ensure_teacher_cache
 from pipelines.verbs.train import make_ready

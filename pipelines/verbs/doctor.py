@@ -1,6 +1,6 @@
 """doctor: what this machine has, and what a run of the recipe would be refused for on it."""
 
-from optical.config import Recipe
+from optical.recipe import Recipe
 from pipelines import checks
 from pipelines.checks import Finding, machine
 from pipelines.settings import Settings

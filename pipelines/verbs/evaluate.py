@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from optical.artefacts import write_json
 from optical.evaluation.measures import Measured, measure
+from optical.evaluation.runs import read_qrels
 from optical.evaluation.significance import Interval, bootstrap_interval, holm, paired_randomisation
-from optical.evaluation.trec import read_qrels
 from pipelines.session import Session
 from pipelines.verbs.prepare import collection_of
 from pipelines.verbs.search import read_runs, search

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from optical.index.embed import embed_passages
-from optical.index.store import EMBEDDINGS, open_embeddings, write_embeddings
+from optical.index.embeddings import EMBEDDINGS, open_embeddings, write_embeddings
 from optical.model.encoder import Encoder
 from optical.tracking.progress import Progress
 from pipelines.checks.faults import check_data

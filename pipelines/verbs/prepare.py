@@ -11,22 +11,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.config import BitextConfig
-from optical.data import sides
-from optical.data.cleaning.held_out import look
+from optical.data.bitext import sides
+from optical.data.bitext.config import BitextConfig
+from optical.data.bitext.readers import LABELLED, read_pairs
+from optical.data.bitext.screen import QUESTION_LIMITS, Limits
+from optical.data.bitext.shards import BITEXT, write_bitext
+from optical.data.bitext.sources import open_source, source_language
+from optical.data.bitext.stream import BitextSource, checked_pairs
 from optical.data.cleaning.predicates import Cleaning
-from optical.data.collection_checks import dangling, unjudged
-from optical.data.collections import Collection, Passage, Topic, open_collection
-from optical.data.filters import QUESTION_LIMITS, Limits
-from optical.data.openers import split_member
-from optical.data.readers import LABELLED, read_pairs
-from optical.data.registry import datasets
-from optical.data.resolve import Resolved
-from optical.data.shards import BITEXT, write_bitext
-from optical.data.sources import open_source, source_language
-from optical.data.stream import BitextSource, checked_pairs
+from optical.data.collections.checks import dangling, unjudged
+from optical.data.collections.held_out import look
+from optical.data.collections.opening import Collection, Passage, Topic, open_collection
+from optical.data.fetch.resolve import Resolved
+from optical.data.files.open import split_member
+from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
-from optical.evaluation.trec import write_qrels
+from optical.evaluation.runs import write_qrels
 from optical.tracking.progress import Progress
 from pipelines.cleaning import REPORT, first_pairs, first_topics, report_cleaning
 from pipelines.session import Session

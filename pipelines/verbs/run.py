@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 
 from optical import artefacts
 from optical.evaluation.measures import Measured
-from optical.evaluation.report import ReportContent, TopicText, write_report
 from optical.model.encoder import Encoder
+from optical.report.build import ReportContent, TopicText, write_report
 from optical.tracking.journal import rows
 from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.pictures import plan_pictures, problem_in_words

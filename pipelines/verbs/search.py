@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import torch
 
-from optical.evaluation.trec import Run, read_run, write_run
+from optical.evaluation.runs import Run, read_run, write_run
 from optical.index.candidates import open_candidates
+from optical.index.embeddings import open_embeddings
 from optical.index.search import search as search_index
-from optical.index.store import open_embeddings
 from optical.model.encoder import Encoder
 from optical.tracking.progress import Progress
 from pipelines.session import Session

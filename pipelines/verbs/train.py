@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from optical.config import Resources
-from optical.data.shards import pair_counts, pair_shards
-from optical.data.token_shards import TOKENS, write_tokens
-from optical.data.tokenise import UnknownTokens, tokenised_pairs
-from optical.data.tokenizer import learn_wordpiece
+from optical.data.batches.token_shards import TOKENS, write_tokens
+from optical.data.batches.tokenise import UnknownTokens, tokenised_pairs
+from optical.data.bitext.shards import pair_counts, pair_shards
 from optical.model.encoder import Encoder
-from optical.model.vocabulary import extended_student
+from optical.model.vocabulary.tokenizer import learn_wordpiece
+from optical.model.vocabulary.translation import extended_student
+from optical.resources import Resources
 from optical.tracking.journal import rows
-from optical.train.fit import fit
 from optical.train.job import TrainJob
-from optical.train.worker import write_encoder
+from optical.train.loop import write_encoder
+from optical.train.ray import fit
 from pipelines.checks.faults import check_data
 from pipelines.session import Session
 from pipelines.teacher_cache import ensure_teacher_cache, savings, tell_of_cache

@@ -15,8 +15,8 @@ from benchmarks.synthetic import write_corpus
 from benchmarks.timing import timed
 from benchmarks.train_peers import MseRun
 from optical import artefacts
-from optical.data.shards import BITEXT
-from optical.data.token_shards import TOKENS
+from optical.data.batches.token_shards import TOKENS
+from optical.data.bitext.shards import BITEXT
 from optical.evaluation.measures import MEASURES, Measured
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from optical.config import Recipe
+from optical.recipe import Recipe
 
 
 def changed(base: Recipe, **fields) -> Recipe:

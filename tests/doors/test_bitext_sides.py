@@ -9,15 +9,15 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from optical.config import BitextConfig, CleaningConfig
-from optical.data import sides
-from optical.data.filters import Limits
-from optical.data.readers import read_pairs
-from optical.data.registry import dataset, datasets
-from optical.data.resolve import Resolved, resolve
-from optical.data.shards import CHECKED, write_bitext
-from optical.data.sides import judge
-from optical.data.stream import BitextSource
+from optical.data.bitext import sides
+from optical.data.bitext.config import BitextConfig, CleaningConfig
+from optical.data.bitext.readers import read_pairs
+from optical.data.bitext.screen import Limits
+from optical.data.bitext.shards import CHECKED, write_bitext
+from optical.data.bitext.sides import judge
+from optical.data.bitext.stream import BitextSource
+from optical.data.fetch.resolve import Resolved, resolve
+from optical.data.registry.datasets import dataset, datasets
 from optical.errors import DataError
 from pipelines.cleaning import first_pairs, report_cleaning, sides_table
 from pipelines.verbs.prepare import _looked_at, _without_gaps

@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from optical.data import tables
-from optical.data.columns import side_names
-from optical.data.filters import Limits, Reject, SentencePair
-from optical.data.readers import read_pairs
-from optical.data.sources import parse_source
+from optical.data.bitext.readers import read_pairs, tables
+from optical.data.bitext.readers.columns import side_names
+from optical.data.bitext.screen import Limits, Reject, SentencePair
+from optical.data.bitext.sources import parse_source
 from optical.errors import DataError, UserError
 
 SWA = ["Watoto wanacheza nje", "Mvua inanyesha leo", "Nimeona simba wawili", "Kitabu kiko mezani", "Tutaondoka kesho"]

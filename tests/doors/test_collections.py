@@ -11,11 +11,11 @@ import pytest
 import pytrec_eval
 
 from optical.artefacts import read
-from optical.data.collections import Passage, Qrel, Topic, collection_identity, open_collection
+from optical.data.collections.opening import Passage, Qrel, Topic, collection_identity, open_collection
 from optical.errors import DataError, InfrastructureError, UserError
 from optical.evaluation.measures import measure
-from optical.evaluation.report import ReportContent, write_report
-from optical.evaluation.trec import Run, ScoredDoc, read_qrels
+from optical.evaluation.runs import Run, ScoredDoc, read_qrels
+from optical.report.build import ReportContent, write_report
 from pipelines.__main__ import main
 from pipelines.cleaning import first_topics, topics_table
 from pipelines.recipes import recipe

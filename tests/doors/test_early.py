@@ -10,10 +10,11 @@ import pytest
 from transformers import RobertaConfig, RobertaModel
 
 from optical import artefacts
-from optical.config import Recipe, StudentConfig
-from optical.data.shards import BITEXT
+from optical.data.bitext.shards import BITEXT
 from optical.errors import DataError, UserError
+from optical.model.config import StudentConfig
 from optical.model.encoder import Encoder
+from optical.recipe import Recipe
 from pipelines.__main__ import main
 from pipelines.checks.faults import DEEPEST_MEASURE, certain_tokens, check_data, faults
 from pipelines.recipes import recipe

@@ -13,10 +13,10 @@ from textwrap import dedent
 
 import pytest
 
-from optical.config import Recipe
-from optical.data import download
+from optical.data.fetch import download
 from optical.errors import DataError, UserError
 from optical.model import weights
+from optical.recipe import Recipe
 from pipelines.__main__ import main
 from pipelines.checks import Finding, findings, machine
 from pipelines.command_line import VERBS, Command, parse

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optical.config import BitextConfig, CleaningConfig
+from optical.data.bitext.config import BitextConfig, CleaningConfig
+from optical.data.bitext.readers import read_pairs
+from optical.data.bitext.screen import Limits
+from optical.data.bitext.shards import CHECKED
+from optical.data.bitext.sources import parse_source, source_language, split_language, understood
 from optical.data.cleaning.codepoints import script_shares
 from optical.data.cleaning.predicates import Cleaning, clean
-from optical.data.filters import Limits
-from optical.data.languages import canonical, known, language, languages
-from optical.data.readers import read_pairs
-from optical.data.registry import datasets
-from optical.data.shards import CHECKED
-from optical.data.sources import parse_source, source_language, split_language, understood
+from optical.data.registry.datasets import datasets
+from optical.data.registry.languages import canonical, known, language, languages
 from optical.errors import UserError
 from pipelines.command_line import parse
 from pipelines.listing import listed

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer
 
-from optical.config import ScratchConfig
-from optical.data.letters import keeping_marks
-from optical.data.tokenizer import (
+from optical.errors import DataError
+from optical.model.encoder import Encoder
+from optical.model.vocabulary.letters import keeping_marks
+from optical.model.vocabulary.tokenizer import (
     SPECIAL_TOKENS,
     UNK,
     extend_wordpiece,
@@ -22,9 +23,8 @@ from optical.data.tokenizer import (
     save_tokenizer,
     vocabulary_size,
 )
-from optical.data.wordwise import WordwiseTokenizer
-from optical.errors import DataError
-from optical.model.encoder import Encoder
+from optical.model.vocabulary.wordwise import WordwiseTokenizer
+from optical.recipe import ScratchConfig
 
 ENGLISH = [
     "the child drinks water in a cafe",

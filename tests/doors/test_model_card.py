@@ -15,15 +15,16 @@ import yaml
 from transformers import AutoModel, AutoTokenizer
 
 from optical import artefacts
-from optical.config import Recipe, Resources
-from optical.data.registry import datasets
-from optical.data.shards import BITEXT
-from optical.evaluation.content import DataFacts, DatasetFact
+from optical.data.bitext.shards import BITEXT
+from optical.data.registry.datasets import datasets
 from optical.evaluation.measures import MEASURES, Measured
-from optical.evaluation.trec import Qrel, write_qrels
+from optical.evaluation.runs import Qrel, write_qrels
 from optical.model.encoder import Encoder
+from optical.recipe import Recipe
+from optical.report.content import DataFacts, DatasetFact
+from optical.resources import Resources
 from optical.tracking.journal import Journal
-from optical.train.worker import write_encoder
+from optical.train.loop import write_encoder
 from pipelines.circumstances import note_work
 from pipelines.command_line import parse
 from pipelines.model_card import model_card

@@ -14,19 +14,22 @@ import pytest
 from tokenizers import Tokenizer
 
 from optical.artefacts import fingerprint
-from optical.config import BitextConfig, CleaningConfig, ObjectiveConfig, ScratchConfig, TrainConfig
+from optical.data.batches.token_shards import open_tokens, read_split
+from optical.data.bitext.config import BitextConfig, CleaningConfig
+from optical.data.bitext.readers import read_pairs
+from optical.data.bitext.screen import Limits, SentencePair
+from optical.data.bitext.shards import CHECKED
 from optical.data.cleaning.predicates import Cleaning, clean
-from optical.data.collections import open_collection
-from optical.data.filters import Limits, SentencePair
-from optical.data.readers import read_pairs
-from optical.data.shards import CHECKED
-from optical.data.token_shards import open_tokens, read_split
-from optical.data.tokenizer import learn_wordpiece
+from optical.data.collections.opening import open_collection
 from optical.index.candidates import open_candidates, write_candidates
 from optical.index.embed import PassageEncoder
 from optical.model.encoder import Encoder
-from optical.model.vocabulary import extended_student
+from optical.model.vocabulary.tokenizer import learn_wordpiece
+from optical.model.vocabulary.translation import extended_student
+from optical.objectives.config import ObjectiveConfig
+from optical.recipe import ScratchConfig
 from optical.tracking.journal import rows
+from optical.train.config import TrainConfig
 from optical.train.encode_targets import TargetEncoder
 from optical.train.job import TrainJob
 from pipelines.versions import VERSIONS

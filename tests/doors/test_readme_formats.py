@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from optical.data.collections import open_collection
-from optical.data.filters import Limits, SentencePair
-from optical.data.readers import read_pairs
-from optical.data.sources import open_source
+from optical.data.bitext.readers import read_pairs
+from optical.data.bitext.screen import Limits, SentencePair
+from optical.data.bitext.sources import open_source
+from optical.data.collections.opening import open_collection
 
 PAIRS = [
     ("Mtoto anasoma kitabu.", "The child is reading a book."),

@@ -12,16 +12,20 @@ import pytest
 import torch
 
 import optical
-from optical.config import ObjectiveConfig, Recipe, Resources, TrainConfig
-from optical.data.collate import padded
-from optical.data.token_shards import read_split
+from optical.data.batches.collate import padded
+from optical.data.batches.token_shards import read_split
 from optical.evaluation.measures import MEASURES, Measured
-from optical.evaluation.plans import PlanPicture, plan_svg, visible
-from optical.evaluation.report import CollectionFacts, ReportContent, TopicText, Work, write_report
 from optical.evaluation.significance import Interval
-from optical.model.encoder import Encoder, inner_mask
+from optical.model.encoder import Encoder
+from optical.model.text import inner_mask
+from optical.objectives.config import ObjectiveConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
+from optical.recipe import Recipe
+from optical.report.build import CollectionFacts, ReportContent, TopicText, Work, write_report
+from optical.report.plans import PlanPicture, plan_svg, visible
+from optical.resources import Resources
+from optical.train.config import TrainConfig
 from pipelines import circumstances
 from pipelines.circumstances import note_work
 from pipelines.command_line import parse

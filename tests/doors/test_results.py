@@ -11,14 +11,14 @@ import torch
 
 from optical import artefacts
 from optical.artefacts import Fingerprint
-from optical.config import Recipe, decisive
-from optical.data.collate import padded
-from optical.data.token_shards import open_tokens, read_split
+from optical.data.batches.collate import padded
+from optical.data.batches.token_shards import open_tokens, read_split
 from optical.errors import UserError
 from optical.index.embed import PassageEncoder
 from optical.made_with import made_with
 from optical.model import precision
 from optical.model.encoder import Encoder
+from optical.recipe import Recipe, decisive
 from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
 from pipelines.recipes import recipe

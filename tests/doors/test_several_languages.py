@@ -9,16 +9,17 @@ import pytest
 
 from optical import artefacts
 from optical.cluster import connect
-from optical.config import BitextConfig, CleaningConfig, Resources
-from optical.data import stream
+from optical.data.batches.token_shards import TOKENISED, TOKENS, open_tokens, read_split, write_tokens
+from optical.data.bitext import stream
+from optical.data.bitext.config import BitextConfig, CleaningConfig
+from optical.data.bitext.screen import Limits
+from optical.data.bitext.shards import BITEXT, pair_counts, write_bitext
+from optical.data.bitext.sources import open_source, source_language
+from optical.data.bitext.stream import BitextSource, checked_pairs
 from optical.data.cleaning import duplicates
 from optical.data.cleaning.predicates import Cleaning
-from optical.data.filters import Limits
-from optical.data.shards import BITEXT, pair_counts, write_bitext
-from optical.data.sources import open_source, source_language
-from optical.data.stream import BitextSource, checked_pairs
-from optical.data.token_shards import TOKENISED, TOKENS, open_tokens, read_split, write_tokens
 from optical.errors import DataError, UserError
+from optical.resources import Resources
 from pipelines.verbs.prepare import _refuse_twins
 
 WORDS = ["moja", "mbili", "tatu", "nne", "tano", "sita", "saba", "nane", "tisa", "kumi"]

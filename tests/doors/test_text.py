@@ -9,14 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from optical.config import BitextConfig
+from optical.data.bitext.config import BitextConfig
+from optical.data.bitext.readers import read_pairs
+from optical.data.bitext.repairs import REPAIRS, repaired
+from optical.data.bitext.screen import Limits, Reject, SentencePair, screen
+from optical.data.bitext.shards import CHECKED, write_bitext
 from optical.data.cleaning.leaks import HeldOut
-from optical.data.cleaning.sides import Side
-from optical.data.filters import Limits, Reject, SentencePair, screen
-from optical.data.openers import open_seekable, text_lines
-from optical.data.readers import read_pairs
-from optical.data.repairs import REPAIRS, repaired
-from optical.data.shards import CHECKED, write_bitext
+from optical.data.cleaning.side import Side
+from optical.data.files.open import open_seekable, text_lines
 from optical.errors import DataError
 from pipelines.cleaning import _rows
 

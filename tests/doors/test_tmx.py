@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from optical.data import tmx
-from optical.data.filters import Limits, Reject, SentencePair
-from optical.data.readers import read_pairs
+from optical.data.bitext.readers import read_pairs, tmx
+from optical.data.bitext.screen import Limits, Reject, SentencePair
 from optical.errors import DataError
 
 HEAD = '<?xml version="1.0" encoding="{encoding}"?>\n{doctype}<tmx version="1.4"><header srclang="en"/>\n<body>\n'

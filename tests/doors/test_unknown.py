@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from optical.data.token_shards import TOKENISED
-from optical.data.tokenise import UnknownTokens
-from optical.data.tokenizer import learn_wordpiece, load_tokenizer, save_tokenizer
+from optical.data.batches.token_shards import TOKENISED
+from optical.data.batches.tokenise import UnknownTokens
+from optical.model.vocabulary.tokenizer import learn_wordpiece, load_tokenizer, save_tokenizer
 from pipelines.verbs import train
 
 

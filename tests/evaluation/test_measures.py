@@ -8,7 +8,7 @@ import pytrec_eval
 
 from optical.errors import DataError
 from optical.evaluation.measures import MEASURES, measure
-from optical.evaluation.trec import Qrel, Run, ScoredDoc
+from optical.evaluation.runs import Qrel, Run, ScoredDoc
 
 
 def _run(**topics: str) -> Run:

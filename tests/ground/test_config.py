@@ -6,20 +6,15 @@ import math
 
 import pytest
 
-from optical.config import (
-    BitextConfig,
-    EvaluationConfig,
-    IndexConfig,
-    ObjectiveConfig,
-    Recipe,
-    Resources,
-    ScratchConfig,
-    StudentConfig,
-    TeacherConfig,
-    TrainConfig,
-    differences,
-)
+from optical.data.bitext.config import BitextConfig
 from optical.errors import UserError
+from optical.evaluation.config import EvaluationConfig
+from optical.index.config import IndexConfig
+from optical.model.config import StudentConfig
+from optical.objectives.config import ObjectiveConfig
+from optical.recipe import Recipe, ScratchConfig, TeacherConfig, differences
+from optical.resources import Resources
+from optical.train.config import TrainConfig
 
 BITEXT = {"datasets": ("toy",)}
 BAD = [

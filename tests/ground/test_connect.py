@@ -8,8 +8,8 @@ import pytest
 import ray
 
 from optical.cluster import connect
-from optical.config import Resources
 from optical.errors import InfrastructureError
+from optical.resources import Resources
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 import pytest
 
-from optical.config import Resources, ScratchConfig, TrainConfig
 from optical.errors import UserError
+from optical.recipe import ScratchConfig
+from optical.resources import Resources
+from optical.train.config import TrainConfig
 
 
 @pytest.mark.parametrize(

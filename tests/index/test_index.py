@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from optical import artefacts
-from optical.config import IndexConfig
 from optical.errors import DataError, UserError
 from optical.index import search as search_module
 from optical.index.candidates import Candidates, open_candidates, write_candidates
+from optical.index.config import IndexConfig
 from optical.index.embed import PassageEncoder
+from optical.index.embeddings import Embeddings, open_embeddings, write_embeddings
 from optical.index.search import candidate_scores, exact_scores, search
-from optical.index.store import Embeddings, open_embeddings, write_embeddings
 
 DIM, MADE_FROM = 8, "d" * 64
 DEEP = IndexConfig(depth=50)

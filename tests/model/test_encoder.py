@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
-from optical.data.collate import pad
 from optical.errors import DataError
-from optical.model.encoder import Encoder, inner_mask
+from optical.model.encoder import Encoder
+from optical.model.text import inner_mask, pad
 
 TEXTS = ["child water school", "house", "book river food teacher road sun rain"]
 

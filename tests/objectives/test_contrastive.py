@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from optical.data.batches import PairBatch
+from optical.data.batches.batch import PairBatch
 from optical.objectives.contrastive import InBatchContrastive
 
 VECTORS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [-1.0, 0.0]])

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 import torch
 
-from optical.config import ObjectiveConfig
-from optical.data.batches import PairBatch
-from optical.data.collate import pad
-from optical.model.encoder import Encoder, inner_mask
+from optical.data.batches.batch import PairBatch
+from optical.model.encoder import Encoder
+from optical.model.text import inner_mask, pad
+from optical.objectives.config import ObjectiveConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
 

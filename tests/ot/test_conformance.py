@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from optical.ot import backends
+from optical.ot.kernels import backends
 from optical.ot.problem import Plan, Problem
 from optical.ot.settings import Settings
 from optical.ot.solver import solve

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from optical.errors import UserError
-from optical.ot import backends
+from optical.ot.kernels import backends
 from optical.ot.problem import Potentials, Problem
 from optical.ot.settings import Settings
 from optical.ot.solver import solve

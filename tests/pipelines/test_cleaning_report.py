@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from optical.config import BitextConfig
-from optical.data.shards import CHECKED, write_bitext
+from optical.data.bitext.config import BitextConfig
+from optical.data.bitext.shards import CHECKED, write_bitext
 from pipelines.cleaning import REPORT, cleaning_table, report_cleaning
 
 

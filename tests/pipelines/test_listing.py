@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from optical.data import availability, download
-from optical.data.registry import dataset
+from optical.data.fetch import availability, download
+from optical.data.registry.datasets import dataset
 from pipelines.__main__ import main
 from pipelines.command_line import ListCommand, parse
 from pipelines.listing import listed

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from optical import artefacts
-from optical.data.registry import datasets
+from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
 from pipelines.__main__ import main
 from pipelines.recipes import recipe

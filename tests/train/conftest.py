@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from optical.config import ObjectiveConfig, TrainConfig
+from optical.objectives.config import ObjectiveConfig
+from optical.train.config import TrainConfig
 from optical.train.job import TrainJob
-from optical.train.worker import write_encoder
+from optical.train.loop import write_encoder
 
 
 @pytest.fixture

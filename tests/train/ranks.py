@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from torch.nn.parallel import DistributedDataParallel
 
 from optical import artefacts
-from optical.data.batches import PairBatch
-from optical.data.collate import collate
-from optical.data.share import RankShare
+from optical.data.batches.batch import PairBatch
+from optical.data.batches.collate import collate
+from optical.data.batches.share import RankShare
 from optical.tracking.journal import read_journal, rows
 from optical.train import checkpoint, failure
 from optical.train.job import TrainJob
-from optical.train.worker import Hook, Worker, no_hook
+from optical.train.loop import Hook, Worker, no_hook
 
 
 def batches(worker: Worker, world_size: int = 1) -> Callable[[int], Iterator[PairBatch]]:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from optical.config import TrainConfig
 from optical.errors import InfrastructureError
 from optical.train import checkpoint
+from optical.train.config import TrainConfig
 from optical.train.optimiser import build_optimiser
 
 OURS, OTHERS = "a" * 64, "b" * 64

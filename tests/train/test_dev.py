@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from optical.data.batches import PairBatch
+from optical.data.batches.batch import PairBatch
 from optical.train import dev
 from optical.train.dev import dev_measures
 

@@ -12,8 +12,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from optical.cluster import connect
-from optical.config import Resources
-from optical.train import fit as fitting
+from optical.resources import Resources
+from optical.train import ray as fitting
 from tests.train.faults import Fault, hang
 from tests.train.ranks import distance, losses, starts, train
 

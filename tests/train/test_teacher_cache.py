@@ -10,21 +10,25 @@ import pytest
 import torch
 
 from optical.cluster import connect
-from optical.config import ObjectiveConfig, Resources, TrainConfig
-from optical.data import shards, token_shards
-from optical.data.batches import PairBatch
-from optical.data.collate import collate, pad
-from optical.data.feed import rank_batches
-from optical.data.schedule import Schedule
-from optical.data.share import RankShare
-from optical.data.teacher_cache import Encoded, TeacherCache
-from optical.data.token_shards import open_tokens
-from optical.data.tokens import cut_all
+from optical.data.batches import token_shards
+from optical.data.batches.batch import PairBatch
+from optical.data.batches.collate import collate
+from optical.data.batches.feed import rank_batches
+from optical.data.batches.schedule import Schedule
+from optical.data.batches.share import RankShare
+from optical.data.batches.teacher_cache import Encoded, TeacherCache
+from optical.data.batches.token_shards import open_tokens
+from optical.data.bitext import shards
 from optical.errors import DataError
+from optical.model.text import pad
+from optical.model.tokens import cut_all
+from optical.objectives.config import ObjectiveConfig
+from optical.resources import Resources
 from optical.tracking.journal import rows
+from optical.train.config import TrainConfig
 from optical.train.encode_targets import TargetEncoder, encoded_targets
 from optical.train.job import TrainJob
-from optical.train.worker import Worker, write_encoder
+from optical.train.loop import Worker, write_encoder
 
 LENGTH = 6
 TRAIN = TrainConfig(epochs=2, batch_pairs=16, learning_rate=5e-3, dev_steps=100, target_length=LENGTH)
@@ -102,7 +106,7 @@ def test_losses_are_the_same_within_float16_rounding(job, cache):
 
 def test_the_trainer_does_not_ask_the_teacher(job, cache, monkeypatch):
     worker = Worker(dataclasses.replace(job, teacher_cache=cache, train=dataclasses.replace(TRAIN, epochs=1)))
-    monkeypatch.setattr("optical.train.worker.dev_measures", lambda *_: {"dev_mrr": 0.0, "dev_agreement": 0.0})
+    monkeypatch.setattr("optical.train.loop.dev_measures", lambda *_: {"dev_mrr": 0.0, "dev_agreement": 0.0})
     monkeypatch.setattr(worker.objective.teacher, "forward", lambda *_: pytest.fail("the teacher was asked"))
     worker.run(lambda start: batches(worker, start))
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from optical.config import TrainConfig
-from optical.data.batches import PairBatch
+from optical.data.batches.batch import PairBatch
 from optical.errors import NotFiniteError, NumericalError
 from optical.objectives.base import Outcome
+from optical.train.config import TrainConfig
 from optical.train.optimiser import build_optimiser, learning_rate
 from optical.train.step import update
 

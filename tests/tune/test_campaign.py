@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from optical.config import Resources
 from optical.errors import UserError
+from optical.resources import Resources
 from pipelines.command_line import parse
 from pipelines.recipes import recipe
 from pipelines.settings import Settings

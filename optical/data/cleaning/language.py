@@ -5,7 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
-from optical.data.languages import canonical
+from optical.data.registry.languages import canonical
 from optical.errors import UserError
 
 

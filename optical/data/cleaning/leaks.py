@@ -12,10 +12,10 @@ from typing import Self
 
 import numpy as np
 
+from optical.data.bitext.repairs import repaired
 from optical.data.cleaning.codepoints import skeletons
 from optical.data.cleaning.keys import hashes
-from optical.data.cleaning.sides import Side
-from optical.data.repairs import repaired
+from optical.data.cleaning.side import Side
 
 _FEWEST_LETTERS = 15
 _FEWEST_WORDS = 4

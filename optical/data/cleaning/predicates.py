@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optical.config import CleaningConfig
+from optical.data.bitext.config import CleaningConfig
 from optical.data.cleaning.codepoints import script_shares
 from optical.data.cleaning.keys import hashes, pair_keys
 from optical.data.cleaning.language import other_language
 from optical.data.cleaning.leaks import HeldOut
 from optical.data.cleaning.minhash import band_keys
-from optical.data.cleaning.sides import Side
-from optical.data.languages import language
+from optical.data.cleaning.side import Side
+from optical.data.registry.languages import language
 
 EXACT, NEAR = "exact_key", "near_key"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optical.data.filters import NOT_FAULTS, REASONS, excerpt
+from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.errors import DataError
 
 _EXAMPLES = 3

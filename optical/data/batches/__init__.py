@@ -1,0 +1,1 @@
+"""Batches: from clean shards to the padded tensors of each training step."""

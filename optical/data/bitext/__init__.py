@@ -1,0 +1,1 @@
+"""Bitext: from files to checked sentence pairs in parquet shards."""

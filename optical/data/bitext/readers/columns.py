@@ -1,0 +1,124 @@
+"""Columns by name: which of a record's names is the source side, which the target side, and what a header line is."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from optical.data.registry.languages import canonical, known
+
+_KNOWN_NAMES = (
+    ("source", "target"),
+    ("non_english", "english"),
+    ("question", "translated_question"),
+    ("question", "answer"),
+    ("question_text", "paragraph_text"),
+)
+_SOURCE, _TARGET, _TEXT, _ASIDE = "=source", "=target", "=text", "=aside"
+_ROLES = {"source": _SOURCE, "src": _SOURCE, "nonenglish": _SOURCE, "target": _TARGET, "tgt": _TARGET, "trg": _TARGET}
+# What names the text itself, and what names something beside it; "1" and "2" stay, as in sentence1.
+_TEXTUAL = frozenset("text texts sentence sentences sent phrase segment seg translation translated".split())  # noqa: SIM905
+_BESIDE = frozenset(
+    "id ids idx index uid uuid key hash url urls uri link score scores similarity laser bicleaner bleualign lang langs "  # noqa: SIM905
+    "language languages licence license attribution user username author date domain corpus dataset split topic rating "
+    "count index length len number no position category label notes note comment".split()
+)
+_WORDS_OF_HEADERS = _BESIDE | _TEXTUAL | _ROLES.keys()
+_CODE = re.compile(r"[a-z]{2,3}(?:[-_ ](?:[a-z]{4}|[a-z]{2}))*")
+_WORDS = re.compile(r"[^\W\d_]+|\d+")
+
+
+def side_names(names: Sequence[str], source: str, target: str) -> tuple[str, str] | None:
+    """Which of a record's names are its source and its target; None when they do not say it, or say it twice.
+
+    Names of the two languages go first, then known pairs of names beside which no other names one of the languages,
+    then words such as ``src`` and ``tgt``.
+
+    Args:
+        names: the names of a record's fields.
+        source: code of the query language.
+        target: code of the other side's language.
+
+    >>> side_names(["id", "sentence_eng_Latn", "text_sw"], "swa", "eng")
+    ('text_sw', 'sentence_eng_Latn')
+    """
+    return _side_names(tuple(names), source, target)
+
+
+@lru_cache(maxsize=256)
+def _side_names(names: tuple[str, ...], source: str, target: str) -> tuple[str, str] | None:
+    meanings = {name: meaning(name, source, target) for name in names}
+    codes = canonical(source), canonical(target)
+    by_language = [_found(meanings, (code,)) for code in codes]
+    if all(by_language) and by_language[0] != by_language[1]:
+        return tuple(by_language)
+    lower = {name.lower(): name for name in reversed(names)}
+    for pair in _KNOWN_NAMES:
+        if all(name in lower for name in pair):
+            others = lower.keys() - set(pair)
+            return None if any(_mentions(name, codes) for name in others) else tuple(lower[name] for name in pair)
+    sides = [_found(meanings, wanted) for wanted in ((codes[0], _SOURCE), (codes[1], _TARGET))]
+    texts = [name for name, what in meanings.items() if what.startswith(_TEXT)]
+    numbered = [name for end in "12" for name in texts if meanings[name] == _TEXT + end]
+    if sides == [None, None]:
+        return tuple(numbered) if len(numbered) == 2 else None
+    if None in sides:
+        # "English, Translation": the one name left for a text is the other side.
+        if len(texts) != 1:
+            return None
+        sides[sides.index(None)] = texts[0]
+    return tuple(sides) if all(sides) and sides[0] != sides[1] else None
+
+
+def _found(meanings: dict[str, str], wanted: Sequence[str]) -> str | None:
+    """The only name with the first meaning that any name has; empty when several have it."""
+    for what in wanted:
+        found = [name for name, meant in meanings.items() if meant == what]
+        if len(found) > 1 and what not in (_SOURCE, _TARGET):
+            found = [name for name in found if name.lower() not in _BESIDE]  # "id" beside "text_id": no Indonesian
+        if found:
+            return found[0] if len(found) == 1 else ""
+    return None
+
+
+def _mentions(name: str, codes: Sequence[str]) -> bool:
+    """Whether a piece of a name, such as the last of ``question_sw``, is one of the languages."""
+    pieces = [piece for piece in _WORDS.findall(name) if piece not in _BESIDE]
+    return any((found := known(piece)) is not None and found.code in codes for piece in pieces)
+
+
+def meaning(name: str, source: str, target: str) -> str:
+    """What a name of a field says: the code of a language, a side, a text, something beside it; empty for none."""
+    plain = name.strip().strip('"').lower()
+    found = known(plain.replace(" ", "-")) if _CODE.fullmatch(plain) else None
+    if found and (found.code in (canonical(source), canonical(target)) or plain not in _WORDS_OF_HEADERS):
+        return found.code
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
+    words = _WORDS.findall(re.sub(r"non[\W_]*english", "nonenglish", spaced.lower()))
+    if _BESIDE.intersection(words):
+        return _ASIDE
+    left = [word for word in words if word not in _TEXTUAL]
+    if len(left) < len(words) and left in ([], ["1"], ["2"]):
+        return _TEXT + "".join(left)
+    if len(left) == 1 and left[0] in _ROLES:
+        return _ROLES[left[0]]
+    return _language(left, composed=len(left) < len(words)) or ""
+
+
+def _language(words: list[str], composed: bool) -> str | None:
+    """A language by its English name, or, beside a word such as ``text``, by its code with script or region."""
+    name = " ".join(words)
+    is_code = _CODE.fullmatch(name)
+    found = None if is_code and not composed else known("-".join(words) if is_code else name)
+    return found and found.code
+
+
+def is_header(cells: Sequence[str], source: str, target: str) -> bool:
+    """Whether a table's first record names columns: every cell that is not empty has a meaning, and two are texts.
+
+    Codes alone are believed only when one is of the two languages, since words of a lexicon may look like codes.
+    """
+    meanings = [meaning(cell, source, target) for cell in cells if cell.strip()]
+    if not all(meanings) or sum(what != _ASIDE for what in meanings) < 2:
+        return False
+    named = any(len(cell.strip()) > 3 for cell in cells)
+    return named or bool({canonical(source), canonical(target)}.intersection(meanings))

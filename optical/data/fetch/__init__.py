@@ -1,0 +1,1 @@
+"""Fetching: from a registered name to verified files on this machine."""

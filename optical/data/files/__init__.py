@@ -1,0 +1,1 @@
+"""Files: local or remote, compressed or in an archive, opened as one bounded and checked byte stream."""

@@ -1,0 +1,132 @@
+"""The compiled CPU backend: batches over threads, each problem over its real tokens."""
+
+from collections.abc import Callable, Sequence
+from ctypes import Array, addressof
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from optical.ot.problem import Plan, Potentials, Problem
+from optical.ot.settings import Settings
+from optical.ot.transported import Transported
+
+_CELLS_PER_THREAD = 1 << 16
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_LANES = 8
+
+
+def unavailable(problem: Problem) -> str | None:
+    """Why this backend cannot solve the problem, or ``None`` when it can."""
+    if problem.cost.device.type != "cpu":
+        return f"the problem is on {problem.cost.device.type}, and the compiled kernel runs on the CPU"
+    if problem.cost.dtype != torch.float32:
+        return f"the problem is {problem.cost.dtype}, and the compiled kernel works in torch.float32"
+    return None
+
+
+def not_fused(source: Tensor, target: Tensor) -> str | None:
+    """Why this backend cannot go from these embeddings to loss and gradient, or ``None`` when it can."""
+    if source.device.type != "cpu":
+        return f"the embeddings are on {source.device.type}, and the compiled kernel runs on the CPU"
+    if source.dtype not in _DTYPES or target.dtype not in _DTYPES:
+        return f"the embeddings are {source.dtype} and {target.dtype}, and the compiled kernel works in torch.float32"
+    if source.shape[2] % _LANES:
+        return f"the embeddings have {source.shape[2]} dimensions, and the compiled kernel takes multiples of {_LANES}"
+    return None
+
+
+def sinkhorn(problem: Problem, settings: Settings, start: Potentials | None) -> Plan:
+    """Sinkhorn's algorithm, each problem stopping by itself (see ``sweeps``).
+
+    Args:
+        problem: on the CPU, float32.
+        settings: epsilon, tolerance and sweeps.
+        start: potentials to start from.
+    """
+    cost = problem.cost.contiguous()
+    solved = _run(problem.a, problem.b, settings, start, cost=cost, matrix=torch.empty_like(cost))
+    epsilon = torch.full_like(solved.value, settings.epsilon, dtype=torch.float64)
+    converged = solved.marginal_error <= settings.tolerance
+    evidence = solved.marginal_error, solved.iterations, converged
+    return Plan(problem, solved.potentials.f, solved.potentials.g, epsilon, *evidence, solved.matrix, solved.value)
+
+
+def transport(
+    source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings, want_target_gradient: bool = False
+) -> Transported:
+    """Losses <P, C> for the cosine cost C = 1 - S T^T, and the plans, without writing C to memory.
+
+    Args:
+        source: (batch, source, dim) L2-normalised embeddings on the CPU, in single or half precision.
+        target: (batch, target, dim), likewise.
+        a: (batch, source) masses, zero on padding.
+        b: (batch, target) masses, likewise.
+        settings: epsilon, tolerance and sweeps.
+        want_target_gradient: not looked at, as no gradient is made before ``gradients`` is called.
+    """
+    matrix, stretch = torch.empty(*a.shape, b.shape[1]), (torch.empty(len(a)), torch.empty(len(a)))
+    sides = {"source": _single(source), "target": _single(target)}
+    far = {"source_far": stretch[0], "target_far": stretch[1]}
+    return _run(a, b, settings, None, **sides, **far, matrix=matrix)._replace(stretch=stretch)
+
+
+def gradients(
+    solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, upstream: Tensor, wanted: Sequence[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """-P T and -P^T S, each pair's times its number in ``upstream``, in single precision; zero on padding.
+
+    The plan is smaller than the gradients, so it is what lies between the two passes; and gradients that are scaled
+    while they are made are written once.
+
+    Args:
+        solved: by ``transport``, for the same embeddings and masses.
+        source: (batch, source, dim) embeddings.
+        target: (batch, target, dim) embeddings.
+        a: (batch, source) masses.
+        b: (batch, target) masses.
+        upstream: (batch,) derivatives in the losses.
+        wanted: whether the source's gradient is wanted, and the target's.
+    """
+    source, target = _single(source), _single(target)
+    made = [torch.empty_like(side) if want else None for side, want in zip((source, target), wanted, strict=True)]
+    given = {"cost": solved.matrix, "source": source, "target": target, "scale": upstream.float().contiguous()}
+    given |= {name: side for name, side in zip(("by_source", "by_target"), made, strict=True) if side is not None}
+    _serve(given | {"a": a.contiguous(), "b": b.contiguous()})
+    return tuple(made)
+
+
+def _single(side: Tensor) -> Tensor:
+    return side.float().contiguous()
+
+
+def _run(a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, **tensors: Tensor) -> Transported:
+    """Solve a batch given by its costs or its embeddings."""
+    f, g = (torch.empty(side.shape, dtype=torch.float64) for side in (a, b))
+    if start is not None:
+        f.copy_(start.f), g.copy_(start.g)
+    value, error, iterations = torch.empty(len(a)), torch.empty(len(a)), torch.empty(len(a), dtype=torch.int64)
+    tensors |= {"a": a.contiguous(), "b": b.contiguous(), "f": f, "g": g}
+    tensors |= {"value": value, "error": error, "iterations": iterations}
+    rule = {"inverse": 1 / settings.epsilon, "tolerance": settings.tolerance, "most": settings.max_iterations}
+    _serve(tensors, relaxed=settings.overrelaxed, warm=start is not None, **rule)
+    return Transported(value, None, None, Potentials(f, g), error, iterations, matrix=tensors["matrix"])
+
+
+def _serve(tensors: dict[str, Tensor], **rule: float | int) -> None:
+    """Have the kernel serve a job on these tensors: see ``state.Batch`` for their names."""
+    (size, n), m = tensors["a"].shape, tensors["b"].shape[1]
+    sizes = {"problems": size, "n": n, "m": m, "dim": tensors["source"].shape[2] if "source" in tensors else 0}
+    new_job, address, run_together = _kernel()
+    job = new_job(**{name: tensor.data_ptr() for name, tensor in tensors.items()}, **sizes, **rule)
+    run_together(address, addressof(job), max(1, min(torch.get_num_threads(), size * n * m // _CELLS_PER_THREAD)))
+
+
+@cache
+def _kernel() -> tuple[Callable[..., Array], int, Callable[[int, int, int], None]]:
+    """How to make a job, the kernel's address, and how to run it: compiled when they are first needed."""
+    from optical.ot.kernels.compiled.state import new_job
+    from optical.ot.kernels.compiled.threads import run_together
+    from optical.ot.kernels.compiled.work import work
+
+    return new_job, work.address, run_together

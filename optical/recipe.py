@@ -1,0 +1,148 @@
+"""Recipes: complete, frozen configurations of a run.
+
+A recipe is everything that decides a result, and nothing else: where it runs and how many workers it gets is
+``Resources``, which no fingerprint sees. Each section lives beside what it configures, and checks itself.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import inf
+
+from optical.data.bitext.config import BitextConfig
+from optical.errors import require
+from optical.evaluation.config import EvaluationConfig
+from optical.index.config import IndexConfig
+from optical.model.config import ScratchShape, StudentConfig
+from optical.objectives.config import ObjectiveConfig
+from optical.train.config import TrainConfig
+
+_CADENCE = ("checkpoint_steps", "dev_steps")
+_OF_CANDIDATES = ("factory", "num_probes", "tokens_per_probe")
+_OF_ITERATIONS = ("epsilon", "tolerance", "max_iterations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScratchConfig(ScratchShape):
+    """A small late-interaction teacher trained from scratch: its shape, and what it is trained on."""
+
+    pairs: tuple[str, ...]
+    """Data sets of English question-passage pairs."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How the teacher is trained (in-batch contrastive MaxSim)."""
+    temperature: float = 0.05
+    """Softmax temperature of the contrastive loss, applied to the mean MaxSim per query token."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        where = "teacher.scratch"
+        require(len(self.pairs) > 0, f"{where}.pairs", "names no data set", "give at least one")
+        finite = 0 < self.temperature < inf
+        require(finite, f"{where}.temperature", f"is {self.temperature}", "set a positive number")
+        what = f"is {self.train.accumulate}, and parts of a batch would lack each other's negatives"
+        require(self.train.accumulate == 1, f"{where}.train.accumulate", what, "set 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """The English late-interaction encoder: where its weights come from and how it reads text."""
+
+    weights: str = "all-minilm-l6-v2"
+    """A registered model, a folder, a hub id, or ``scratch`` (trained by the run, see ``scratch``)."""
+    revision: str | None = None
+    """Hub revision (commit); required for a hub id."""
+    query_length: int = 64
+    """Longest query in tokens."""
+    document_length: int = 180
+    """Longest document in tokens."""
+    cache: bool = False
+    """Encode the target sides once, into float16 shards that every epoch and every trial of a search reads; losses
+    agree with those of an uncached run within float16 rounding."""
+    scratch: ScratchConfig | None = None
+    """The small teacher to train when ``weights`` is ``scratch``."""
+
+    def __post_init__(self) -> None:
+        for name in ("query_length", "document_length"):
+            require(getattr(self, name) >= 4, f"teacher.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
+        require(
+            (self.weights == "scratch") == (self.scratch is not None),
+            "teacher.weights",
+            f"is {self.weights!r} and teacher.scratch is {'given' if self.scratch else 'missing'}",
+            "set both for a teacher trained by the run, or neither",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A complete run: bitext, teacher, objective, training, index, evaluation."""
+
+    name: str
+    bitext: BitextConfig
+    teacher: TeacherConfig
+    evaluation: EvaluationConfig
+    student: StudentConfig = field(default_factory=StudentConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+
+    def as_dict(self) -> dict:
+        """The recipe as plain JSON-serialisable values (tuples become lists)."""
+        return _plain(dataclasses.asdict(self))
+
+
+def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+    """Field-by-field differences of two recipes as ``field: old -> new`` lines.
+
+    >>> differences({"train": {"seed": 0}}, {"train": {"seed": 1}})
+    ['train.seed: 0 -> 1']
+    """
+    lines = []
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            lines += differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            lines.append(f"{prefix}{key}: {before!r} -> {after!r}")
+    return lines
+
+
+def decisive(recipe: Recipe) -> dict:
+    """The recipe as plain values without the fields that cannot change a number of this recipe's results.
+
+    Two recipes of equal decisive fields share everything they make.
+    """
+    plain = recipe.as_dict()
+    for path in _idle(recipe):
+        *sections, name = path.split(".")
+        section = plain
+        for key in sections:
+            section = section[key]
+        del section[name]
+    return plain
+
+
+def _idle(recipe: Recipe) -> Iterator[str]:
+    trainings = {"train": recipe.train}
+    if recipe.teacher.scratch:
+        trainings["teacher.scratch.train"] = recipe.teacher.scratch.train
+    for where, train in trainings.items():
+        yield from (f"{where}.{name}" for name in _CADENCE)
+        if train.mixture.weights:
+            yield f"{where}.mixture.temperature"
+    if recipe.index.search == "exact":
+        yield from (f"index.{name}" for name in _OF_CANDIDATES)
+    method = recipe.objective.method
+    if method != "unbalanced":
+        yield "objective.penalty"
+    if method != "partial":
+        yield "objective.mass"
+    if method == "exact":
+        yield from (f"objective.{name}" for name in _OF_ITERATIONS)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value

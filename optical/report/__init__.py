@@ -1,0 +1,1 @@
+"""The report of a run: figures, the page, and what builds them."""

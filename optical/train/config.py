@@ -1,0 +1,36 @@
+"""How the student (or a scratch teacher) is trained."""
+
+from dataclasses import dataclass
+from math import inf
+
+from optical.data.batches.config import BatchConfig
+from optical.errors import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(BatchConfig):
+    """One pass of the training loop: batches, optimiser, cadence, seed."""
+
+    accumulate: int = 1
+    """Parts a rank computes its share of a global batch in, one after the other, for less memory: the loss is the mean
+    over the whole batch all the same, so the update is that of one part within rounding."""
+    learning_rate: float = 3e-4
+    """Peak learning rate of AdamW."""
+    warmup_share: float = 0.1
+    """Share of the steps spent on linear warm-up; linear decay to zero follows."""
+    weight_decay: float = 0.01
+    """AdamW weight decay of matrices; vectors (bias, layer norm) get none."""
+    max_grad_norm: float = 1.0
+    """Global gradient norm above which gradients are scaled down."""
+    checkpoint_steps: int = 200
+    """Steps between checkpoints."""
+    dev_steps: int = 100
+    """Steps between two looks at the dev measure."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("accumulate", "checkpoint_steps", "dev_steps", "learning_rate", "max_grad_norm"):
+            value = getattr(self, name)
+            require(0 < value < inf, f"train.{name}", f"is {value}", "set a positive number")
+        require(0 <= self.weight_decay < inf, "train.weight_decay", f"is {self.weight_decay}", "set 0 or more")
+        require(0 <= self.warmup_share < 1, "train.warmup_share", f"is {self.warmup_share}", "set 0 to below 1")

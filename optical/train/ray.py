@@ -1,0 +1,112 @@
+"""The training loop on a Ray Train worker group: N ranks, gloo or nccl, retried on failure."""
+
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray.train
+import torch
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
+
+from optical import artefacts
+from optical.data.batches.feed import rank_batches
+from optical.errors import InfrastructureError
+from optical.model.encoder import Encoder
+from optical.resources import Resources
+from optical.train import failure
+from optical.train.job import TrainJob
+from optical.train.loop import Hook, Worker, no_hook
+
+
+def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook: Hook = no_hook) -> Path:
+    """Train ``job`` to its end and return the encoder folder; rerunning continues where it stopped.
+
+    Ray Train restarts the worker group after a crash, or with more or fewer workers when the cluster changes (see
+    ``Resources.min_workers``), and the new group resumes from the newest verified checkpoint. A deterministic failure
+    (bad data, a non-finite loss, the same error at the same step twice) is reported once, not retried.
+
+    Args:
+        job: what to train.
+        resources: on how many workers.
+        callbacks: of Ray Train.
+        hook: called by every rank at each place of its loop (see ``worker.Hook``).
+
+    Raises:
+        OpticalError: whatever the workers reported as deterministic.
+        InfrastructureError: workers failed more than ``resources.max_failures`` times.
+    """
+    if artefacts.exists(job.result, "encoder", job.fingerprint):
+        return job.result
+    failure.clear(job.folder)
+    workers: int | tuple[int, int] = resources.num_workers
+    if resources.fewest_workers < workers:
+        workers = (resources.fewest_workers, workers)
+    trainer = TorchTrainer(
+        _worker_main,
+        train_loop_config={"job": job, "resources": resources, "hook": hook},
+        torch_config=TorchConfig(timeout_s=resources.rank_timeout),
+        scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources.use_gpu),
+        run_config=RunConfig(
+            # Ray resumes silently when a name is reused; ours never is, because the checkpoints are ours.
+            name=f"{job.stage}-{uuid.uuid4().hex[:8]}",
+            storage_path=str((job.folder / "ray").absolute()),
+            failure_config=FailureConfig(max_failures=resources.max_failures),
+            callbacks=callbacks or [],
+        ),
+    )
+    try:
+        with _interruptible():
+            trainer.fit()
+    except ray.train.TrainingFailedError as error:
+        failure.raise_reported(job.folder)
+        cause = str(error).strip().splitlines()[-1]
+        raise InfrastructureError(
+            job.folder, f"training failed more than {resources.max_failures} times ({cause})", "rerun to resume"
+        ) from error
+    failure.raise_reported(job.folder)
+    artefacts.read(job.result, "encoder", job.fingerprint)
+    return job.result
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C as KeyboardInterrupt: Ray's own handler stops the workers and then exits the process without a word."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        raise KeyboardInterrupt from stop
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+
+
+def _worker_main(config: dict) -> None:
+    job, resources = config["job"], config["resources"]
+    context = ray.train.get_context()
+    rank, world_size = context.get_world_rank(), context.get_world_size()
+    if failure.is_reported(job.folder):
+        return
+    torch.set_num_threads(resources.threads or max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
+    worker = None
+    try:
+        worker = Worker(job, rank, get_device(), prepare_model if world_size > 1 else _bare, config["hook"])
+        worker.run(
+            lambda start: rank_batches(worker.schedule, start, rank, world_size, worker.targets),
+            ray.train.report,
+        )
+    except Exception as error:
+        hopeless = failure.report(job.folder, rank, worker.step if worker else 0, error)
+        # A lone rank ends in peace and the driver raises the report. Of several, the others wait in a collective for
+        # this one; only its death frees them, and the group's next attempt finds the report.
+        if world_size > 1 or not hopeless:
+            raise
+
+
+def _bare(encoder: Encoder) -> Encoder:
+    return encoder
