@@ -73,9 +73,12 @@ def _is_section(hint: object) -> bool:
 
 @cache
 def _sentences(kind: type) -> dict[str, str]:
-    """The string below each field of a dataclass, which Python itself does not keep."""
+    """The string below each field of a dataclass and of its bases, which Python itself does not keep."""
+    if not dataclasses.is_dataclass(kind):
+        return {}
+    inherited = {name: text for base in reversed(kind.__bases__) for name, text in _sentences(base).items()}
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body
-    return {
+    return inherited | {
         field.target.id: " ".join(text.value.value.split())
         for field, text in pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)

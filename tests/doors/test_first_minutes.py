@@ -120,7 +120,7 @@ _RUNS = dedent(
     heavy, given = sys.argv[1].split(","), json.loads(sys.argv[2])
     for arguments in given:
         if arguments[:1] == ["prepare"] or arguments[:1] == ["doctor"]:
-            from optical.data import download
+            from optical.data.fetch import download
             download.answer = offline
         door = search if arguments[:1] == ["tune"] else main
         code = door(arguments[arguments[:1] == ["tune"] :])
