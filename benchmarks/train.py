@@ -182,7 +182,6 @@ def _ours(setting: Setting, tokens: Path, cache: TeacherCache | None, steps: int
     """The journal's steps of one epoch, or of its first ``steps``, through the trainer's own loop and Ray Data."""
     with tempfile.TemporaryDirectory(dir=setting.folder) as scratch:
         job = TrainJob(
-            stage="student",
             fingerprint=_MADE_FROM,
             tokens=tokens,
             start=setting.start,

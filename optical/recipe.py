@@ -14,12 +14,12 @@ from optical.errors import require
 from optical.evaluation.config import EvaluationConfig
 from optical.index.config import IndexConfig
 from optical.model.config import ScratchShape, StudentConfig
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives import contrastive, ot
+from optical.objectives.base import ObjectiveConfig
 from optical.train.config import TrainConfig
 
 _CADENCE = ("checkpoint_steps", "dev_steps")
 _OF_CANDIDATES = ("factory", "num_probes", "tokens_per_probe")
-_OF_ITERATIONS = ("epsilon", "tolerance", "max_iterations")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,12 @@ class ScratchConfig(ScratchShape):
         require(len(self.pairs) > 0, f"{where}.pairs", "names no data set", "give at least one")
         finite = 0 < self.temperature < inf
         require(finite, f"{where}.temperature", f"is {self.temperature}", "set a positive number")
-        what = f"is {self.train.accumulate}, and parts of a batch would lack each other's negatives"
-        require(self.train.accumulate == 1, f"{where}.train.accumulate", what, "set 1")
+        _check_parts(self.objective, self.train, f"{where}.train")
+
+    @property
+    def objective(self) -> ObjectiveConfig:
+        """What the teacher minimises."""
+        return contrastive.Config(temperature=self.temperature)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +85,12 @@ class Recipe:
     teacher: TeacherConfig
     evaluation: EvaluationConfig
     student: StudentConfig = field(default_factory=StudentConfig)
-    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    objective: ObjectiveConfig = field(default_factory=ot.Config)
     train: TrainConfig = field(default_factory=TrainConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
+
+    def __post_init__(self) -> None:
+        _check_parts(self.objective, self.train, "train")
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON-serialisable values (tuples become lists)."""
@@ -121,6 +128,11 @@ def decisive(recipe: Recipe) -> dict:
     return plain
 
 
+def _check_parts(objective: ObjectiveConfig, train: TrainConfig, where: str) -> None:
+    what = f"is {train.accumulate}, and the objective {objective.name} compares the pairs of a batch with each other"
+    require(objective.divisible or train.accumulate == 1, f"{where}.accumulate", what, "set 1")
+
+
 def _idle(recipe: Recipe) -> Iterator[str]:
     trainings = {"train": recipe.train}
     if recipe.teacher.scratch:
@@ -131,13 +143,7 @@ def _idle(recipe: Recipe) -> Iterator[str]:
             yield f"{where}.mixture.temperature"
     if recipe.index.search == "exact":
         yield from (f"index.{name}" for name in _OF_CANDIDATES)
-    method = recipe.objective.method
-    if method != "unbalanced":
-        yield "objective.penalty"
-    if method != "partial":
-        yield "objective.mass"
-    if method == "exact":
-        yield from (f"objective.{name}" for name in _OF_ITERATIONS)
+    yield from (f"objective.{name}" for name in recipe.objective.idle())
 
 
 def _plain(value: object) -> object:

@@ -12,7 +12,11 @@ from tokenizers import Tokenizer
 from optical.data.batches.token_shards import TOKENISED, write_tokens
 from optical.model.encoder import Encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
+from optical.objectives.ot import Config as OTConfig
 from optical.recipe import ScratchConfig
+from optical.train.config import TrainConfig
+from optical.train.job import TrainJob
+from optical.train.loop import write_encoder
 
 torch.set_num_threads(1)
 
@@ -81,3 +85,24 @@ def tokens(bitext: list[tuple[str, str]], tokenizer: Tokenizer, id_table: Callab
     ids = [tuple(tokenizer.encode(side).ids for side in pair) for pair in bitext]
     write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], len(ids), 16)
     return tmp_path / "tokens"
+
+
+@pytest.fixture
+def new_job(tokens, encoder, tmp_path) -> Callable[..., TrainJob]:
+    """Makes a distillation in a folder of its own; 5 steps an epoch, a checkpoint every 10."""
+    write_encoder(encoder, tmp_path / "start", "1" * 64)
+
+    def make(name: str = "student", **train: object) -> TrainJob:
+        cadence = {"epochs": 6, "checkpoint_steps": 10, "dev_steps": 20}
+        sizes = {"batch_pairs": 16, "source_length": 8, "target_length": 8}
+        return TrainJob(
+            fingerprint="2" * 64,
+            tokens=tokens,
+            start=tmp_path / "start",
+            teacher=tmp_path / "start",
+            folder=tmp_path / name,
+            train=TrainConfig(**(cadence | sizes | {"learning_rate": 5e-3} | train)),
+            objective=OTConfig(),
+        )
+
+    return make

@@ -1,25 +1,72 @@
-"""The interface every objective shares."""
+"""What every objective shares: its configuration, its losses, and what else it offers.
 
+Free of torch at import time, because recipes hold configurations and must load at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
-
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from optical.data.batches.batch import PairBatch
 
-Embed = Callable[[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]], Float[Tensor, "batch tokens dim"]]
-"""The encoder being trained, bare or wrapped for data-parallel training."""
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+    from torch import Tensor
+
+    from optical.model.encoder import Encoder
+
+Embed = Callable[..., object]
+"""The encoder being trained, bare or wrapped for data-parallel training: (ids, mask) to token embeddings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """What the trained encoder minimises."""
+
+    name: str
+    """Which objective: the name of a file in ``optical/objectives``."""
+
+    divisible: ClassVar[bool] = True
+    """Whether a batch may be computed in parts: false when pairs of a batch are compared with each other."""
+
+    def build(self, teacher: Encoder | None) -> Objective:
+        """The objective, on the CPU.
+
+        Args:
+            teacher: the frozen encoder of the target side; None when the trained encoder reads both sides.
+        """
+        raise NotImplementedError
+
+    def idle(self) -> tuple[str, ...]:
+        """Names of the fields that change no number at the present values of the others."""
+        return ()
+
+    def in_words(self) -> str:
+        """What is minimised, in a sentence for the report."""
+        return f"Objective {self.name}."
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The loss of each pair of a batch, on autograd's tape, and what was observed of each pair (detached).
+
+    Shapes: ``value`` and every observation are (batch,).
+    """
+
+    value: Float[Tensor, " batch"]
+    observed: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The loss of a batch and what was observed on the way.
+    """The loss of a batch and what was observed.
 
-    ``loss`` is the sum over this rank's pairs divided by ``global_pairs``, so that summing over ranks gives the
-    mean over the global batch. ``observed`` are detached scalars, averaged likewise. ``pair_loss`` is the detached
-    loss of each pair, for the loss of each data set in a mixture; without it only the whole loss is known.
+    ``loss`` is the sum over this rank's pairs divided by ``global_pairs``, so that summing over ranks gives the mean
+    over the global batch. ``observed`` are detached scalars, averaged likewise. ``pair_loss`` is the detached loss of
+    each pair, from which the loss of each data set in a mixture is computed; without it only the whole loss is known.
     """
 
     loss: Float[Tensor, ""]
@@ -27,13 +74,68 @@ class Outcome:
     pair_loss: Float[Tensor, " batch"] | None = None
 
 
-class Objective(Protocol):
-    """Measures an encoder on a batch."""
+@dataclass(frozen=True)
+class Alignment:
+    """How an objective aligns the tokens of a batch of sentence pairs, for the report.
+
+    Args:
+        plan: (batch, source, target) share of mass that goes from each source token to each target token.
+        source_mask: (batch, source) source tokens that take part.
+        target_mask: (batch, target) target tokens that take part.
+        source_mass: (batch, source) mass of each source token.
+        captions: a sentence for each pair.
+    """
+
+    plan: Float[Tensor, "batch source target"]
+    source_mask: Bool[Tensor, "batch source"]
+    target_mask: Bool[Tensor, "batch target"]
+    source_mass: Float[Tensor, "batch source"]
+    captions: tuple[str, ...]
+
+
+class Objective(ABC):
+    """Measures an encoder on a batch. A subclass defines ``losses``; the rest has a default.
+
+    Args:
+        teacher: the frozen encoder of the target side; None when the trained encoder reads both sides.
+    """
+
+    def __init__(self, teacher: Encoder | None) -> None:
+        self.teacher = teacher.eval().requires_grad_(False) if teacher is not None else None
+
+    @abstractmethod
+    def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
+        """The loss of each pair."""
 
     def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
-        """The loss of ``encoder`` on ``batch``."""
-        ...
+        """The mean loss over the global batch, as far as this rank's pairs contribute to it."""
+        losses = self.losses(encoder, batch)
+        weight = batch.weight / batch.global_pairs
+        observed = {name: (value * weight).sum() for name, value in losses.observed.items()}
+        return Outcome((losses.value * weight).sum(), observed, losses.value.detach())
 
-    def to(self, device: object) -> "Objective":
-        """Move any frozen model the objective holds."""
-        ...
+    def to(self, device: object) -> Self:
+        """Move the teacher, if there is one."""
+        if self.teacher is not None:
+            self.teacher.to(device)
+        return self
+
+    def targets(self, encoder: Embed, batch: PairBatch) -> Tensor:
+        """(batch, target, dim) float32 embeddings of the target side: from a cache, else by the teacher, else by
+        ``encoder`` itself."""
+        import torch
+
+        if batch.target_embeddings is not None:
+            return batch.target_embeddings.float()
+        if self.teacher is None:
+            return encoder(batch.target_ids, batch.target_mask)
+        with torch.no_grad():
+            return self.teacher(batch.target_ids, batch.target_mask).float()
+
+    def reference(self, encoder: Encoder) -> Encoder:
+        """The encoder with whose ranking the dev measures compare ``encoder``'s."""
+        return encoder if self.teacher is None else self.teacher
+
+    def alignment(self, encoder: Embed, batch: PairBatch) -> Alignment | None:
+        """How the objective aligns the tokens of each pair; None when it aligns none."""
+        return None

@@ -1,35 +1,72 @@
-"""In-batch contrastive MaxSim: how a late-interaction teacher is trained from question-passage pairs."""
+"""In-batch contrastive MaxSim: how a late-interaction teacher is trained from question-passage pairs.
 
-import torch
+A student can be trained with it too: its source sentences then look for their own among the targets of the batch, which
+the frozen teacher encodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from optical.data.batches.batch import PairBatch
-from optical.model.maxsim import maxsim
-from optical.objectives.base import Embed, Outcome
+from optical.errors import require
+from optical.objectives.base import Embed, Losses, Objective, ObjectiveConfig
+
+if TYPE_CHECKING:
+    from optical.model.encoder import Encoder
 
 
-class InBatchContrastive:
-    """Softmax cross-entropy of each question's own passage against the other passages on this rank.
+@dataclass(frozen=True, kw_only=True)
+class Config(ObjectiveConfig):
+    """Softmax cross-entropy of each pair's own target among the targets of the batch, scored by MaxSim."""
 
-    Scores are MaxSim divided by the question's number of tokens and by ``temperature``. Negatives are the rank's
-    own passages: with more workers each question sees fewer of them.
+    name: Literal["contrastive"] = "contrastive"
+    """Which objective: the name of a file in ``optical/objectives``."""
+    temperature: float = 0.05
+    """Softmax temperature, applied to the mean MaxSim per source token."""
+
+    divisible: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        finite = 0 < self.temperature < inf
+        require(finite, "objective.temperature", f"is {self.temperature}", "set a positive number")
+
+    def build(self, teacher: Encoder | None) -> InBatchContrastive:
+        """The objective, on the CPU."""
+        return InBatchContrastive(teacher, self.temperature)
+
+    def in_words(self) -> str:
+        """The loss and its temperature."""
+        return f"In-batch contrastive MaxSim, temperature {self.temperature:g}."
+
+
+class InBatchContrastive(Objective):
+    """Softmax cross-entropy of each source against the targets on this rank, of which its own is the right one.
+
+    Scores are MaxSim divided by the source's number of tokens and by ``temperature``. Negatives are the rank's own
+    pairs: with more workers each source sees fewer of them.
+
+    Args:
+        teacher: encodes the targets; None when the trained encoder does.
+        temperature: of the softmax.
     """
 
-    def __init__(self, temperature: float) -> None:
+    def __init__(self, teacher: Encoder | None, temperature: float) -> None:
+        super().__init__(teacher)
         self.temperature = temperature
 
-    def to(self, device: object) -> "InBatchContrastive":
-        """Nothing to move."""
-        return self
+    def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
+        """Cross-entropy of each pair; observed is whether its own target ranks first."""
+        import torch
 
-    def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
-        """Mean cross-entropy over the batch, with the share of questions ranking their passage first."""
-        questions = encoder(batch.source_ids, batch.source_mask)
-        passages = encoder(batch.target_ids, batch.target_mask)
-        scores = maxsim(questions, batch.source_mask, passages, batch.target_mask)
+        from optical.model.maxsim import maxsim
+
+        sources = encoder(batch.source_ids, batch.source_mask)
+        scores = maxsim(sources, batch.source_mask, self.targets(encoder, batch), batch.target_mask)
         logits = scores / batch.source_mask.sum(1, keepdim=True) / self.temperature
         own = torch.arange(len(logits), device=logits.device)
         entropy = torch.nn.functional.cross_entropy(logits, own, reduction="none")
-        weight = batch.weight / batch.global_pairs
         correct = (logits.detach().argmax(1) == own).float()
-        observed = {"in_batch_accuracy": (correct * weight).sum()}
-        return Outcome((entropy * weight).sum(), observed, entropy.detach())
+        return Losses(entropy, {"in_batch_accuracy": correct})

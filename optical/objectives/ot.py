@@ -1,56 +1,137 @@
 """OPTICAL: optimal-transport distillation (Huang, Yu and Allan 2023, arXiv:2301.12566)."""
 
-from dataclasses import asdict
+from __future__ import annotations
 
-import torch
-from jaxtyping import Bool
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from optical import ot
 from optical.data.batches.batch import PairBatch
-from optical.model.encoder import Encoder
-from optical.model.text import inner_mask
-from optical.objectives.base import Embed, Outcome
-from optical.objectives.config import ObjectiveConfig
-from optical.ot.loss import transport_loss
-from optical.ot.transported import TransportLoss
+from optical.errors import require
+from optical.objectives.base import Alignment, Embed, Losses, Objective, ObjectiveConfig
+from optical.ot.settings import LossSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from optical.model.encoder import Encoder
+
+_OF_ITERATIONS = ("epsilon", "tolerance", "max_iterations", "acceleration")
 
 
-class TransportDistillation:
-    """Pull the student's source tokens towards the frozen teacher's target tokens along the transport plan."""
+@dataclass(frozen=True, kw_only=True)
+class Config(LossSettings, ObjectiveConfig):
+    """Optimal-transport distillation: the loss is <P, C>; the fields name the transport problem."""
 
-    def __init__(self, teacher: Encoder, config: ObjectiveConfig) -> None:
-        self.teacher = teacher.eval().requires_grad_(False)
+    name: Literal["ot"] = "ot"
+    """Which objective: the name of a file in ``optical/objectives``."""
+    tolerance: float = 1e-3
+    """Marginal error (L1) at which a problem counts as converged; 0 runs every sweep allowed."""
+    max_iterations: int = 100
+    """Most sweeps for one batch, Newton steps included."""
+    special_tokens: Literal["drop", "keep"] = "drop"
+    """Whether [CLS] and [SEP] take part in the alignment."""
+
+    section: ClassVar[str] = "objective."
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        what = f"is {self.mass}, and the mass of a sentence is 1"
+        require(self.mass <= 1, "objective.mass", what, "set more than 0 and at most 1")
+        what = f"is {self.marginals!r}, and the objective has no weights per token"
+        unweighted = self.marginals in ("uniform", "norm")
+        require(unweighted, "objective.marginals", what, "choose from uniform, norm")
+        require(
+            self.special_tokens in ("drop", "keep"),
+            "objective.special_tokens",
+            f"is {self.special_tokens!r}",
+            "choose from drop, keep",
+        )
+
+    def build(self, teacher: Encoder | None) -> TransportDistillation:
+        """The objective, on the CPU."""
+        return TransportDistillation(teacher, self)
+
+    def idle(self) -> tuple[str, ...]:
+        """The penalty and the mass, where the method has none; what iterates, for the exact method."""
+        of_other_methods = {"penalty": "unbalanced", "mass": "partial"}
+        idle = tuple(name for name, method in of_other_methods.items() if method != self.method)
+        return idle + (_OF_ITERATIONS if self.method == "exact" else ())
+
+    def in_words(self) -> str:
+        """The transport problem with the settings that its method reads and no others."""
+        cost = f"{self.cost.replace('_', ' ')} cost"
+        if self.order_weight:
+            cost += f" + {self.order_weight:g} |i/n - j/m|"
+        words = {"unbalanced": [f"penalty {self.penalty:g}"], "partial": [f"mass {self.mass:g}"]}
+        own = words.get(self.method, [])
+        stopping = f"tolerance {self.tolerance:g}, at most {self.max_iterations} iterations"
+        settings = [] if self.method == "exact" else [f"epsilon {self.epsilon:g}", stopping]
+        parts = [f"Method {self.method}", cost, *own, *settings]
+        masses = "uniform masses" if self.marginals == "uniform" else f"masses by {self.marginals}"
+        special = "left out" if self.special_tokens == "drop" else "taking part"
+        sentence = f"{', '.join(parts)}; {masses}, [CLS] and [SEP] {special}."
+        if own:
+            sentence += " The marginal error is against the marginals that this method asks for."
+        return sentence
+
+
+class TransportDistillation(Objective):
+    """Pull the student's source tokens towards the frozen teacher's target tokens along the transport plan.
+
+    Args:
+        teacher: encodes the target side.
+        config: the transport problem.
+    """
+
+    def __init__(self, teacher: Encoder | None, config: Config) -> None:
+        super().__init__(teacher)
         self.config = config
-        fields = asdict(config)
-        self._problem = {name: fields[name] for name in fields.keys() - {"name", "special_tokens"}}
 
-    def to(self, device: object) -> "TransportDistillation":
-        """Move the teacher."""
-        self.teacher.to(device)
-        return self
-
-    def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
-        """Mean <P, C> over the batch, with the plan's marginal error, entropy and sweeps observed."""
+    def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
+        """<P, C> of each pair, with the plan's marginal error, entropy and sweeps observed."""
         result = self.transport(encoder, batch)
-        weight = batch.weight / batch.global_pairs
         observed = {
-            "marginal_error": (result.marginal_error * weight).sum(),
-            "plan_entropy": (result.entropy * weight).sum(),
-            "iterations": (result.iterations * weight).sum(),
-            "unconverged": ((~result.converged) * weight).sum(),
+            "marginal_error": result.marginal_error,
+            "plan_entropy": result.entropy,
+            "iterations": result.iterations,
+            "unconverged": ~result.converged,
         }
-        return Outcome((result.value * weight).sum(), observed, result.value.detach())
+        return Losses(result.value, observed)
 
-    def transport(self, encoder: Embed, batch: PairBatch) -> TransportLoss:
-        """The transport problem of each pair, solved: the loss is made of it, and so is every picture of a plan."""
-        target = batch.target_embeddings
-        if target is None:
-            with torch.no_grad():
-                target = self.teacher(batch.target_ids, batch.target_mask)
+    def transport(self, encoder: Embed, batch: PairBatch) -> ot.TransportLoss:
+        """The transport problem of each pair, solved."""
+        from optical.ot.loss import loss_with
+
+        target = self.targets(encoder, batch)
         source = encoder(batch.source_ids, batch.source_mask)
         masks = self.aligned(batch.source_mask), self.aligned(batch.target_mask)
-        return transport_loss(source, target.float(), *masks, **self._problem)
+        return loss_with(self.config, source, target, *masks)
 
-    def aligned(self, mask: Bool[Tensor, "batch tokens"]) -> Bool[Tensor, "batch tokens"]:
-        """Which of a side's real tokens take part in the alignment: all, or all but [CLS] and [SEP]."""
+    def aligned(self, mask: Tensor) -> Tensor:
+        """(batch, tokens) which real tokens of a side take part: all, or all but [CLS] and [SEP]."""
+        from optical.model.text import inner_mask
+
         return inner_mask(mask) if self.config.special_tokens == "drop" else mask
+
+    def alignment(self, encoder: Embed, batch: PairBatch) -> Alignment:
+        """The transport plan of each pair."""
+        import torch
+
+        with torch.no_grad():
+            solved = self.transport(encoder, batch)
+        return Alignment(
+            plan=solved.plan.matrix,
+            source_mask=self.aligned(batch.source_mask),
+            target_mask=self.aligned(batch.target_mask),
+            source_mass=solved.plan.problem.a,
+            captions=tuple(self._caption(solved, pair) for pair in range(batch.num_pairs)),
+        )
+
+    def _caption(self, solved: ot.TransportLoss, pair: int) -> str:
+        """The solver's result for a pair; POT's simplex counts no iterations and has no tolerance."""
+        ended = "converged" if solved.converged[pair] else "NOT converged"
+        found = f"cost <P, C> = {solved.value[pair]:.3f}, marginal error {solved.marginal_error[pair]:.1e}"
+        if self.config.method == "exact":
+            return f"{found}, {ended}"
+        return f"{found}, {ended} after {int(solved.iterations[pair])} iterations"

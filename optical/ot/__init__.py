@@ -1,24 +1,28 @@
 """Optimal transport for batches of small, ragged problems.
 
-Reading order: ``problem`` (what goes in, what comes out) and ``settings``; ``cost`` and ``marginals`` (how a sentence
-pair becomes a problem); ``forms`` and ``sinkhorn`` (the sweeps), ``semidual`` and ``newton`` (where they crawl),
-``values`` (how far from the optimum); ``solver`` and ``backends`` (who does the work: plain torch here, machine code in
-``compiled``, one GPU kernel in ``triton``); the other methods ``ipot``, ``unbalanced``, ``partial`` and ``exact`` on
-their common ``log_domain``; ``loss``, ``gradients``, ``fused`` and ``divergence`` (what is minimised in training).
+Reading order: ``problem`` (input and output) and ``settings``; ``cost`` and ``marginals`` (how a sentence pair becomes
+a problem); ``solver``, which calls one of ``methods/``; ``sinkhorn/``, what the methods share (forms of the sweep,
+Newton steps); ``values`` (distance from the optimum); ``loss``, ``gradients`` and ``divergence`` (what training
+minimises); ``kernels/`` (machine code for the CPU, a Triton kernel for the GPU, the choice between them and torch).
 
 Letters, as in the literature: C cost, a and b marginals, P plan, f and g potentials, u and v scalings.
 """
 
-from optical.ot.divergence import Divergence, sinkhorn_divergence
-from optical.ot.loss import transport_loss
-from optical.ot.problem import Plan, Potentials, Problem
-from optical.ot.settings import Settings
-from optical.ot.solver import solve
-from optical.ot.transported import TransportLoss
-from optical.ot.values import dual_value, duality_gap, primal_value
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optical.ot.divergence import Divergence, sinkhorn_divergence
+    from optical.ot.loss import transport_loss
+    from optical.ot.problem import Plan, Potentials, Problem
+    from optical.ot.settings import LossSettings, Settings
+    from optical.ot.solver import solve
+    from optical.ot.transported import TransportLoss
+    from optical.ot.values import dual_value, duality_gap, primal_value
 
 __all__ = [
     "Divergence",
+    "LossSettings",
     "Plan",
     "Potentials",
     "Problem",
@@ -31,3 +35,25 @@ __all__ = [
     "solve",
     "transport_loss",
 ]
+
+_HOMES = {
+    "divergence": ("Divergence", "sinkhorn_divergence"),
+    "loss": ("transport_loss",),
+    "problem": ("Plan", "Potentials", "Problem"),
+    "settings": ("LossSettings", "Settings"),
+    "solver": ("solve",),
+    "transported": ("TransportLoss",),
+    "values": ("dual_value", "duality_gap", "primal_value"),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: recipes read ``settings``, and must not wait for torch."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import inf
-from typing import Literal, Unpack, get_args
+from typing import Unpack
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,13 +16,10 @@ from optical.ot.kernels import backends
 from optical.ot.kernels.fused import fused_loss
 from optical.ot.marginals import WEIGHTED, marginal
 from optical.ot.problem import Plan, Potentials, Problem
-from optical.ot.settings import Method, Options, Settings
+from optical.ot.settings import Cost, Gradient, LossSettings, Marginals, Method, Options, Settings, Value
 from optical.ot.solver import solve_with
 from optical.ot.transported import TransportLoss
 from optical.ot.values import primal_value
-
-Gradient = Literal["detached", "implicit", "unrolled"]
-Value = Literal["transport", "regularised"]
 
 _DIMENSIONS = {
     "source": "batch source dim",
@@ -41,8 +37,8 @@ def transport_loss(
     source_mask: Bool[Tensor, "batch source"],
     target_mask: Bool[Tensor, "batch target"],
     *,
-    cost: str = "cosine",
-    marginals: str = "uniform",
+    cost: Cost = "cosine",
+    marginals: Marginals = "uniform",
     method: Method = "sinkhorn",
     gradient: Gradient = "detached",
     value: Value = "transport",
@@ -82,19 +78,44 @@ def transport_loss(
         UserError: an argument of the wrong type, shape or device; a pair without a token on one side; an embedding that
             is not finite or, for ``cosine`` and ``angular``, not of length one; a setting no solver can work with.
     """
+    settings = LossSettings(
+        method=method,
+        cost=cost,
+        marginals=marginals,
+        gradient=gradient,
+        value=value,
+        order_weight=order_weight,
+        **options,
+    )
+    return loss_with(settings, source, target, source_mask, target_mask, source_weights, target_weights, start)
+
+
+def loss_with(
+    settings: LossSettings,
+    source: Float[Tensor, "batch source dim"],
+    target: Float[Tensor, "batch target dim"],
+    source_mask: Bool[Tensor, "batch source"],
+    target_mask: Bool[Tensor, "batch target"],
+    source_weights: Float[Tensor, "batch source"] | None = None,
+    target_weights: Float[Tensor, "batch target"] | None = None,
+    start: Potentials | None = None,
+) -> TransportLoss:
+    """``transport_loss`` with its settings in one value; arguments and errors are the same."""
     given = source, target, source_mask, target_mask, source_weights, target_weights
     checks.arguments(dict(zip(_DIMENSIONS, given, strict=True)), _DIMENSIONS)
-    settings = _settings(Settings(method=method, **options), gradient, value, order_weight)
-    _check_weights(marginals, source_weights, target_weights)
+    _check_weights(settings.marginals, source_weights, target_weights)
+    cost, order_weight, form = settings.cost, settings.order_weight, (settings.gradient, settings.value)
+    # The unrolled gradient differentiates plain sweeps.
+    solved_with = replace(settings, acceleration="none") if settings.gradient == "unrolled" else settings
     with torch.autocast(source.device.type, enabled=False):
-        a = marginal(marginals, source_mask, source, source_weights)
-        b = marginal(marginals, target_mask, target, target_weights)
-        plain = cost == "cosine" and not order_weight and (gradient, value) == ("detached", "transport")
-        if backend := backends.fused(source, target, settings, plain and start is None):
-            return fused_loss(backend, source, target, a, b, settings)
+        a = marginal(settings.marginals, source_mask, source, source_weights)
+        b = marginal(settings.marginals, target_mask, target, target_weights)
+        plain = cost == "cosine" and not order_weight and form == ("detached", "transport")
+        if backend := backends.fused(source, target, solved_with, plain and start is None):
+            return fused_loss(backend, source, target, a, b, solved_with)
         source, target = _real("source", source, source_mask, cost), _real("target", target, target_mask, cost)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
-        return _solved(matrix, a, b, settings, start, _LOSSES[gradient, value])
+        return _solved(matrix, a, b, solved_with, start, _LOSSES[form])
 
 
 def _check_weights(marginals: str, *weights: Tensor | None) -> None:
@@ -151,18 +172,3 @@ _LOSSES: dict[tuple[str, str], Callable[[Tensor, Plan, Settings], Tensor]] = {
     ("unrolled", "transport"): _unrolled,
     ("detached", "regularised"): _regularised,
 }
-
-
-def _settings(settings: Settings, gradient: str, value: str, order_weight: float) -> Settings:
-    """The settings as the gradient needs them, once all that is asked for is known to go together."""
-    if not 0 <= order_weight < inf:
-        raise UserError("order_weight", f"is {order_weight}", "set 0 or more")
-    for name, chosen, allowed in (("gradient", gradient, Gradient), ("value", value, Value)):
-        if chosen not in get_args(allowed):
-            raise UserError(name, f"is {chosen!r}", f"choose from {', '.join(get_args(allowed))}")
-    if (gradient, value) not in _LOSSES:
-        what = f"is {gradient!r} for the regularised value, whose detached gradient is already exact"
-        raise UserError("gradient", what, "use 'detached'")
-    if gradient != "detached" and settings.method != "sinkhorn":
-        raise UserError("gradient", f"is {gradient!r} for the method {settings.method!r}", "use 'detached'")
-    return replace(settings, acceleration="none") if gradient == "unrolled" else settings

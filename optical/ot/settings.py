@@ -1,16 +1,20 @@
-"""How a batch of transport problems is to be solved: method, regularisation, when to stop, where to run."""
+"""How a batch of transport problems is solved, and what a transport loss makes of it. Free of torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from numbers import Real
-from typing import Literal, TypedDict, get_args
+from typing import ClassVar, Literal, TypedDict, get_args
 
 from optical.errors import UserError
 
 Method = Literal["sinkhorn", "ipot", "unbalanced", "partial", "exact"]
 Acceleration = Literal["auto", "none", "overrelaxation", "newton"]
 Backend = Literal["auto", "torch", "compiled", "triton"]
+Cost = Literal["cosine", "squared_euclidean", "angular"]
+Marginals = Literal["uniform", "norm", "idf", "attention", "given"]
+Gradient = Literal["detached", "implicit", "unrolled"]
+Value = Literal["transport", "regularised"]
 
 
 class Options(TypedDict, total=False):
@@ -29,40 +33,38 @@ class Options(TypedDict, total=False):
 class Settings:
     """Everything but the problem.
 
-    Args:
-        method: ``sinkhorn`` (balanced, entropic), ``ipot`` (proximal point), ``unbalanced`` (marginals relaxed by a
-            Kullback-Leibler penalty), ``partial`` (a given mass is moved), ``exact`` (no regularisation, by POT).
-        epsilon: regularisation in the cost's units; for ``ipot`` the proximal step beta.
-        tolerance: L1 marginal error at which a problem counts as converged; 0 runs every sweep allowed.
-        max_iterations: most sweeps, Newton steps included.
-        acceleration: ``none`` (plain sweeps), ``overrelaxation`` (of ``sinkhorn`` alone), ``newton`` (Newton steps for
-            the problems that 200 over-relaxed sweeps leave unconverged; after 20 sweeps of ``unbalanced`` and
-            ``partial``), ``auto`` (``newton`` with a tolerance, plain without).
-        penalty: rho of ``unbalanced``: the price of mass created or destroyed, in the cost's units.
-        mass: total mass moved by ``partial``, at most that of either side.
-        backend: ``auto`` takes the fastest that can solve the problem here.
-
     Raises:
         UserError: a value no solver can work with.
     """
 
     method: Method = "sinkhorn"
+    """How mass is moved: ``sinkhorn`` (balanced, entropic), ``ipot`` (proximal point), ``unbalanced`` (marginals
+    relaxed by a Kullback-Leibler penalty), ``partial`` (a given mass is moved), ``exact`` (POT, no regularisation)."""
     epsilon: float = 0.1
+    """Entropic regularisation in the cost's units (cosine distance, 0 to 2); for ``ipot`` the proximal step beta."""
     tolerance: float = 1e-4
+    """Marginal error (L1) at which a problem counts as converged; 0 runs every sweep allowed."""
     max_iterations: int = 1000
+    """Most sweeps, Newton steps included."""
     acceleration: Acceleration = "auto"
+    """``none`` (plain sweeps), ``overrelaxation`` (``sinkhorn`` only), ``newton`` (Newton steps for the problems that
+    200 over-relaxed sweeps leave unconverged; after 20 sweeps of ``unbalanced`` and ``partial``), ``auto`` (``newton``
+    with a tolerance, plain without)."""
     penalty: float = 1.0
+    """rho of ``unbalanced``: the price of mass created or destroyed, in the cost's units."""
     mass: float = 1.0
+    """Total mass that ``partial`` moves, at most that of either side."""
     backend: Backend = "auto"
+    """Who solves; ``auto`` takes the fastest that can solve the problem here."""
+
+    section: ClassVar[str] = ""
+    """What stands before a field's name in an error, such as ``objective.``."""
 
     def __post_init__(self) -> None:
         for name, names in _NAMES.items():
-            if getattr(self, name) not in names:
-                raise UserError(name, f"is {getattr(self, name)!r}", f"choose from {', '.join(names)}")
+            self._check_name(name, names)
         for name, (holds, advice) in _NUMBERS.items():
-            value = getattr(self, name)
-            if not isinstance(value, Real) or isinstance(value, bool) or not holds(value):
-                raise UserError(name, f"is {value!r}", advice)
+            self._check_number(name, holds, advice)
 
     @property
     def overrelaxed(self) -> bool:
@@ -74,10 +76,60 @@ class Settings:
         """Whether Newton steps may finish what the sweeps leave."""
         return self.acceleration in ("auto", "newton") and self.tolerance > 0
 
+    def _check_name(self, name: str, names: tuple[str, ...]) -> None:
+        if getattr(self, name) not in names:
+            raise self._fault(name, f"is {getattr(self, name)!r}", f"choose from {', '.join(names)}")
+
+    def _check_number(self, name: str, holds: Callable[[float], bool], advice: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, Real) or isinstance(value, bool) or not holds(float(value)):
+            raise self._fault(name, f"is {value!r}", advice)
+
+    def _fault(self, name: str, what: str, advice: str) -> UserError:
+        return UserError(f"{self.section}{name}", what, advice)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings(Settings):
+    """How embeddings become a problem, and how the loss depends on the embeddings.
+
+    Raises:
+        UserError: a value no solver can work with, or two that exclude each other.
+    """
+
+    cost: Cost = "cosine"
+    """Distance between a source and a target token."""
+    marginals: Marginals = "uniform"
+    """Mass of each token: ``uniform``, or in proportion to its embedding's length (``norm``) or to given weights."""
+    order_weight: float = 0.0
+    """Weight of |i/n - j/m|, which keeps the alignment near the diagonal."""
+    gradient: Gradient = "detached"
+    """``detached`` holds the plan constant; ``implicit`` and ``unrolled`` are exact gradients of <P, C> (Sinkhorn
+    only)."""
+    value: Value = "transport"
+    """``transport`` for <P, C>, ``regularised`` for the optimum with its KL term."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, names in _LOSS_NAMES.items():
+            self._check_name(name, names)
+        self._check_number("order_weight", lambda value: 0 <= value < inf, "set 0 or more")
+        if self.gradient != "detached" and self.value == "regularised":
+            what = f"is {self.gradient!r} for the regularised value, whose detached gradient is already exact"
+            raise self._fault("gradient", what, "use 'detached'")
+        if self.gradient != "detached" and self.method != "sinkhorn":
+            raise self._fault("gradient", f"is {self.gradient!r} for the method {self.method!r}", "use 'detached'")
+
 
 _NAMES = {"method": get_args(Method), "acceleration": get_args(Acceleration), "backend": get_args(Backend)}
+_LOSS_NAMES = {
+    "cost": get_args(Cost),
+    "marginals": get_args(Marginals),
+    "gradient": get_args(Gradient),
+    "value": get_args(Value),
+}
 _NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
-    "epsilon": (lambda value: 0 < value < inf, "Sinkhorn needs a finite epsilon > 0; try 0.1"),
+    "epsilon": (lambda value: 0 < value < inf, "set a finite number above 0, such as 0.1"),
     "tolerance": (lambda value: 0 <= value < inf, "set 0 or more, such as 1e-4"),
     "max_iterations": (lambda value: value >= 1 and int(value) == value, "set a whole number, at least 1"),
     "penalty": (lambda value: 0 < value < inf, "set a positive number, such as 1.0; balanced transport is sinkhorn"),

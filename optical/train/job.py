@@ -5,11 +5,7 @@ from pathlib import Path
 
 from optical.data.batches.teacher_cache import TeacherCache
 from optical.model.encoder import Encoder
-from optical.objectives.base import Objective
-from optical.objectives.config import ObjectiveConfig
-from optical.objectives.contrastive import InBatchContrastive
-from optical.objectives.ot import TransportDistillation
-from optical.recipe import ScratchConfig
+from optical.objectives.base import Objective, ObjectiveConfig
 from optical.train.config import TrainConfig
 
 
@@ -18,28 +14,29 @@ class TrainJob:
     """One encoder to train on one tokens artefact.
 
     Args:
-        stage: ``"teacher"`` (contrastive, from question-passage pairs) or ``"student"`` (distillation).
         fingerprint: identity of the result; a checkpoint of another fingerprint is never resumed.
         tokens: tokens artefact with train and dev shards.
-        start: encoder folder the training starts from.
-        teacher: encoder folder of the frozen teacher (students only).
-        teacher_cache: what the teacher makes of the target sides, when that is cached (students only).
+        start: encoder folder that training starts from.
         folder: where checkpoints, the journal and the result go.
         train: batches and optimiser.
-        objective: the transport problem (students only).
-        scratch: the contrastive loss (teachers only).
+        objective: what is minimised.
+        teacher: folder of the frozen encoder of the target side; None when the trained encoder reads both sides.
+        teacher_cache: the teacher's embeddings of the target sides, when they are cached.
     """
 
-    stage: str
     fingerprint: str
     tokens: Path
     start: Path
     folder: Path
     train: TrainConfig
+    objective: ObjectiveConfig
     teacher: Path | None = None
     teacher_cache: TeacherCache | None = None
-    objective: ObjectiveConfig | None = None
-    scratch: ScratchConfig | None = None
+
+    @property
+    def trains(self) -> str:
+        """Which encoder is trained: ``student`` (of a frozen teacher) or ``teacher`` (without one)."""
+        return "student" if self.teacher else "teacher"
 
     @property
     def checkpoints(self) -> Path:
@@ -57,7 +54,5 @@ class TrainJob:
         return self.folder / "encoder"
 
     def build_objective(self) -> Objective:
-        """The objective of this stage, on the CPU."""
-        if self.stage == "teacher":
-            return InBatchContrastive(self.scratch.temperature)
-        return TransportDistillation(Encoder.load(self.teacher), self.objective)
+        """The objective, on the CPU."""
+        return self.objective.build(Encoder.load(self.teacher) if self.teacher else None)

@@ -103,7 +103,7 @@ class Worker:
         cached = {"teacher_cache": self.targets.facts} if self.targets else {}
         ranks = dist.get_world_size() if dist.is_initialized() else 1
         where = trained_on(self.device) | {"ranks": ranks, "threads": torch.get_num_threads()}
-        self._note("start", stage=self.job.stage, step=done, steps=self.schedule.num_steps, **where, **cached)
+        self._note("start", stage=self.job.trains, step=done, steps=self.schedule.num_steps, **where, **cached)
         return done
 
     def _at(self, place: str) -> None:
@@ -124,9 +124,8 @@ class Worker:
     def _measure(self, done: int, outcome: Update) -> dict[str, float]:
         measures = {}
         if self.rank == 0:
-            teacher = self.objective.teacher if self.job.stage == "student" else self.encoder
-            measures = dev_measures(self.encoder, teacher, self._dev)
-            self._note("dev", stage=self.job.stage, step=done, **measures)
+            measures = dev_measures(self.encoder, self.objective.reference(self.encoder), self._dev)
+            self._note("dev", stage=self.job.trains, step=done, **measures)
         return {"step": done, "loss": outcome.loss, **measures}
 
     def _dev_batch(self) -> PairBatch:
@@ -136,7 +135,7 @@ class Worker:
     def _note_step(self, done: int, batch: PairBatch, outcome: Update, seconds: float, waited: float) -> None:
         self._note(
             "step",
-            stage=self.job.stage,
+            stage=self.job.trains,
             step=done,
             steps=self.schedule.num_steps,
             loss=outcome.loss,
@@ -155,7 +154,7 @@ class Worker:
 
     def _warn(self, what: str) -> None:
         log.warning(what)
-        self._note("warning", stage=self.job.stage, what=what)
+        self._note("warning", stage=self.job.trains, what=what)
 
     def _save(self, done: int) -> None:
         self._at("before_save")
@@ -181,7 +180,7 @@ class Worker:
     def _finish(self) -> None:
         if self.rank == 0:
             write_encoder(self.encoder, self.job.result, self.job.fingerprint)
-            self._note("end", stage=self.job.stage, step=self.schedule.num_steps)
+            self._note("end", stage=self.job.trains, step=self.schedule.num_steps)
             self.journal.sync()
         _barrier()
 

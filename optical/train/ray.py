@@ -53,7 +53,7 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook
         scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources.use_gpu),
         run_config=RunConfig(
             # Ray resumes silently when a name is reused; ours never is, because the checkpoints are ours.
-            name=f"{job.stage}-{uuid.uuid4().hex[:8]}",
+            name=f"{job.trains}-{uuid.uuid4().hex[:8]}",
             storage_path=str((job.folder / "ray").absolute()),
             failure_config=FailureConfig(max_failures=resources.max_failures),
             callbacks=callbacks or [],

@@ -3,7 +3,7 @@
 from optical.data.bitext.config import BitextConfig
 from optical.evaluation.config import EvaluationConfig
 from optical.index.config import IndexConfig
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives import ot
 from optical.recipe import Recipe, ScratchConfig, TeacherConfig
 from optical.train.config import TrainConfig
 
@@ -29,7 +29,7 @@ def demo() -> Recipe:
                 ),
             ),
         ),
-        objective=ObjectiveConfig(epsilon=0.1),
+        objective=ot.Config(epsilon=0.1),
         train=TrainConfig(epochs=6, batch_pairs=32, learning_rate=1e-3, dev_steps=100),
         index=IndexConfig(factory="IVF64,SQ8", num_probes=8, depth=400),
         evaluation=EvaluationConfig(collection="demo-topics"),

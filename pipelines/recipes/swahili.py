@@ -4,7 +4,7 @@ from optical.data.bitext.config import BitextConfig
 from optical.evaluation.config import EvaluationConfig
 from optical.index.config import IndexConfig
 from optical.model.config import StudentConfig
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives import ot
 from optical.recipe import Recipe, TeacherConfig
 from optical.train.config import TrainConfig
 
@@ -20,7 +20,7 @@ def swahili() -> Recipe:
         bitext=BitextConfig(datasets=("globalvoices-swa",), source="swa", target="eng", dev_pairs=256),
         teacher=TeacherConfig(weights="all-minilm-l6-v2", query_length=64, document_length=128),
         student=StudentConfig(vocabulary=8000),
-        objective=ObjectiveConfig(epsilon=0.1),
+        objective=ot.Config(epsilon=0.1),
         train=TrainConfig(epochs=1, source_length=40, target_length=40, checkpoint_steps=100),
         index=IndexConfig(factory="IVF256,SQ8"),
         evaluation=EvaluationConfig(collection="afriqa-swa"),

@@ -53,7 +53,6 @@ def make_ready(session: Session) -> None:
 def student_job(workspace: Workspace, folder: Path) -> TrainJob:
     """The distillation of a workspace's student, at work in ``folder``."""
     return TrainJob(
-        stage="student",
         fingerprint=workspace.student_fingerprint,
         tokens=workspace.tokens.absolute(),
         start=workspace.start.absolute(),
@@ -89,13 +88,12 @@ def ensure_teacher(session: Session) -> None:
     tokenizers, made_from = (workspace.teacher_start, workspace.teacher_start), workspace.question_tokens_fingerprint
     _ensure_tokens(session, workspace.questions, tokenizers, workspace.question_tokens, made_from)
     job = TrainJob(
-        stage="teacher",
         fingerprint=workspace.teacher_fingerprint,
         tokens=workspace.question_tokens.absolute(),
         start=workspace.teacher_start.absolute(),
         folder=workspace.teacher_training.absolute(),
         train=scratch.train,
-        scratch=scratch,
+        objective=scratch.objective,
     )
     # A question's negatives are its rank's other passages: more workers would make another teacher of the same name.
     _ensure_trained(session, job, "teacher", replace(workspace.settings.resources, num_workers=1, min_workers=0))

@@ -26,7 +26,7 @@ from optical.index.embed import PassageEncoder
 from optical.model.encoder import Encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.model.vocabulary.translation import extended_student
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives.ot import Config as OTConfig
 from optical.recipe import ScratchConfig
 from optical.tracking.journal import rows
 from optical.train.config import TrainConfig
@@ -190,15 +190,13 @@ def _norms(encoder: Encoder) -> list[float]:
 def _trained(world: World, stage: str) -> Product:
     """The losses of five steps."""
     job = TrainJob(
-        stage=stage,
         fingerprint="2" * 64,
         tokens=world.tokens,
         start=world.encoder,
-        teacher=world.encoder,
+        teacher=world.encoder if stage == "student" else None,
         folder=world.folder / stage,
         train=TrainConfig(epochs=1, batch_pairs=16, learning_rate=5e-3),
-        objective=ObjectiveConfig(),
-        scratch=SHAPE,
+        objective=OTConfig() if stage == "student" else SHAPE.objective,
     )
     train(job)
     return "", [row["loss"] for row in rows(job.journal) if row["event"] == "step"]

@@ -18,7 +18,7 @@ from optical.evaluation.measures import MEASURES, Measured
 from optical.evaluation.significance import Interval
 from optical.model.encoder import Encoder
 from optical.model.text import inner_mask
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
 from optical.recipe import Recipe
@@ -62,11 +62,11 @@ def student(tiny, tokenizer) -> Encoder:
 @pytest.mark.parametrize(
     "config",
     [
-        ObjectiveConfig(method="partial", mass=0.6, cost="angular", epsilon=0.02),
-        ObjectiveConfig(method="unbalanced", penalty=0.2, cost="angular"),
-        ObjectiveConfig(method="exact", cost="angular", special_tokens="keep"),
-        ObjectiveConfig(method="ipot", cost="squared_euclidean", order_weight=0.5, epsilon=0.3),
-        ObjectiveConfig(epsilon=0.02, special_tokens="keep", tolerance=1e-6),
+        OTConfig(method="partial", mass=0.6, cost="angular", epsilon=0.02),
+        OTConfig(method="unbalanced", penalty=0.2, cost="angular"),
+        OTConfig(method="exact", cost="angular", special_tokens="keep"),
+        OTConfig(method="ipot", cost="squared_euclidean", order_weight=0.5, epsilon=0.3),
+        OTConfig(epsilon=0.02, special_tokens="keep", tolerance=1e-6),
     ],
     ids=lambda config: f"{config.method}-{config.cost}",
 )
@@ -99,13 +99,13 @@ def tokenizer_words(encoder: Encoder, ids: torch.Tensor) -> tuple[str, ...]:
 
 
 def test_a_picture_says_when_its_plan_did_not_converge(encoder, student, tokens):
-    config = ObjectiveConfig(epsilon=0.005, tolerance=1e-7, max_iterations=1)
+    config = OTConfig(epsilon=0.005, tolerance=1e-7, max_iterations=1)
     pictures = plan_pictures(student, TransportDistillation(encoder, config), tokens, TrainConfig())
     assert all(picture.title.endswith("NOT converged after 1 iterations") for picture in pictures)
 
 
 def test_no_sentence_is_pictured_twice_and_all_were_held_out(encoder, student, tokens):
-    pictures = plan_pictures(student, TransportDistillation(encoder, ObjectiveConfig()), tokens, TrainConfig())
+    pictures = plan_pictures(student, TransportDistillation(encoder, OTConfig()), tokens, TrainConfig())
     held_out = read_split(tokens, "dev").source_ids.to_pylist()
     shown = [picture.source_tokens for picture in pictures]
     assert len(set(shown)) == 3

@@ -11,7 +11,7 @@ from optical.errors import UserError
 from optical.evaluation.config import EvaluationConfig
 from optical.index.config import IndexConfig
 from optical.model.config import StudentConfig
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives.ot import Config as OTConfig
 from optical.recipe import Recipe, ScratchConfig, TeacherConfig, differences
 from optical.resources import Resources
 from optical.train.config import TrainConfig
@@ -35,15 +35,18 @@ BAD = [
     (TeacherConfig, {"weights": "scratch"}, "teacher.weights"),
     (TeacherConfig, {"scratch": ScratchConfig(pairs=("toy",))}, "teacher.weights"),
     (StudentConfig, {"vocabulary": -1}, "student.vocabulary"),
-    (ObjectiveConfig, {"epsilon": 0.0}, "objective.epsilon"),
-    (ObjectiveConfig, {"epsilon": -1.0}, "objective.epsilon"),
-    (ObjectiveConfig, {"epsilon": math.nan}, "objective.epsilon"),
-    (ObjectiveConfig, {"epsilon": math.inf}, "objective.epsilon"),
-    (ObjectiveConfig, {"penalty": math.inf}, "objective.penalty"),
-    (ObjectiveConfig, {"tolerance": math.inf}, "objective.tolerance"),
-    (ObjectiveConfig, {"order_weight": math.inf}, "objective.order_weight"),
-    (ObjectiveConfig, {"tolerance": 0.0}, "objective.tolerance"),
-    (ObjectiveConfig, {"max_iterations": 0}, "objective.max_iterations"),
+    (OTConfig, {"epsilon": 0.0}, "objective.epsilon"),
+    (OTConfig, {"epsilon": -1.0}, "objective.epsilon"),
+    (OTConfig, {"epsilon": math.nan}, "objective.epsilon"),
+    (OTConfig, {"epsilon": math.inf}, "objective.epsilon"),
+    (OTConfig, {"penalty": math.inf}, "objective.penalty"),
+    (OTConfig, {"tolerance": math.inf}, "objective.tolerance"),
+    (OTConfig, {"order_weight": math.inf}, "objective.order_weight"),
+    (OTConfig, {"tolerance": -1e-3}, "objective.tolerance"),
+    (OTConfig, {"mass": 1.5}, "objective.mass"),
+    (OTConfig, {"marginals": "idf"}, "objective.marginals"),
+    (OTConfig, {"method": "ipot", "gradient": "implicit"}, "objective.gradient"),
+    (OTConfig, {"max_iterations": 0}, "objective.max_iterations"),
     (IndexConfig, {"num_probes": 0}, "index.num_probes"),
     (IndexConfig, {"tokens_per_probe": 0}, "index.tokens_per_probe"),
     (IndexConfig, {"depth": 0}, "index.depth"),
@@ -73,8 +76,8 @@ def test_an_impossible_value_is_refused_by_name(section, values, name):
 
 
 def test_the_message_shows_the_value():
-    with pytest.raises(UserError, match="^objective.epsilon: is -0.5, and Sinkhorn needs a finite epsilon > 0; try"):
-        ObjectiveConfig(epsilon=-0.5)
+    with pytest.raises(UserError, match="^objective.epsilon: is -0.5; set a finite number above 0, such as 0.1"):
+        OTConfig(epsilon=-0.5)
 
 
 def test_a_changed_copy_is_checked_too():

@@ -34,7 +34,9 @@ def test_all_workers_are_waited_for_unless_fewer_will_do():
 
 
 def test_a_teacher_trains_on_whole_batches():
-    with pytest.raises(UserError, match=r"^teacher.scratch.train.accumulate: is 2, and parts .*; set 1$"):
+    with pytest.raises(
+        UserError, match=r"^teacher.scratch.train.accumulate: is 2, and the objective contrastive .*; set 1$"
+    ):
         ScratchConfig(pairs=("toy",), train=TrainConfig(accumulate=2))
 
 

@@ -25,7 +25,7 @@ def batch(source, target, weight=None, global_pairs=0) -> PairBatch:
 def test_two_questions_by_hand():
     # Question 1 (tokens e1, e2) scores passage 1 (e1) at 1 + 0 and passage 2 (e2, e3) at 0.6 + 1, over 2 tokens;
     # question 2 (e2) scores them at 0 and 1.
-    outcome = InBatchContrastive(temperature=0.5)(look_up, batch([[1, 2], [2, 0]], [[1, 0], [2, 3]]))
+    outcome = InBatchContrastive(None, temperature=0.5)(look_up, batch([[1, 2], [2, 0]], [[1, 0], [2, 3]]))
     first = math.log(math.exp(0.5 / 0.5) + math.exp(0.8 / 0.5)) - 0.5 / 0.5
     second = math.log(math.exp(0) + math.exp(1 / 0.5)) - 1 / 0.5
     assert outcome.loss.item() == pytest.approx((first + second) / 2, abs=1e-6)
@@ -33,19 +33,19 @@ def test_two_questions_by_hand():
 
 
 def test_weight_and_global_pairs_make_a_share_of_the_global_mean():
-    whole = InBatchContrastive(0.1)(look_up, batch([[1], [2]], [[3], [2]]))
-    half = InBatchContrastive(0.1)(look_up, batch([[1], [2]], [[3], [2]], weight=[1.0, 0.0], global_pairs=4))
-    one = InBatchContrastive(0.1)(look_up, batch([[1], [2]], [[3], [2]], weight=[1.0, 0.0], global_pairs=1))
+    whole = InBatchContrastive(None, 0.1)(look_up, batch([[1], [2]], [[3], [2]]))
+    half = InBatchContrastive(None, 0.1)(look_up, batch([[1], [2]], [[3], [2]], weight=[1.0, 0.0], global_pairs=4))
+    one = InBatchContrastive(None, 0.1)(look_up, batch([[1], [2]], [[3], [2]], weight=[1.0, 0.0], global_pairs=1))
     assert half.loss.item() == pytest.approx(one.loss.item() / 4)
     assert whole.loss.item() > half.loss.item()
 
 
 def test_a_filler_alone_gives_no_loss():
-    outcome = InBatchContrastive(0.1)(look_up, batch([[1]], [[3]], weight=[0.0], global_pairs=2))
+    outcome = InBatchContrastive(None, 0.1)(look_up, batch([[1]], [[3]], weight=[0.0], global_pairs=2))
     assert outcome.loss.item() == 0
 
 
 def test_questions_of_any_length_are_scaled_alike():
-    short = InBatchContrastive(0.1)(look_up, batch([[1, 0], [2, 0]], [[1], [3]]))
-    doubled = InBatchContrastive(0.1)(look_up, batch([[1, 1], [2, 2]], [[1], [3]]))
+    short = InBatchContrastive(None, 0.1)(look_up, batch([[1, 0], [2, 0]], [[1], [3]]))
+    doubled = InBatchContrastive(None, 0.1)(look_up, batch([[1, 1], [2, 2]], [[1], [3]]))
     torch.testing.assert_close(short.loss, doubled.loss)

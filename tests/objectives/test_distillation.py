@@ -8,7 +8,7 @@ import torch
 from optical.data.batches.batch import PairBatch
 from optical.model.encoder import Encoder
 from optical.model.text import inner_mask, pad
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
 
@@ -25,12 +25,12 @@ def batch(bitext, tokenizer) -> PairBatch:
 
 
 def test_the_loss_is_the_mean_transport_loss_of_the_inner_tokens(encoder, student, batch):
-    outcome = TransportDistillation(encoder, ObjectiveConfig())(student, batch)
+    outcome = TransportDistillation(encoder, OTConfig())(student, batch)
     with torch.no_grad():
         source = student(batch.source_ids, batch.source_mask)
         target = encoder(batch.target_ids, batch.target_mask)
         masks = inner_mask(batch.source_mask), inner_mask(batch.target_mask)
-        config = ObjectiveConfig()
+        config = OTConfig()
         options = {"tolerance": config.tolerance, "max_iterations": config.max_iterations}
         inner = transport_loss(source, target, *masks, **options)
         whole = transport_loss(source, target, batch.source_mask, batch.target_mask, **options)
@@ -38,12 +38,12 @@ def test_the_loss_is_the_mean_transport_loss_of_the_inner_tokens(encoder, studen
     assert outcome.observed["marginal_error"].item() == pytest.approx(inner.plan.marginal_error.mean().item())
     assert outcome.observed["plan_entropy"].item() == pytest.approx(inner.plan.entropy().mean().item(), rel=1e-4)
     assert outcome.observed["unconverged"].item() == 0
-    kept = TransportDistillation(encoder, ObjectiveConfig(special_tokens="keep"))(student, batch)
+    kept = TransportDistillation(encoder, OTConfig(special_tokens="keep"))(student, batch)
     torch.testing.assert_close(kept.loss.detach(), whole.value.mean())
 
 
 def test_embeddings_that_come_with_the_batch_stand_for_the_teacher(encoder, student, batch, monkeypatch):
-    objective = TransportDistillation(encoder, ObjectiveConfig())
+    objective = TransportDistillation(encoder, OTConfig())
     without = objective(student, batch)
     with torch.no_grad():
         cached = dataclasses.replace(batch, target_embeddings=encoder(batch.target_ids, batch.target_mask))
@@ -54,13 +54,13 @@ def test_embeddings_that_come_with_the_batch_stand_for_the_teacher(encoder, stud
 
 
 def test_only_the_student_learns(encoder, student, batch):
-    TransportDistillation(encoder, ObjectiveConfig())(student, batch).loss.backward()
+    TransportDistillation(encoder, OTConfig())(student, batch).loss.backward()
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in encoder.parameters())
     assert student.projection.weight.grad.abs().sum() > 0
 
 
 def test_a_pair_of_no_weight_gives_no_loss_and_no_gradient(encoder, student, batch):
-    objective = TransportDistillation(encoder, ObjectiveConfig())
+    objective = TransportDistillation(encoder, OTConfig())
     outcome = objective(student, dataclasses.replace(batch, weight=torch.zeros(6)))
     outcome.loss.backward()
     assert outcome.loss.item() == 0
@@ -69,7 +69,7 @@ def test_a_pair_of_no_weight_gives_no_loss_and_no_gradient(encoder, student, bat
 
 
 def test_shares_sum_to_the_global_mean(encoder, student, batch):
-    objective = TransportDistillation(encoder, ObjectiveConfig(tolerance=1e-6, max_iterations=1000))
+    objective = TransportDistillation(encoder, OTConfig(tolerance=1e-6, max_iterations=1000))
     whole = objective(student, batch)
     shares = []
     for rank in range(2):
@@ -79,5 +79,5 @@ def test_shares_sum_to_the_global_mean(encoder, student, batch):
 
 
 def test_a_plan_that_did_not_converge_is_counted(encoder, student, batch):
-    config = ObjectiveConfig(epsilon=0.01, tolerance=1e-7, max_iterations=1)
+    config = OTConfig(epsilon=0.01, tolerance=1e-7, max_iterations=1)
     assert TransportDistillation(encoder, config)(student, batch).observed["unconverged"].item() > 0.5

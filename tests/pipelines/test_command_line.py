@@ -43,8 +43,8 @@ def test_a_nested_scratch_teacher_can_be_changed():
         (["run", "dmeo"], "no recipe 'dmeo'", "did you mean demo?"),
         (["run", "demo", "--objective.epsilom", "1"], "--objective.epsilom", "--objective.epsilon"),
         (["run", "demo", "--train.epochs", "many"], "train.epochs", "--help"),
-        (["run", "demo", "--objective.epsilon", "0"], "needs a finite epsilon > 0", "try 0.1"),
-        (["run", "demo", "--objective.epsilon", "-1"], "needs a finite epsilon > 0", "try 0.1"),
+        (["run", "demo", "--objective.epsilon", "0"], "set a finite number above 0", "such as 0.1"),
+        (["run", "demo", "--objective.epsilon", "-1"], "set a finite number above 0", "such as 0.1"),
         (["run", "demo", "--bitext.max-length-ratio", "0.5"], "bitext.max_length_ratio", "1 or more"),
     ],
 )

@@ -66,7 +66,7 @@ def test_parts_of_a_batch_end_where_the_whole_does(new_job, accumulate):
 
 
 def test_a_teacher_learns_from_pairs(new_job, tiny):
-    teacher = dataclasses.replace(new_job(epochs=8), stage="teacher", teacher=None, objective=None, scratch=tiny)
+    teacher = dataclasses.replace(new_job(epochs=8), teacher=None, objective=tiny.objective)
     train(teacher)
     steps = [row for row in rows(teacher.journal) if row["event"] == "step"]
     assert steps[-1]["loss"] < steps[0]["loss"] / 2

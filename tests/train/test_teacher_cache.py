@@ -22,7 +22,7 @@ from optical.data.bitext import shards
 from optical.errors import DataError
 from optical.model.text import pad
 from optical.model.tokens import cut_all
-from optical.objectives.config import ObjectiveConfig
+from optical.objectives.ot import Config as OTConfig
 from optical.resources import Resources
 from optical.tracking.journal import rows
 from optical.train.config import TrainConfig
@@ -58,14 +58,13 @@ def cache(tokens, encoder, encoder_folder, tmp_path) -> TeacherCache:
 def job(tokens, encoder, tmp_path) -> TrainJob:
     write_encoder(encoder, tmp_path / "start", "1" * 64)
     return TrainJob(
-        stage="student",
         fingerprint="2" * 64,
         tokens=tokens,
         start=tmp_path / "start",
         teacher=tmp_path / "start",
         folder=tmp_path / "student",
         train=TRAIN,
-        objective=ObjectiveConfig(),
+        objective=OTConfig(),
     )
 
 

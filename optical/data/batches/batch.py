@@ -1,9 +1,13 @@
-"""Batches as training takes them: padded tensors of one rank's pairs."""
+"""Batches as training takes them: padded tensors of one rank's pairs. Free of torch at import time."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,6 @@ class PairBatch:
         per_pair = self.source_mask.sum(1) + self.target_mask.sum(1)
         return int((per_pair * self.weight).sum())
 
-    def to(self, device: object) -> "PairBatch":
+    def to(self, device: object) -> Self:
         """The same batch on another device."""
         return replace(self, **{name: value.to(device) for name, value in vars(self).items() if hasattr(value, "to")})
