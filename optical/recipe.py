@@ -94,7 +94,7 @@ class Recipe:
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON-serialisable values (tuples become lists)."""
-        return _plain(dataclasses.asdict(self))
+        return {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
 
 
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
