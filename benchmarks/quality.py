@@ -25,8 +25,8 @@ from optical.data.bitext.shards import pair_shards
 from optical.evaluation.measures import Measured, measure
 from optical.evaluation.runs import Run, ScoredDoc, read_qrels, read_run
 from optical.evaluation.significance import paired_randomisation
+from pipelines.environment import Settings
 from pipelines.recipes.swahili import swahili
-from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 
 _DEPTH = 100

@@ -7,10 +7,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.guard import guarded, program, say
+from pipelines.cli.guard import guarded, program, say
 
 if TYPE_CHECKING:
-    from pipelines.command_line import Command, ListCommand
+    from pipelines.cli.parse import Command, ListCommand
     from pipelines.session import Session
     from pipelines.verbs.doctor import Finding
     from pipelines.workspace import Workspace
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from pipelines.command_line import Help, ListCommand, MachineCommand, parse
+    from pipelines.cli.parse import Help, ListCommand, MachineCommand, parse
 
     verb, command = parse(arguments or ["help"])
     if isinstance(command, Help) and arguments:
@@ -126,7 +126,7 @@ def _tell_cleaning(workspace: Workspace) -> None:
 
 
 def _tell_list(command: ListCommand) -> None:
-    from pipelines.listing import as_rows, as_table, listed
+    from pipelines.cli.listing import as_rows, as_table, listed
 
     lines = listed(command.settings, command.language)
     say(json.dumps(as_rows(lines)) if command.json else as_table(lines))

@@ -16,8 +16,8 @@ from optical.report.plots import system_order
 from optical.report.render import Block, Code, Heading, Paragraph, Table, render_blocks
 from optical.report.sections import format_p
 from optical.resources import Resources
+from pipelines.cli.repeat import repeat_command
 from pipelines.facts import named, query_languages
-from pipelines.repeat import repeat_command
 
 _LOADING = """import torch
 from transformers import AutoModel, AutoTokenizer

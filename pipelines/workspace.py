@@ -18,7 +18,7 @@ from optical.data.files.open import split_member
 from optical.data.registry.entry import DataSet
 from optical.model.weights import find_weights, weights_fingerprint
 from optical.recipe import Recipe, decisive
-from pipelines.settings import SHARED, Settings
+from pipelines.environment import SHARED, Settings
 from pipelines.versions import VERSIONS
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from optical.errors import InfrastructureError
 from optical.recipe import Recipe
 from optical.tracking.mlflow_mirror import default_uri
 from optical.tracking.progress import LineWriter
+from pipelines.environment import Settings
 from pipelines.session import Session
-from pipelines.settings import Settings
 from pipelines.verbs.train import make_ready
 from pipelines.workspace import Workspace
 from tune.report import Trial, write_campaign

@@ -6,10 +6,10 @@ from typing import Annotated
 import tyro
 
 from optical.recipe import Recipe
-from pipelines.command_line import Help, help_on, parse_fields, recipe_and_flags
-from pipelines.help import asked_for
+from pipelines.cli.help import asked_for
+from pipelines.cli.parse import Help, help_on, parse_fields, recipe_and_flags
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
-from pipelines.settings import Settings
 from pipelines.verbs import Verb
 from tune.space import CampaignConfig
 

@@ -7,7 +7,7 @@ from optical.artefacts import write_json
 from optical.recipe import Recipe
 from optical.report.canvas import INK, new_figure, save, style
 from optical.resources import Resources
-from pipelines.repeat import repeat_command
+from pipelines.cli.repeat import repeat_command
 from tune.space import applied
 
 _PAGE = """# Campaign: {recipe}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from pipelines.guard import guarded, program, say
+from pipelines.cli.guard import guarded, program, say
 
 
 def main(arguments: list[str] | None = None) -> int:

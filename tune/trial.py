@@ -12,7 +12,7 @@ from optical.recipe import Recipe
 from optical.tracking.journal import rows
 from optical.train.job import TrainJob
 from optical.train.ray import fit
-from pipelines.settings import Settings
+from pipelines.environment import Settings
 from pipelines.verbs.train import student_job
 from pipelines.workspace import Workspace
 from tune.space import applied

@@ -9,10 +9,10 @@ from optical.evaluation.measures import Measured
 from optical.model.encoder import Encoder
 from optical.report.build import ReportContent, TopicText, write_report
 from optical.tracking.journal import rows
+from pipelines.cli.repeat import repeat_command
 from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import RECIPES
-from pipelines.repeat import repeat_command
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
 from pipelines.verbs.export import export

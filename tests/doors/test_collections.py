@@ -18,9 +18,9 @@ from optical.evaluation.runs import Run, ScoredDoc, read_qrels
 from optical.report.build import ReportContent, write_report
 from pipelines.__main__ import main
 from pipelines.cleaning import first_topics, topics_table
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from pipelines.verbs import prepare as prepare_verb
 from pipelines.verbs import run as run_verb
 from pipelines.workspace import Workspace

@@ -17,8 +17,8 @@ from optical.model.encoder import Encoder
 from optical.recipe import Recipe
 from pipelines.__main__ import main
 from pipelines.checks.faults import DEEPEST_MEASURE, certain_tokens, check_data, faults
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
-from pipelines.settings import Settings
 from pipelines.verbs import index as index_verb
 from pipelines.verbs import train as train_verb
 from tests.doors.recipes import changed

@@ -16,9 +16,9 @@ from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.registry.datasets import datasets
 from optical.data.registry.languages import canonical, known, language, languages
 from optical.errors import UserError
-from pipelines.command_line import parse
-from pipelines.listing import listed
-from pipelines.settings import Settings
+from pipelines.cli.listing import listed
+from pipelines.cli.parse import parse
+from pipelines.environment import Settings
 from pipelines.workspace import Workspace
 
 SAMPLES = {

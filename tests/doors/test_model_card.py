@@ -26,12 +26,12 @@ from optical.resources import Resources
 from optical.tracking.journal import Journal
 from optical.train.loop import write_encoder
 from pipelines.circumstances import note_work
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
+from pipelines.environment import Settings
 from pipelines.model_card import model_card
 from pipelines.public import public_name, public_recipe, public_weights
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from pipelines.verbs.evaluate import Verdict
 from pipelines.verbs.export import export
 from pipelines.verbs.run import report_content

@@ -28,11 +28,11 @@ from optical.resources import Resources
 from optical.train.config import TrainConfig
 from pipelines import circumstances
 from pipelines.circumstances import note_work
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
+from pipelines.cli.repeat import repeat_command
 from pipelines.facts import work_done
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import recipe
-from pipelines.repeat import repeat_command
 
 EVIL = "<script>alert('x')</script>"
 

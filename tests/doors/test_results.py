@@ -21,9 +21,9 @@ from optical.model.encoder import Encoder
 from optical.recipe import Recipe, decisive
 from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from pipelines.versions import VERSIONS
 from pipelines.workspace import Workspace
 from tests.doors.recipes import changed

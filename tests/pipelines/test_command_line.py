@@ -4,7 +4,7 @@ import pytest
 
 from optical.errors import UserError
 from pipelines.__main__ import _worded, main
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
 
 
 def test_a_verb_and_a_recipe_give_the_recipe_unchanged():

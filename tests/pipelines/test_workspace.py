@@ -10,9 +10,9 @@ from optical import artefacts
 from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
 from pipelines.__main__ import main
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 
 THING = artefacts.Fingerprint.of("thing", 1)

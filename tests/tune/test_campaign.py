@@ -8,9 +8,9 @@ import pytest
 
 from optical.errors import UserError
 from optical.resources import Resources
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
-from pipelines.settings import Settings
 from tune.report import Trial, best_command, table, write_campaign
 from tune.search import main
 from tune.space import CampaignConfig, applied

@@ -11,10 +11,10 @@ import tyro
 
 from optical.errors import UserError
 from optical.recipe import Recipe
-from pipelines.fields import fields_of
-from pipelines.help import HELP_FLAGS, asked_for, fields_help, overview
+from pipelines.cli.fields import fields_of
+from pipelines.cli.help import HELP_FLAGS, asked_for, fields_help, overview
+from pipelines.environment import Settings
 from pipelines.recipes import RECIPES, recipe
-from pipelines.settings import Settings
 from pipelines.verbs import VERBS, Verb
 
 PROGRAM = "python -m pipelines"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from optical.recipe import Recipe
-from pipelines.fields import Field, fields_of, shown
+from pipelines.cli.fields import Field, fields_of, shown
 
 HELP_FLAGS = ("-h", "--help", "--help-all")
 EXIT_CODES = "exit codes: 0 done, 1 bug, 2 user or configuration, 3 data, 4 numerical, 5 infrastructure, 130 Ctrl-C"

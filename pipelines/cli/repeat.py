@@ -6,7 +6,7 @@ from dataclasses import asdict
 from optical.errors import UserError
 from optical.recipe import Recipe
 from optical.resources import Resources
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
 from pipelines.recipes import RECIPES
 
 PROGRAM = "python -m pipelines"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from optical.data.fetch.availability import availability
 from optical.data.registry.datasets import datasets
 from optical.data.registry.languages import language
-from pipelines.settings import Settings
+from pipelines.environment import Settings
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _OURS = ("optical", "pipelines", "tune")
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _SET_UP = "run `make setup` once, then `source .venv/bin/activate` in each new shell"
 _RESUMES = "the same command goes on from what is finished"
 # What a machine refuses, rather than what a programmer forgot: for want of room or health, or because of a path.
