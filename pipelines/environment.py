@@ -27,6 +27,8 @@ def _default_mirror() -> str | None:
 class Settings:
     """Where a run happens."""
 
+    recipe: str | None = None
+    """Recipe of your own instead of a registered one: ``my_recipes.py:my_recipe``, or the ``run.json`` of a run."""
     runs_dir: Path = Path("runs")
     """Folder of all runs; artefacts that runs share are in its ``shared`` folder."""
     run_name: str | None = None

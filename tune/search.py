@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from pipelines.cli.guard import guarded, program, say
+from pipelines.cli.guard import guarded, program
+from pipelines.cli.print import say
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from tune.command_line import Help, parse
+    from pipelines.cli.parse import Help
+    from tune.command_line import parse
 
     command = parse(arguments)
     if isinstance(command, Help):

@@ -64,15 +64,6 @@ def guarded(work: Callable[[list[str]], int], arguments: list[str] | None) -> in
         return told.exit_code if told else 1
 
 
-def say(line: str) -> None:
-    """Write a line to standard output; who reads it may leave early, as ``head`` does."""
-    try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _told(error: Exception) -> OpticalError | None:
     """The error as one of ours: its own, or what the machine or the installation refused; None for a bug."""
     for cause in _causes(error):

@@ -1,64 +1,62 @@
 """Parsing: ``<verb> <recipe> [--field value ...]``, fields typed from the recipe's own dataclasses."""
 
 import contextlib
-import difflib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import tyro
 
-from optical.errors import UserError
+from optical.errors import UserError, suggest
 from optical.recipe import Recipe
-from pipelines.cli.fields import fields_of
+from pipelines.cli.choose import check_flags, with_components
+from pipelines.cli.fields import given_values
 from pipelines.cli.help import HELP_FLAGS, asked_for, fields_help, overview
 from pipelines.environment import Settings
-from pipelines.recipes import RECIPES, recipe
+from pipelines.recipes import RECIPES, recipe_of
+from pipelines.recipes.language_pair import EXAMPLE, check_complete
 from pipelines.verbs import VERBS, Verb
 
 PROGRAM = "python -m pipelines"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
-    """What it tells."""
+class MachineCommand:
+    """What the command prints."""
 
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
     json: bool = False
     """End with one JSON line on standard output instead of a table."""
     verbose: bool = False
-    """Log what the library decides on the way, and show tracebacks."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MachineCommand:
-    """What it tells."""
-
-    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
-    json: bool = False
-    """Print one JSON line instead of a table."""
-    verbose: bool = False
-    """Show tracebacks."""
+    """Log the decisions of the library, and show tracebacks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListCommand(MachineCommand):
-    """What it tells."""
+    """What the command prints."""
 
     language: str | None = None
     """Only the data sets of this language."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Command(MachineCommand):
+    """What the command prints."""
+
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+
+
 @dataclass(frozen=True)
 class Help:
-    """A question for help, answered."""
+    """The answer to a question for help."""
 
     text: str
 
 
 Parsed = Command | MachineCommand | ListCommand | Help
+_Machine = TypeVar("_Machine", bound=MachineCommand)
+_Full = TypeVar("_Full", bound=Command)
 
 
 def parse(arguments: list[str]) -> tuple[str, Parsed]:
@@ -70,98 +68,94 @@ def parse(arguments: list[str]) -> tuple[str, Parsed]:
     verb, *rest = arguments or [""]
     if verb == "help" and rest and rest[0] in VERBS:
         return parse([*rest, "--help"])
-    if verb == "help" and rest and not rest[0].startswith("-") and rest[0] not in RECIPES:
-        raise UserError("command line", _no_verb(rest[0]), f"the verbs are {', '.join(VERBS)}")
+    if verb == "help" and is_named(rest) and rest[0] not in RECIPES:
+        raise _no_verb(rest[0])
     if verb in ("help", *HELP_FLAGS):
-        sentences = {name: known.sentence for name, known in VERBS.items()}
-        return "help", Help(overview(PROGRAM, sentences, RECIPES))
+        return "help", Help(overview(PROGRAM, {name: known.sentence for name, known in VERBS.items()}))
     if verb not in VERBS:
-        raise UserError("command line", _no_verb(verb), f"the verbs are {', '.join(VERBS)}; --help says what they do")
-    if asked_for(rest):
-        return verb, _list_help() if rest[0] == "--list" else help_on(f"{PROGRAM} {verb}", VERBS[verb], Command, rest)
-    if verb == "prepare" and rest[:1] == ["--list"]:
-        return verb, parse_fields(ListCommand(), rest[1:], "prepare --list")
-    if verb == "doctor" and not is_named(rest):
+        raise _no_verb(verb)
+    if rest[:1] == ["--list"] and verb == "prepare":
+        return verb, _list_help() if asked_for(rest) else parse_fields(ListCommand(), rest[1:], "prepare --list")
+    if verb == "doctor" and not (is_named(rest) or "recipe" in given_values(rest) or asked_for(rest)):
         return verb, parse_fields(MachineCommand(), rest, "doctor")
-    name, flags = recipe_and_flags(rest, f"{PROGRAM} {verb}")
-    return verb, parse_fields(Command(recipe=recipe(name)), flags, f"{verb} {name}")
+    return verb, parse_command(PROGRAM, verb, VERBS[verb], Command, rest)
 
 
-def help_on(program: str, verb: Verb, command: Callable[..., object], rest: list[str]) -> Help:
-    """The fields of a command: those of the recipe that is named first, or of every recipe.
+def parse_command(
+    program: str, name: str, verb: Verb, command: Callable[..., _Full], arguments: list[str]
+) -> _Full | Help:
+    """A command that needs a recipe: the recipe's name or ``--recipe``, then flags; or the answer to ``--help``.
 
     Args:
-        program: what is typed before the recipe.
-        verb: its sentence, and the fields to show unless ``--help-all`` asks for every one.
+        program: what is typed before the verb.
+        name: the verb as it is typed.
+        verb: what its help says.
         command: makes the command of a recipe.
-        rest: what was typed after ``program``.
-    """
-    chosen = rest[:1] if is_named(rest) else []
-    commands = {name: command(recipe=recipe(name)) for name in chosen or RECIPES}
-    usage = f"{program} {chosen[0] if chosen else '<recipe>'}"
-    first = None if "--help-all" in rest else verb.fields
-    return Help(fields_help(usage, verb.sentence, commands, {} if chosen else RECIPES, first))
-
-
-def recipe_and_flags(arguments: list[str], program: str) -> tuple[str, list[str]]:
-    """The recipe's name, which comes before every flag, and the flags.
+        arguments: what was typed after the verb.
 
     Raises:
-        UserError: no recipe is named first.
+        UserError: no recipe, an unknown recipe or field, or a value of the wrong type.
     """
-    if is_named(arguments):
-        return arguments[0], arguments[1:]
-    what = f"a recipe is needed before {arguments[0]}" if arguments else "a recipe is needed"
-    raise UserError(program, what, f"the recipes are {', '.join(RECIPES)}; --help says more")
+    usage = f"{program} {name}".rstrip()
+    named = arguments[0] if is_named(arguments) else None
+    flags = arguments[1:] if named else arguments
+    given = given_values(flags)
+    file = given.get("recipe")
+    if asked_for(arguments):
+        chosen = named or file
+        recipes = {chosen: recipe_of(named, file)} if chosen else {known: RECIPES[known]() for known in RECIPES}
+        commands = {known: command(recipe=with_components(recipe, given)) for known, recipe in recipes.items()}
+        first = None if "--help-all" in arguments else verb.fields
+        return Help(fields_help(f"{usage} {named or '<recipe>'}", verb.sentence, commands, first, not chosen))
+    if named and "recipe" in given:
+        raise UserError("--recipe", f"is {file!r}, and the recipe {named} is named too", "leave one of them out")
+    if not (named or file):
+        what = f"a recipe is needed before {arguments[0]}" if arguments else "a recipe is needed"
+        known = f"{', '.join(RECIPES)}, {EXAMPLE} (or another language), and your own (--recipe)"
+        advice = f"the recipes are {known}; --help says more"
+        raise UserError(usage, what, advice)
+    parsed = parse_fields(command(recipe=recipe_of(named, file)), flags, f"{name} {named or ''}".strip())
+    check_complete(parsed.recipe)
+    return parsed
 
 
-def parse_fields(default: object, flags: list[str], program: str) -> object:
-    """Override the fields of ``default`` by flags.
+def parse_fields(default: _Machine, flags: list[str], program: str) -> _Machine:
+    """The command with the values that flags give, in the components that flags name.
 
     Raises:
         UserError: an unknown flag or a value of the wrong type, in one line.
     """
-    _check_flags(default, flags, program)
-    spoken = io.StringIO()
+    given = given_values(flags)
+    default = with_components(default, given)
+    check_flags(default, given, program)
+    said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(spoken):
+        with contextlib.redirect_stderr(said):
             config = (tyro.conf.AvoidSubcommands,)
             return tyro.cli(type(default), default=default, args=flags, prog=program, config=config)
     except SystemExit:
-        raise UserError(program, _one_line(spoken.getvalue()), "see --help for the fields and their types") from None
+        raise UserError(program, _one_line(said.getvalue()), "see --help for the fields and their types") from None
 
 
 def is_named(arguments: list[str]) -> bool:
-    """Whether a recipe stands where it belongs, before every flag."""
+    """Whether the first word is a name, not a flag."""
     return bool(arguments) and not arguments[0].startswith("-")
 
 
 def _list_help() -> Help:
-    sentence = "every data set there is: languages, pairs, size, where it can be had now, licence"
-    return Help(fields_help(f"{PROGRAM} prepare --list", sentence, {"": ListCommand()}, {}, None))
+    sentence = "every registered data set: languages, pairs, size, where it can be read now, licence"
+    return Help(fields_help(f"{PROGRAM} prepare --list", sentence, {"": ListCommand()}, None, False))
 
 
-def _no_verb(verb: str) -> str:
+def _no_verb(verb: str) -> UserError:
     if not verb or verb.startswith("-"):
-        return "a verb is needed first"
-    near = difflib.get_close_matches(verb, VERBS, n=1)
-    return f"there is no verb {verb!r}" + (f", did you mean {near[0]}?" if near else "")
-
-
-def _check_flags(default: object, flags: list[str], program: str) -> None:
-    known = {flag for field in fields_of(default) for flag in field.flags}
-    for flag in flags:
-        if not flag.startswith("--"):
-            continue
-        name = flag.removeprefix("--").split("=")[0].replace("_", "-")
-        if name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
-            advice = f"did you mean --{near[0]}?" if near else "see --help"
-            raise UserError(f"--{name}", f"`{program}` has no such field", advice)
+        return UserError("command line", "a verb is needed first", f"the verbs are {', '.join(VERBS)}")
+    all_verbs = f"the verbs are {', '.join(VERBS)}; --help describes them"
+    return UserError("command line", f"there is no verb {verb!r}", suggest(verb, VERBS, all_verbs))
 
 
 def _one_line(message: str) -> str:
-    """What tyro says in its box: without the frame, the title in it, and the advice below."""
+    """The message in tyro's box without the frame, the box's title and the advice at its end."""
     lines = [line.strip(" \u2502") for line in message.splitlines() if "\u2500" not in line]
     words = " ".join(" ".join(lines).split())
     return words.split(" For full helptext")[0].removesuffix(".")

@@ -12,7 +12,7 @@ from optical.tracking.journal import rows
 from pipelines.cli.repeat import repeat_command
 from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.pictures import plan_pictures, problem_in_words
-from pipelines.recipes import RECIPES
+from pipelines.recipes import known
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
 from pipelines.verbs.export import export
@@ -98,7 +98,7 @@ def report_content(session: Session, verdict: Verdict) -> ReportContent:
     topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
     return ReportContent(
         recipe=recipe.as_dict(),
-        registered=RECIPES[recipe.name]().as_dict() if recipe.name in RECIPES else None,
+        registered=base.as_dict() if (base := known(recipe.name)) else None,
         fingerprint=workspace.fingerprint,
         systems=verdict.systems,
         intervals=verdict.intervals,
@@ -114,6 +114,6 @@ def report_content(session: Session, verdict: Verdict) -> ReportContent:
         collection=collection_facts(workspace),
         data=data_facts(workspace),
         work=work_done(session.run_dir),
-        command=repeat_command(recipe, workspace.settings.resources) or "",
+        command=repeat_command(recipe, workspace.settings.resources, workspace.settings.recipe) or "",
         topics={topic["qid"]: TopicText(topic["query"], topic["english"]) for topic in topics},
     )

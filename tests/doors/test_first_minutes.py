@@ -285,7 +285,7 @@ def test_a_mistyped_path_is_named(field, place, words, tmp_path, capsys):
 
 
 def test_a_reader_that_leaves_early_is_no_failure():
-    lines = "from pipelines.cli.guard import say\nfor number in range(50_000): say('x' * 80)"
+    lines = "from pipelines.cli.print import say\nfor number in range(50_000): say('x' * 80)"
     quoted = f'set -o pipefail; {sys.executable} -c "{lines}" | head -1'
     ran = subprocess.run(["bash", "-c", quoted], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{'x' * 80}\n", "")
