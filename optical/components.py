@@ -8,6 +8,7 @@ import dataclasses
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from optical.errors import UserError, suggest
 
@@ -23,6 +24,7 @@ class Kind:
 
 
 KINDS = (
+    Kind("optical.objectives", "name"),
     Kind("optical.index.kinds", "search"),
     Kind("optical.evaluation.protocols", "protocol"),
 )
@@ -61,7 +63,7 @@ def config_class(package: str, name: str, field: str) -> type:
     return import_module(f"{package}.{name}").Config
 
 
-def replaced(config: object, kind: Kind, name: str, field: str) -> object:
+def replaced(config: Any, kind: Kind, name: str, field: str) -> object:
     """The ``Config`` of another component in place of ``config``.
 
     Fields that both classes inherit keep the values that were set on ``config``; the others get their defaults.

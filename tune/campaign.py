@@ -1,4 +1,4 @@
-"""A campaign on Ray Tune: what trials share is made once, then ASHA stops those that fall behind."""
+"""A campaign on Ray Tune: artefacts that trials share are made once, then ASHA stops the worst trials."""
 
 import os
 from dataclasses import asdict, replace
@@ -29,8 +29,8 @@ from tune.watch import CampaignWatch, child_mirror
 def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Trial]:
     """Run the campaign and return its trials, best first.
 
-    Bitext, teacher, start and tokens are made once and shared; the test collection is never looked at. A rerun
-    samples the same points, skips the trials that ended, and resumes the others from their checkpoints.
+    Bitext, teacher, start and tokens are made once and shared; the test collection is never read. A rerun samples the
+    same points, skips the trials that ended, and resumes the others from their checkpoints.
 
     Raises:
         InfrastructureError: no trial gave a result.
@@ -53,7 +53,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
 
 
 def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> list[Trial]:
-    # Tune's own tables would stand between ours and a program that reads them.
+    # Tune's own tables would mix with the output that programs read.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     workspace = session.workspace
     recipe = workspace.recipe
@@ -81,14 +81,15 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
             callbacks=[CampaignWatch(campaign.trials, maker, children)],
         ),
     )
-    trials = [_trial(result, num_steps) for result in tuner.fit()]
+    results = tuner.fit()
+    trials = [_trial(results[number], num_steps) for number in range(len(results))]
     if all(trial.status == "failed" or not trial.steps for trial in trials):
         raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
     return sorted(trials, key=lambda trial: -trial.dev_agreement)
 
 
-def _trial(result: object, num_steps: int) -> Trial:
-    metrics, point = result.metrics or {}, result.config
+def _trial(result: tune.Result, num_steps: int) -> Trial:
+    metrics, point = result.metrics or {}, result.config or {}
     steps = int(metrics.get("step", 0))
     status = "failed" if result.error else "ended" if steps >= num_steps else "stopped"
     return Trial(

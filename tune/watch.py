@@ -1,10 +1,11 @@
-"""Watching a campaign: progress on standard error, and every trial as a nested MLflow run."""
+"""The watch of a campaign: progress on standard error, and every trial as a nested MLflow run."""
 
 import threading
 from collections.abc import Callable
 from functools import cache
 
 from ray import tune
+from ray.tune.experiment import Trial
 
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror
@@ -13,7 +14,7 @@ from tune.trial import TrialMaker
 
 
 class CampaignWatch(tune.Callback):
-    """Told by Tune of every result; nothing it does can stop a trial, and nothing in it waits.
+    """Tune calls it with every result. It cannot stop a trial, and it never waits.
 
     A trial's MLflow run follows the trial's own journal, so it has every step.
     """
@@ -28,10 +29,10 @@ class CampaignWatch(tune.Callback):
         self._line = LineWriter()
 
     def __getstate__(self) -> dict:
-        # Tune pickles its callbacks for a restore that this project never does; threads and streams stay here.
+        # Tune pickles its callbacks for a restore that this project never does; threads and streams cannot be pickled.
         return {}
 
-    def on_trial_start(self, iteration: int, trials: list, trial: object, **info: object) -> None:
+    def on_trial_start(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
         """Open the trial's MLflow run."""
         if trial.trial_id in self._open:
             return
@@ -44,30 +45,30 @@ class CampaignWatch(tune.Callback):
         follower.__enter__()
         self._open[trial.trial_id] = (mirror, follower)
 
-    def on_trial_result(self, iteration: int, trials: list, trial: object, result: dict, **info: object) -> None:
-        """Show one look at the dev measure."""
+    def on_trial_result(self, iteration: int, trials: list, trial: Trial, result: dict, **info: object) -> None:
+        """Show one evaluation of the dev measures."""
         self.best = max(self.best, result.get("dev_agreement", 0.0))
         self._line.show(
             f"tune  {self.ended}/{self.total} trials done  {trial.trial_id} step {result['step']}"
             f"  dev agreement {result.get('dev_agreement', 0.0):.3f}  best {self.best:.3f}"
         )
 
-    def on_trial_complete(self, iteration: int, trials: list, trial: object, **info: object) -> None:
+    def on_trial_complete(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
         """Close the trial's MLflow run."""
         self._end(trial, "FINISHED")
 
-    def on_trial_error(self, iteration: int, trials: list, trial: object, **info: object) -> None:
+    def on_trial_error(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
         """Close the trial's MLflow run as failed."""
         self._end(trial, "FAILED")
 
-    def _end(self, trial: object, status: str) -> None:
+    def _end(self, trial: Trial, status: str) -> None:
         self.ended += 1
         threading.Thread(target=_close, args=(*self._open.pop(trial.trial_id), status)).start()
         self._line.show(f"tune  {self.ended}/{self.total} trials done  best dev agreement {self.best:.3f}", final=True)
 
 
 def child_mirror(uri: str, experiment: str, parent: MlflowMirror) -> Callable[[str], MlflowMirror]:
-    """Makes one MLflow run per trial, nested under the campaign's."""
+    """A function that makes the MLflow run of a trial, nested under the campaign's run."""
     parent_id = cache(parent.wait_for_run)
     return lambda trial_id: MlflowMirror(uri, experiment, f"trial-{trial_id}", parent_id())
 

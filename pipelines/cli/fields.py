@@ -30,11 +30,6 @@ class Field:
     choices: tuple[str, ...]
 
     @property
-    def group(self) -> str:
-        """The path of the section that holds it."""
-        return group_of(self.path)
-
-    @property
     def flags(self) -> tuple[str, ...]:
         """Every flag that sets it; a true-or-false field has a ``--no-`` form too."""
         return (self.flag, negated(self.flag)) if self.hint is bool else (self.flag,)
@@ -63,7 +58,7 @@ def fields_of(value: Any, path: str = "", prefix: str = "") -> Iterator[Field]:
         path: its own path, empty or with a dot at the end.
         prefix: the start of its flags, empty or with a dot at the end.
     """
-    hints, sentences = _hints(type(value)), _sentences(type(value))
+    hints, sentences = typing.get_type_hints(type(value), include_extras=True), _sentences(type(value))
     about = (inspect.getdoc(type(value)) or "").split("\n\n")[0]
     sections, kind = (
         {section.path: section for section in sections_of(value, path, prefix)},
@@ -84,7 +79,7 @@ def sections_of(value: Any, path: str = "", prefix: str = "") -> Iterator[Sectio
 
     A section whose hint is annotated has no name in its flags (``--num-workers``).
     """
-    hints = _hints(type(value))
+    hints = typing.get_type_hints(type(value), include_extras=True)
     for item in dataclasses.fields(value):
         inner = getattr(value, item.name)
         if dataclasses.is_dataclass(inner):
@@ -148,11 +143,6 @@ def _choices(hint: object) -> tuple[str, ...]:
 
 def _may_be_section(hint: object) -> bool:
     return any(dataclasses.is_dataclass(part) for part in (hint, *typing.get_args(hint)))
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind, include_extras=True)
 
 
 @cache

@@ -67,7 +67,8 @@ def guarded(work: Callable[[list[str]], int], arguments: list[str] | None) -> in
 def _told(error: Exception) -> OpticalError | None:
     """The error as one of ours: its own, or what the machine or the installation refused; None for a bug."""
     for cause in _causes(error):
-        if type(cause).__module__ == OpticalError.__module__:
+        # Ray wraps an error of ours in a class of its own that inherits from it, and keeps the error in ``cause``.
+        if isinstance(cause, OpticalError) and type(cause).__module__ == OpticalError.__module__:
             return cause
         if isinstance(cause, ModuleNotFoundError) and cause.name and cause.name.split(".")[0] not in _OURS:
             return UserError(sys.executable, f"this Python has no module {cause.name!r}", _SET_UP)

@@ -14,6 +14,7 @@ from optical import cluster
 from optical.artefacts import write_json
 from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
+from optical.objectives import contrastive
 from optical.resources import Resources
 from pipelines.__main__ import main
 from pipelines.cli.parse import parse
@@ -25,11 +26,11 @@ from tune.command_line import parse as parse_search
 OWN = """
     from __future__ import annotations
     from dataclasses import dataclass, replace
-    from optical.objectives.config import ObjectiveConfig
+    from optical.objectives.ot import Config
     from pipelines.recipes import recipe
 
     @dataclass(frozen=True, kw_only=True)
-    class Mine(ObjectiveConfig):
+    class Mine(Config):
         '''An objective of my own.'''
         strength: float = 2.0
         '''How strong it is.'''
@@ -216,7 +217,7 @@ def test_a_field_out_of_range_in_a_run_is_refused_as_on_the_command_line(tmp_pat
     values = recipe("demo").as_dict()
     values["objective"]["epsilon"] = -1.0
     write_json(tmp_path / "run.json", {"recipe": values})
-    with pytest.raises(UserError, match="needs a finite epsilon"):
+    with pytest.raises(UserError, match=r"objective\.epsilon: is -1"):
         recipe_from_file(str(tmp_path / "run.json"))
 
 
@@ -231,6 +232,13 @@ def test_the_repeating_command_of_a_recipe_of_ones_own_names_its_file(own):
     assert line == f"python -m pipelines run --recipe {shlex.quote(spec)} --objective.strength 5.0"
     assert parse(shlex.split(line)[3:])[1].recipe == made
     assert repeat_command(made, Resources()) is None
+
+
+def test_the_repeating_command_names_another_component_before_its_fields():
+    made = replace(recipe("demo"), objective=contrastive.Config(temperature=0.1))
+    line = repeat_command(made, Resources())
+    assert line == "python -m pipelines run demo --objective.name contrastive --objective.temperature 0.1"
+    assert parse(shlex.split(line)[3:])[1].recipe == made
 
 
 def test_the_repeating_command_of_a_read_run_needs_its_name_alone(tmp_path):
