@@ -60,10 +60,8 @@ def fields_of(value: Any, path: str = "", prefix: str = "") -> Iterator[Field]:
     """
     hints, sentences = typing.get_type_hints(type(value), include_extras=True), _sentences(type(value))
     about = (inspect.getdoc(type(value)) or "").split("\n\n")[0]
-    sections, kind = (
-        {section.path: section for section in sections_of(value, path, prefix)},
-        components.kind_of(type(value)),
-    )
+    sections = {section.path: section for section in sections_of(value, path, prefix)}
+    kind = components.kind_of(type(value))
     for item in dataclasses.fields(value):
         hint, place = hints[item.name], f"{path}{item.name}"
         if section := sections.get(f"{place}."):

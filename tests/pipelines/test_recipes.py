@@ -32,6 +32,7 @@ OWN = """
     @dataclass(frozen=True, kw_only=True)
     class Mine(Config):
         '''An objective of my own.'''
+        name: str = "mine"
         strength: float = 2.0
         '''How strong it is.'''
 
@@ -119,7 +120,8 @@ def test_a_recipe_of_ones_own_takes_flags_like_any_other(own):
 def test_the_help_of_a_recipe_of_ones_own_shows_its_fields(own, capsys):
     assert main(["run", "--recipe", f"{own}:strong", "--help"]) == 0
     assert "--objective.strength 2.0" in capsys.readouterr().out
-    _, command = parse(["doctor", "--recipe", f"{own}:strong", "--objective.strength", "4"])
+    flags = ["--objective.name", "mine", "--objective.strength", "4"]
+    _, command = parse(["doctor", "--recipe", f"{own}:strong", *flags])
     assert command.recipe.objective.strength == 4
 
 
@@ -182,6 +184,11 @@ def test_the_recipe_of_a_run_is_read_back_as_it_was(name, tmp_path):
     [
         ("train", {"epochs": "many"}, "has train.epochs = 'many'; a value of type <class 'int'> belongs there"),
         ("train", {"epochs": True}, "has train.epochs = True"),
+        (
+            "train",
+            {"learning_rate": "1"},
+            "has train.learning_rate = '1'; a value of type <class 'float'> belongs there",
+        ),
         ("train", {"epoch": 1}, "has train.epoch, which no recipe has"),
         ("train", {"epochs": None}, "has train.epochs = None"),
         ("bitext", {"datasets": "demo"}, "has bitext.datasets = 'demo'"),
