@@ -1,4 +1,4 @@
-"""The registry as a table: what there is, under which licence, and whether it can be had now."""
+"""The registry as a list: each data set, its licence, and whether it can be read now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -128,13 +128,13 @@ def parse_fields(default: _Machine, flags: list[str], program: str) -> _Machine:
     given = given_values(flags)
     default = with_components(default, given)
     check_flags(default, given, program)
-    said = io.StringIO()
+    message = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(message):
             config = (tyro.conf.AvoidSubcommands,)
             return tyro.cli(type(default), default=default, args=flags, prog=program, config=config)
     except SystemExit:
-        raise UserError(program, _one_line(said.getvalue()), "see --help for the fields and their types") from None
+        raise UserError(program, _one_line(message.getvalue()), "see --help for the fields and their types") from None
 
 
 def is_named(arguments: list[str]) -> bool:
