@@ -74,13 +74,13 @@ def asked_for(arguments: Sequence[str]) -> bool:
 
 
 def _by_path(commands: Mapping[str, object]) -> dict[str, list[tuple[str, Field]]]:
-    """Each field with the recipes that have it: the fields of the recipe first, each group in one piece."""
+    """Each field with the recipes that have it, group by group; the groups that every command has come last."""
     found: dict[str, list[tuple[str, Field]]] = {}
     for recipe, command in commands.items():
         for field in fields_of(command):
             if field.path != "recipe.name":
                 found.setdefault(field.path, []).append((recipe, field))
-    groups = sorted(dict.fromkeys(map(group_of, found)), key=lambda group: not group.startswith("recipe"))
+    groups = sorted(dict.fromkeys(map(group_of, found)), key=_EVERYWHERE.count)
     return dict(sorted(found.items(), key=lambda item: groups.index(group_of(item[0]))))
 
 
