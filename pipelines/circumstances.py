@@ -91,7 +91,7 @@ def _system() -> str:
 
 
 def _cluster() -> list[str]:
-    """The size of a cluster. A local Ray is left out, because it counts logical cores that the machine does not have."""
+    """The size of a cluster. A local Ray is left out: it counts logical cores that the machine does not have."""
     if "RAY_ADDRESS" not in os.environ:
         return []
     import ray
