@@ -10,7 +10,7 @@ from pyarrow.dataset import field
 from optical.data.bitext.repairs import REPAIRS
 from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.data.bitext.shards import CLEANING, pair_shards
-from optical.evaluation.files import write_whole
+from optical.artefacts import write_whole
 from optical.report.render import Block, Heading, Paragraph, Table, render_markdown
 from pipelines.session import Session
 from pipelines.workspace import Workspace

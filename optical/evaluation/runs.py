@@ -16,7 +16,7 @@ import numpy as np
 
 from optical.data.collections.qrels import Qrel, parse_qrels
 from optical.errors import DataError
-from optical.evaluation.files import write_whole
+from optical.artefacts import write_whole
 
 __all__ = ["Qrel", "Run", "ScoredDoc", "read_qrels", "read_run", "write_qrels", "write_run"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from optical.evaluation.files import write_whole
+from optical.artefacts import write_whole
 from optical.evaluation.measures import MEASURES, Measured
 from optical.report.content import CollectionFacts, DataFacts, DatasetFact, ReportContent, TopicText, Work
 from optical.report.plots import system_order

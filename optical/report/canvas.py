@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from optical.evaluation.files import write_whole
+from optical.artefacts import write_whole
 
 LOGGER = logging.getLogger(__name__)
 

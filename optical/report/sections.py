@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical.evaluation.files import write_whole
+from optical.artefacts import write_whole
 from optical.evaluation.measures import MEASURES, Measured
 from optical.report.content import ReportContent, TopicText
 from optical.report.definitions import meanings

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from optical import artefacts
+from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.model.encoder import Encoder
 from optical.report.build import ReportContent, TopicText, write_report
@@ -14,7 +15,7 @@ from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import RECIPES
 from pipelines.repeat import repeat_command
 from pipelines.session import Session
-from pipelines.verbs.evaluate import Verdict, evaluate
+from pipelines.verbs.evaluate import evaluate
 from pipelines.verbs.export import export
 from pipelines.verbs.index import index
 from pipelines.verbs.prepare import collection_of
@@ -56,20 +57,20 @@ class Summary:
 
 def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
-    verdict = _verdict(session)
+    found = _comparison(session)
     export(session)
-    content = report_content(session, verdict)
+    content = report_content(session, found)
     page = write_report(session.run_dir / "report", content)
-    for name, measured in verdict.systems.items():
+    for name, measured in found.systems.items():
         named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
         session.mirror.log_metrics(named, step=0)
     session.mirror.log_artifacts(page.parent)
     summary = Summary(
         recipe=session.workspace.recipe.name,
         fingerprint=session.workspace.fingerprint,
-        systems=verdict.systems,
-        p=verdict.p,
-        remarks=verdict.remarks,
+        systems=found.systems,
+        p=found.p,
+        remarks=found.remarks,
         pairs=content.data.accepted,
         rejected=dict(content.data.rejects),
         seconds=session.seconds,
@@ -79,7 +80,7 @@ def run(session: Session) -> Summary:
     return summary
 
 
-def _verdict(session: Session) -> Verdict:
+def _comparison(session: Session) -> Comparison:
     """The measures; without judgements none, after all that can be done without them."""
     info = collection_of(session)
     if info["topics"] and info["judgements"]:
@@ -89,10 +90,10 @@ def _verdict(session: Session) -> Verdict:
     else:
         train(session)
         index(session)
-    return Verdict({}, {}, {}, tuple(info["remarks"]))
+    return Comparison({}, {}, {}, tuple(info["remarks"]))
 
 
-def report_content(session: Session, verdict: Verdict) -> ReportContent:
+def report_content(session: Session, found: Comparison) -> ReportContent:
     """Everything the report of a finished run shows."""
     workspace, recipe = session.workspace, session.workspace.recipe
     topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
@@ -100,9 +101,10 @@ def report_content(session: Session, verdict: Verdict) -> ReportContent:
         recipe=recipe.as_dict(),
         registered=RECIPES[recipe.name]().as_dict() if recipe.name in RECIPES else None,
         fingerprint=workspace.fingerprint,
-        systems=verdict.systems,
-        intervals=verdict.intervals,
-        p_values=verdict.p,
+        protocol=recipe.evaluation,
+        systems=found.systems,
+        intervals=found.intervals,
+        p_values=found.p,
         training=rows(workspace.student_training / "metrics.jsonl"),
         plans=plan_pictures(
             Encoder.load(workspace.student).eval(),
