@@ -7,11 +7,11 @@ from pathlib import Path
 from pyarrow.dataset import dataset as parquet_data
 from pyarrow.dataset import field
 
+from optical.artefacts import write_whole
 from optical.data.bitext.repairs import REPAIRS
 from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.data.bitext.shards import CLEANING, pair_shards
-from optical.artefacts import write_whole
-from optical.report.render import Block, Heading, Paragraph, Table, render_markdown
+from optical.report.blocks import Block, Heading, Paragraph, Table, render_markdown
 from pipelines.session import Session
 from pipelines.workspace import Workspace
 

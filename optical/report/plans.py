@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optical.errors import DataError
-from optical.report.canvas import BLUE, FAINT, INK
+from optical.report.figures import BLUE, FAINT, INK
 
 MAX_TOKENS = 64
 """Tokens of either side that a picture shows; those after are left out, and its title says so."""

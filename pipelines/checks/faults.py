@@ -20,6 +20,7 @@ from optical.recipe import Recipe
 from optical.train.config import TrainConfig
 from pipelines.workspace import Workspace
 
+
 def check_recipe(workspace: Workspace) -> None:
     """Refuse a recipe that would fail later on.
 

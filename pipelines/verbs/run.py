@@ -8,7 +8,8 @@ from optical import artefacts
 from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.model.encoder import Encoder
-from optical.report.build import ReportContent, TopicText, write_report
+from optical.report.build import write_report
+from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
 from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.pictures import plan_pictures, problem_in_words

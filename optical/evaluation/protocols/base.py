@@ -40,8 +40,8 @@ class EvaluationConfig:
     ceiling: ClassVar[str | None] = None
     """Name of the system that the subject's measure is divided by; None where there is none."""
     test: ClassVar[str] = (
-        "a two-sided randomisation test over topics (every assignment of signs where few topics differ, else {resamples} "
-        "random ones), Holm-corrected for {comparisons} comparison(s)"
+        "a two-sided randomisation test over topics (every assignment of signs where few topics differ, else "
+        "{resamples:,} random ones), Holm-corrected for {comparisons} comparison(s)"
     )
     """What ``p_value`` and ``corrected`` do, for the report."""
 
