@@ -7,14 +7,13 @@ from huggingface_hub import ModelCardData
 from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import HUB
 from optical.data.registry.languages import known
-from optical.evaluation.measures import MEASURES
+from optical.evaluation.notation import title
 from optical.model.weights import is_hub_id
 from optical.recipe import Recipe
+from optical.report.blocks import Block, Code, Heading, Paragraph, render_blocks
 from optical.report.content import DataFacts
-from optical.report.particulars import flatten
-from optical.report.plots import system_order
-from optical.report.render import Block, Code, Heading, Paragraph, Table, render_blocks
-from optical.report.sections import format_p
+from optical.report.provenance import datasets_table, flatten
+from optical.report.results import measures_block
 from optical.resources import Resources
 from pipelines.facts import named, query_languages
 from pipelines.repeat import repeat_command
@@ -108,22 +107,20 @@ def _measured(recipe: Recipe, evaluation: Mapping | None) -> list[Block]:
             heading,
             Paragraph("Nothing yet: the verb evaluate measures it, and export then writes the figures here."),
         ]
-    rows = []
-    for system in system_order(evaluation["measures"]):
-        means, ends = evaluation["measures"][system], evaluation["intervals"][system]
-        cells = [f"{means[name]:.3f} ({ends[name][0]:.3f}, {ends[name][1]:.3f})" for name in MEASURES]
-        rows.append((system, *cells, format_p(evaluation["p"].get(system))))
-    collection = recipe.evaluation.collection
-    caption = f"On {collection}; in brackets 95 % bootstrap intervals over topics, p by randomisation of MAP (Holm)."
-    header = ("system", *MEASURES.values(), "p vs zero-shot")
-    return [heading, Table(header, rows, caption, frozenset(range(1, len(header))))]
+    protocol = recipe.evaluation
+    # The file sorts its keys; the table has the order of the recipe.
+    means = {
+        system: {name: values[name] for name in protocol.measures} for system, values in evaluation["measures"].items()
+    }
+    caption = f"On {protocol.collection}; in brackets 95 % bootstrap intervals over topics, p by randomisation of "
+    caption += f"{title(protocol.tested)} (Holm)."
+    return [heading, measures_block(protocol, means, evaluation["intervals"], evaluation["p"], caption)]
 
 
 def _made_of(data: DataFacts) -> list[Block]:
-    rows = [(fact.name, fact.use, fact.language, fact.size, fact.licence) for fact in data.datasets]
     return [
         Heading("Data and licences"),
-        Table(("data set", "used for", "language", "size", "licence"), rows),
+        datasets_table(data.datasets),
         Paragraph(
             "The licence field above says unknown, because whoever publishes this model has to choose one that these "
             "allow."

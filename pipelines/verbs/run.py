@@ -58,20 +58,20 @@ class Summary:
 
 def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
-    found = _comparison(session)
+    verdict = _verdict(session)
     export(session)
-    content = report_content(session, found)
+    content = report_content(session, verdict)
     page = write_report(session.run_dir / "report", content)
-    for name, measured in found.systems.items():
+    for name, measured in verdict.systems.items():
         named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
         session.mirror.log_metrics(named, step=0)
     session.mirror.log_artifacts(page.parent)
     summary = Summary(
         recipe=session.workspace.recipe.name,
         fingerprint=session.workspace.fingerprint,
-        systems=found.systems,
-        p=found.p,
-        remarks=found.remarks,
+        systems=verdict.systems,
+        p=verdict.p,
+        remarks=verdict.remarks,
         pairs=content.data.accepted,
         rejected=dict(content.data.rejects),
         seconds=session.seconds,
@@ -81,7 +81,7 @@ def run(session: Session) -> Summary:
     return summary
 
 
-def _comparison(session: Session) -> Comparison:
+def _verdict(session: Session) -> Comparison:
     """The measures; without judgements none, after all that can be done without them."""
     info = collection_of(session)
     if info["topics"] and info["judgements"]:
@@ -94,7 +94,7 @@ def _comparison(session: Session) -> Comparison:
     return Comparison({}, {}, {}, tuple(info["remarks"]))
 
 
-def report_content(session: Session, found: Comparison) -> ReportContent:
+def report_content(session: Session, verdict: Comparison) -> ReportContent:
     """Everything the report of a finished run shows."""
     workspace, recipe = session.workspace, session.workspace.recipe
     topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
@@ -103,9 +103,9 @@ def report_content(session: Session, found: Comparison) -> ReportContent:
         registered=RECIPES[recipe.name]().as_dict() if recipe.name in RECIPES else None,
         fingerprint=workspace.fingerprint,
         protocol=recipe.evaluation,
-        systems=found.systems,
-        intervals=found.intervals,
-        p_values=found.p,
+        systems=verdict.systems,
+        intervals=verdict.intervals,
+        p_values=verdict.p,
         training=rows(workspace.student_training / "metrics.jsonl"),
         plans=plan_pictures(
             Encoder.load(workspace.student).eval(),

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optical.evaluation.measures import MEASURES, Measured
+from optical.evaluation.measures import Measured
+from optical.evaluation.notation import MEASURES
 from optical.evaluation.significance import Interval
-from optical.report.build import DataFacts, DatasetFact, ReportContent, TopicText, Work, measures_table, write_report
+from optical.report.build import write_report
+from optical.report.content import DataFacts, DatasetFact, ReportContent, TopicText, Work
 from optical.report.plans import PlanPicture
-from optical.report.sections import gain_sentence, topic_gains
+from optical.report.results import gain_sentence, measures_table, topic_gains
 
 EVIL = "<script>alert('x')</script> & \"q\" | `c` [l](u)"
 
@@ -78,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_has_its_exact_shape() -> None:
     zero = Measured({}, {"AP": 0.207, "RR@10": 0.215, "nDCG@10": 0.25, "R@100": 0.49}, ())
     student = Measured({}, {"AP": 0.482, "RR@10": 0.5, "nDCG@10": 0.5126, "R@100": 1.0}, ())
-    table = measures_table({"student": student, "english_ceiling": zero, "zero_shot": zero}, {"student": 9.9e-5})
+    table = measures_table({"zero_shot": zero, "student": student, "english_ceiling": zero}, {"student": 9.9e-5})
     assert table == (
         "system           MAP    MRR@10  nDCG@10  R@100   p vs zero-shot\n"
         "zero_shot        0.207  0.215   0.250    0.490   -\n"
@@ -114,8 +116,9 @@ def test_the_gain_sentence_of_a_loss_or_without_ceiling() -> None:
 
 
 def test_topics_are_ordered_by_gain() -> None:
-    gains = topic_gains(_measured(0.5, 0.5, 0.1, 0.5), _measured(0.5, 0.0, 1.0, 0.5))
-    assert [(topic.qid, topic.gain) for topic in gains] == [("q2", 0.9), ("q0", 0.0), ("q3", 0.0), ("q1", -0.5)]
+    before, after = _measured(0.5, 0.5, 0.1, 0.5), _measured(0.5, 0.0, 1.0, 0.5)
+    gains = topic_gains(before.per_topic["AP"], after.per_topic["AP"])
+    assert list(gains.items()) == [("q2", 0.9), ("q0", 0.0), ("q3", 0.0), ("q1", -0.5)]
 
 
 def test_the_page_is_well_formed_stands_alone_and_runs_nothing(folder: Path) -> None:
