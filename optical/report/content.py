@@ -87,7 +87,7 @@ class ReportContent:
     """Identity of the recipe and its data."""
     systems: Mapping[str, Measured]
     """Measures by system: those of the protocol, or any other."""
-    protocol: EvaluationConfig = CrossLingual(collection="")
+    protocol: EvaluationConfig = CrossLingual()
     """What was compared with what, and how it was tested."""
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     """Interval of the mean, by system and measure (``AP``, ``RR@10``, ...)."""

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -176,6 +177,15 @@ def test_markdown_links_its_pictures_and_escapes_its_data(folder: Path) -> None:
             header = header if previous.startswith("| ") else columns
             assert columns == header, line
     assert len(tables) > 20
+
+
+def test_an_installed_package_holds_every_file_that_is_not_python() -> None:
+    root = Path(__file__).resolve().parents[2]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["optical"]
+    files = [path.relative_to(root / "optical") for path in (root / "optical").rglob("*") if path.is_file()]
+    others = [path for path in files if path.suffix not in (".py", ".pyc")]
+    assert len(others) >= 3
+    assert [path for path in others if not any(path.match(pattern) for pattern in patterns)] == []
 
 
 def test_an_almost_empty_report_is_still_a_report(tmp_path: Path) -> None:

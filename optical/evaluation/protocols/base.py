@@ -37,15 +37,15 @@ class EvaluationConfig:
     """Name of the system that all others are tested against."""
     subject: ClassVar[str] = "student"
     """Name of the system whose gain over the baseline the report explains topic by topic."""
-    ceiling: ClassVar[str | None] = None
-    """Name of the system that the subject's measure is divided by; None where there is none."""
+    ceiling: ClassVar[str] = ""
+    """Name of the system whose measure the subject's is divided by; empty where there is none."""
     test: ClassVar[str] = (
         "a two-sided randomisation test over topics (every assignment of signs where few topics differ, else "
         "{resamples:,} random ones), Holm-corrected for {comparisons} comparison(s)"
     )
     """What ``p_value`` and ``corrected`` do, for the report."""
 
-    collection: str
+    collection: str = ""
     """Registry name of the collection, or a folder with passages, topics and qrels."""
     protocol: str
     """Which systems are compared, with which baseline, by which test."""

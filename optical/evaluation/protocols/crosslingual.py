@@ -17,7 +17,7 @@ class Config(EvaluationConfig):
     """Which systems are compared, with which baseline, by which test."""
 
     baseline: ClassVar[str] = "zero_shot"
-    ceiling: ClassVar[str | None] = "english_ceiling"
+    ceiling: ClassVar[str] = "english_ceiling"
     systems: ClassVar[tuple[System, ...]] = (
         System(
             name="zero_shot",
