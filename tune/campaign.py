@@ -20,8 +20,8 @@ from pipelines.session import Session
 from pipelines.settings import Settings
 from pipelines.verbs.train import make_ready
 from pipelines.workspace import Workspace
-from tune.report import Trial, write_campaign
 from tune.space import CampaignConfig
+from tune.summary import Trial, write_campaign
 from tune.trial import TRIAL_CPUS, TrialMaker
 from tune.watch import CampaignWatch, child_mirror
 
