@@ -11,7 +11,7 @@ from math import inf
 
 from optical.data.bitext.config import BitextConfig
 from optical.errors import require
-from optical.evaluation.config import EvaluationConfig
+from optical.evaluation.protocols.base import EvaluationConfig
 from optical.index.config import IndexConfig
 from optical.model.config import ScratchShape, StudentConfig
 from optical.objectives import contrastive, ot

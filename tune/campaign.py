@@ -20,8 +20,8 @@ from pipelines.environment import Settings
 from pipelines.session import Session
 from pipelines.verbs.train import make_ready
 from pipelines.workspace import Workspace
-from tune.report import Trial, write_campaign
 from tune.space import CampaignConfig
+from tune.summary import Trial, write_campaign
 from tune.trial import TRIAL_CPUS, TrialMaker
 from tune.watch import CampaignWatch, child_mirror
 
@@ -46,7 +46,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
         connect(replace(settings.resources, num_workers=workers, use_gpu=False))
         make_ready(session)
         trials = _tuned(session, campaign, settings)
-        write_campaign(session.run_dir / "report", recipe, trials, settings.resources)
+        write_campaign(session.run_dir / "report", recipe, trials, settings)
         session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
         session.mirror.log_artifacts(session.run_dir / "report")
     return trials

@@ -24,14 +24,14 @@ def _run(arguments: list[str]) -> int:
         say(command.text)
         return 0
     from tune.campaign import search
-    from tune.report import best_command, table
+    from tune.summary import best_command, trials_table
 
     trials = search(command.recipe, command.campaign, command.settings)
     if command.json:
         say(json.dumps([asdict(trial) for trial in trials]))
     else:
-        best = best_command(command.recipe, trials[0], command.settings.resources)
-        say(f"{table(trials)}\n\nbest: {best}")
+        best = best_command(command.recipe, trials[0], command.settings)
+        say(f"{trials_table(trials)}\n\nbest: {best}")
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from optical.evaluation.measures import Measured
     from pipelines.checks import Finding
     from pipelines.cli.listing import Listed
     from pipelines.verbs.evaluate import Verdict
@@ -122,6 +123,24 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
         say(table([("ok" if finding.fine else "BAD", finding.what, finding.seen) for finding in findings]))
 
 
+def measures_table(systems: Mapping[str, Measured], p: Mapping[str, float], baseline: str = "zero-shot") -> str:
+    """The measures of each system, and its p-value where there is one.
+
+    Args:
+        systems: measures by system.
+        p: p-value of each system against the baseline, for the systems that have one.
+        baseline: its name in the header.
+    """
+    from optical.evaluation.notation import title
+    from optical.report.results import format_p
+
+    measures = list(next(iter(systems.values())).mean)
+    rows = [("system", *map(title, measures), f" p vs {baseline}")]
+    for name, measured in systems.items():
+        rows.append((name, *(f"{measured.mean[key]:.3f}" for key in measures), f" {format_p(p.get(name))}"))
+    return table(rows)
+
+
 def in_words(value: object) -> str:
     """A fact as a person reads it.
 
@@ -135,9 +154,7 @@ def in_words(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _print_measures(systems: Mapping, p: Mapping[str, float], remarks: Sequence[str]) -> None:
-    from optical.report.build import measures_table
-
+def _print_measures(systems: Mapping[str, Measured], p: Mapping[str, float], remarks: Sequence[str]) -> None:
     if systems:
         say(measures_table(systems, p))
     for remark in remarks:

@@ -9,7 +9,7 @@ from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import GENERATOR, DataSet, Kind
 from optical.data.registry.languages import Language, known, language
 from optical.errors import UserError
-from optical.evaluation.config import EvaluationConfig
+from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.recipe import Recipe
 from pipelines.recipes.parts import extended_student, minilm_teacher, sentence_training
 
@@ -54,7 +54,7 @@ def pair_recipe(name: str) -> Recipe:
         teacher=minilm_teacher(),
         student=extended_student(),
         train=sentence_training(epochs),
-        evaluation=EvaluationConfig(collection=collections[0].name if collections else _NEEDED),
+        evaluation=CrossLingual(collection=collections[0].name if collections else _NEEDED),
     )
 
 

@@ -1,7 +1,7 @@
 """Real Swahili: news bitext, a pretrained English teacher, AfriQA questions."""
 
 from optical.data.bitext.config import BitextConfig
-from optical.evaluation.config import EvaluationConfig
+from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.index.config import IndexConfig
 from optical.objectives import ot
 from optical.recipe import Recipe
@@ -22,5 +22,5 @@ def swahili() -> Recipe:
         objective=ot.Config(epsilon=0.1),
         train=sentence_training(),
         index=IndexConfig(factory="IVF256,SQ8"),
-        evaluation=EvaluationConfig(collection="afriqa-swa"),
+        evaluation=CrossLingual(collection="afriqa-swa"),
     )

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from optical import artefacts
+from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.model.encoder import Encoder
-from optical.report.build import ReportContent, TopicText, write_report
+from optical.report.build import write_report
+from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
 from pipelines.cli.repeat import repeat_command
 from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import known
 from pipelines.session import Session
-from pipelines.verbs.evaluate import Verdict, evaluate
+from pipelines.verbs.evaluate import evaluate
 from pipelines.verbs.export import export
 from pipelines.verbs.index import index
 from pipelines.verbs.prepare import collection_of
@@ -79,7 +81,7 @@ def run(session: Session) -> Summary:
     return summary
 
 
-def _verdict(session: Session) -> Verdict:
+def _verdict(session: Session) -> Comparison:
     """The measures; without judgements none, after all that can be done without them."""
     info = collection_of(session)
     if info["topics"] and info["judgements"]:
@@ -89,10 +91,10 @@ def _verdict(session: Session) -> Verdict:
     else:
         train(session)
         index(session)
-    return Verdict({}, {}, {}, tuple(info["remarks"]))
+    return Comparison({}, {}, {}, tuple(info["remarks"]))
 
 
-def report_content(session: Session, verdict: Verdict) -> ReportContent:
+def report_content(session: Session, verdict: Comparison) -> ReportContent:
     """Everything the report of a finished run shows."""
     workspace, recipe = session.workspace, session.workspace.recipe
     topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
@@ -100,6 +102,7 @@ def report_content(session: Session, verdict: Verdict) -> ReportContent:
         recipe=recipe.as_dict(),
         registered=base.as_dict() if (base := known(recipe.name)) else None,
         fingerprint=workspace.fingerprint,
+        protocol=recipe.evaluation,
         systems=verdict.systems,
         intervals=verdict.intervals,
         p_values=verdict.p,

@@ -1,11 +1,11 @@
-"""search: one TREC run per system. zero_shot, student and english_ceiling search the teacher's embeddings."""
+"""search: one TREC run per system of the protocol; all of them search the teacher's embeddings."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import torch
 
+from optical.evaluation.protocols.base import System
 from optical.evaluation.runs import Run, read_run, write_run
 from optical.index.candidates import open_candidates
 from optical.index.embeddings import open_embeddings
@@ -18,30 +18,16 @@ from pipelines.verbs.prepare import collection_of
 from pipelines.verbs.train import train
 
 
-@dataclass(frozen=True)
-class System:
-    """Who encodes which text of a topic."""
+def systems(session: Session) -> tuple[System, ...]:
+    """The systems of the protocol that this run can measure.
 
-    name: str
-    encoder: Path
-    field: str
-
-
-def systems(session: Session) -> list[System]:
-    """The systems a run compares: the teacher on the query, the student on it, the teacher on its translation.
-
-    A student with an extended vocabulary is also measured before its first step, as ``student_start``. There is no
-    ceiling where a topic lacks its English translation.
+    The encoder ``start`` differs from the teacher only where a vocabulary was added, and a topic may lack its English.
     """
     workspace = session.workspace
     english = pq.read_table(workspace.collection / "topics.parquet", columns=["english"])["english"].to_pylist()
-    start = [System("student_start", workspace.start, "query")] if workspace.recipe.student.vocabulary else []
-    return [
-        System("zero_shot", workspace.teacher, "query"),
-        *start,
-        System("student", workspace.student, "query"),
-        *([System("english_ceiling", workspace.teacher, "english")] if all(english) else []),
-    ]
+    encoders = {"teacher", "student"} | ({"start"} if workspace.recipe.student.vocabulary else set())
+    fields = {"query"} | ({"english"} if all(english) else set())
+    return workspace.recipe.evaluation.possible(encoders, fields)
 
 
 def search(session: Session) -> dict:
@@ -71,7 +57,7 @@ def read_runs(session: Session) -> dict[str, Run]:
 def _run(session: Session, system: System, topics: object) -> Run:
     workspace = session.workspace
     torch.set_num_threads(workspace.settings.resources.threads or torch.get_num_threads())
-    encoder = Encoder.load(system.encoder).eval()
+    encoder = Encoder.load(getattr(workspace, system.encoder)).eval()
     length = workspace.recipe.teacher.query_length
     queries = [encoder.encode([text], length)[0] for text in topics[system.field].to_pylist()]
     # Their hashes were checked by the verb index, once for all systems.

@@ -84,15 +84,9 @@ def transport(
     if batch == 0:
         return result
     inputs = (source.contiguous(), target.contiguous(), a.float().contiguous(), b.float().contiguous())
-    outputs = (
-        result.value,
-        result.source_gradient,
-        result.target_gradient,
-        result.potentials.f,
-        result.potentials.g,
-        result.marginal_error,
-        result.iterations,
-    )
+    made = result.source_gradient, result.target_gradient
+    evidence = result.potentials.f, result.potentials.g, result.marginal_error, result.iterations
+    outputs = (result.value, *made, *evidence)
     height, width = _tile(n), _tile(m)
     with torch.cuda.device_of(source):
         transport_kernel[(batch,)](
