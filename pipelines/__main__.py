@@ -41,7 +41,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _work(verb: str, command: Command) -> None:
-    from pipelines.cli.print import print_facts, print_run, print_verdict
+    from pipelines.cli.print import print_comparison, print_facts, print_run
     from pipelines.recipes.language_pair import found_words, is_pair
     from pipelines.session import Session
     from pipelines.workspace import Workspace
@@ -55,9 +55,9 @@ def _work(verb: str, command: Command) -> None:
         sys.stderr.write(line + "\n")
         found = getattr(import_module(f"pipelines.verbs.{verb}"), verb)(session)
         if verb == "run":
-            print_run(found, command.json)
+            print_run(found, command.recipe.evaluation, command.json)
         elif verb == "evaluate":
-            print_verdict(found, workspace.fingerprint, command.json)
+            print_comparison(found, command.recipe.evaluation, workspace.fingerprint, command.json)
         else:
             print_facts(verb, found, workspace, command.json)
 

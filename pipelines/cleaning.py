@@ -45,7 +45,7 @@ def sides_table(workspace: Workspace) -> str:
         for name, side in first_pairs(path).items():
             codes = (side["source"], side["target"])
             rows = [row for pair in side["pairs"] for row in zip(codes, pair, strict=True)]
-            lines += [name, *(f"  {how}" for how in side["decided"]), *([table(rows, indent="    ")] if rows else [])]
+            lines += [name, *(f"  {how}" for how in side["decided"]), *table(rows, indent="    ").splitlines()]
     return "\n".join(lines)
 
 
@@ -62,9 +62,9 @@ def topics_table(workspace: Workspace) -> str:
     rows = [
         row
         for topic in first_topics(workspace.collection)
-        for row in (("query", topic["query"]), ("english", topic["english"] or "none"))
+        for row in (("query", topic["query"] or "none"), ("english", topic["english"] or "none"))
     ]
-    return "\n".join([*lines, *([table(rows, indent="    ")] if rows else [])])
+    return "\n".join([*lines, *table(rows, indent="    ").splitlines()])
 
 
 def cleaning_table(workspace: Workspace) -> str:

@@ -58,10 +58,11 @@ def fields_of(value: Any, path: str = "", prefix: str = "") -> Iterator[Field]:
         path: its own path, empty or with a dot at the end.
         prefix: the start of its flags, empty or with a dot at the end.
     """
-    hints, sentences = typing.get_type_hints(type(value), include_extras=True), _sentences(type(value))
-    about = (inspect.getdoc(type(value)) or "").split("\n\n")[0]
+    config_type: Any = type(value)
+    hints, sentences = typing.get_type_hints(config_type, include_extras=True), _sentences(config_type)
+    about = (inspect.getdoc(config_type) or "").split("\n\n")[0]
     sections = {section.path: section for section in sections_of(value, path, prefix)}
-    kind = components.kind_of(type(value))
+    kind = components.kind_of(config_type)
     for item in dataclasses.fields(value):
         hint, place = hints[item.name], f"{path}{item.name}"
         if section := sections.get(f"{place}."):

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from optical.evaluation.comparison import Comparison
     from optical.evaluation.measures import Measured
+    from optical.evaluation.protocols.base import EvaluationConfig
     from pipelines.checks import Finding
     from pipelines.cli.listing import Listed
-    from pipelines.verbs.evaluate import Verdict
     from pipelines.verbs.run import Summary
     from pipelines.workspace import Workspace
 
@@ -72,24 +73,24 @@ def table(
     return "\n".join(line.rstrip() for line in lines)
 
 
-def print_run(summary: Summary, as_json: bool) -> None:
+def print_run(summary: Summary, protocol: EvaluationConfig, as_json: bool) -> None:
     """The measures of a finished run, its pairs, its time and its report."""
     if as_json:
         say(json.dumps(summary.as_dict()))
         return
-    _print_measures(summary.systems, summary.p, summary.remarks)
+    _print_measures(summary, protocol)
     pairs = f"{summary.pairs:,} pairs, {sum(summary.rejected.values()):,} rejected"
     say(f"\n{pairs}; {sum(summary.seconds.values()):.0f} s of work; {summary.report}")
 
 
-def print_verdict(verdict: Verdict, fingerprint: str, as_json: bool) -> None:
+def print_comparison(found: Comparison, protocol: EvaluationConfig, fingerprint: str, as_json: bool) -> None:
     """The measures of an evaluation."""
     if as_json:
-        measures = {name: dict(measured.mean) for name, measured in verdict.systems.items()}
-        row = {"fingerprint": fingerprint, "measures": measures, "p": verdict.p, "remarks": verdict.remarks}
+        measures = {name: dict(measured.mean) for name, measured in found.systems.items()}
+        row = {"fingerprint": fingerprint, "measures": measures, "p": found.p, "remarks": found.remarks}
         say(json.dumps(row))
     else:
-        _print_measures(verdict.systems, verdict.p, verdict.remarks)
+        _print_measures(found, protocol)
 
 
 def print_facts(verb: str, facts: dict, workspace: Workspace, as_json: bool) -> None:
@@ -123,7 +124,7 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
         say(table([("ok" if finding.fine else "BAD", finding.what, finding.seen) for finding in findings]))
 
 
-def measures_table(systems: Mapping[str, Measured], p: Mapping[str, float], baseline: str = "zero-shot") -> str:
+def measures_table(systems: Mapping[str, Measured], p: Mapping[str, float], baseline: str) -> str:
     """The measures of each system, and its p-value where there is one.
 
     Args:
@@ -154,8 +155,8 @@ def in_words(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _print_measures(systems: Mapping[str, Measured], p: Mapping[str, float], remarks: Sequence[str]) -> None:
-    if systems:
-        say(measures_table(systems, p))
-    for remark in remarks:
+def _print_measures(found: Summary | Comparison, protocol: EvaluationConfig) -> None:
+    if found.systems:
+        say(measures_table(found.systems, found.p, protocol.label(protocol.baseline)))
+    for remark in found.remarks:
         say(f"note: {remark}")
