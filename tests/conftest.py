@@ -11,6 +11,8 @@ from tokenizers import Tokenizer
 
 from optical.data.batches.token_shards import TOKENISED, write_tokens
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
+from optical.model.storage import save_encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.objectives import base, contrastive, ot
 from optical.objectives.ot import Config as OTConfig
@@ -64,7 +66,7 @@ def tiny() -> ScratchConfig:
 @pytest.fixture
 def encoder(tiny: ScratchConfig, tokenizer: Tokenizer) -> Encoder:
     """A tiny encoder with random weights."""
-    return Encoder.scratch(tiny, tokenizer, seed=0).eval()
+    return scratch_encoder(tiny, tokenizer, seed=0).eval()
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def encoder_folder(encoder: Encoder, tmp_path: Path) -> Path:
     """The tiny encoder on disk."""
     folder = tmp_path / "tiny-encoder"
     folder.mkdir()
-    encoder.save(folder)
+    save_encoder(encoder, folder)
     return folder
 
 

@@ -6,10 +6,7 @@ from pathlib import Path
 
 from optical.artefacts import sha256_file
 from optical.errors import DataError, InfrastructureError, UserError
-
-WEIGHTS = "model.safetensors"
-DENSE = "1_Dense"
-_FILES = ("config.json", WEIGHTS, "tokenizer.json")
+from optical.model.folder import REQUIRED, WEIGHTS, check_folder
 
 
 @dataclass(frozen=True)
@@ -49,15 +46,15 @@ def find_weights(name: str, revision: str | None = None) -> Path:
     if name in PACKAGED:
         return _packaged(name, PACKAGED[name])
     if Path(name).is_dir():
-        return _complete(Path(name))
+        return check_folder(Path(name))
     if not is_hub_id(name):
-        advice = f"give a folder with {', '.join(_FILES)}, a hub id, or one of: {', '.join(PACKAGED)}"
+        advice = f"give a folder with {', '.join(REQUIRED)}, a hub id, or one of: {', '.join(PACKAGED)}"
         raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
     if not revision:
         raise UserError(
             "teacher.revision", f"hub id {name!r} has no pinned revision", "set teacher.revision to a commit"
         )
-    return _complete(_from_hub(name, revision))
+    return check_folder(_from_hub(name, revision))
 
 
 def is_hub_id(name: str) -> bool:
@@ -79,26 +76,13 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
     return None if cached else hf_hub_url(name, WEIGHTS, revision=revision)
 
 
-def weights_fingerprint(folder: Path) -> dict[str, str]:
-    """Sha256 of every file that decides what the encoder computes."""
-    names = [*_FILES, *(f"{DENSE}/{name}" for name in (WEIGHTS, "config.json"))]
-    return {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
-
-
 def _packaged(name: str, model: PackagedModel) -> Path:
     found = importlib.util.find_spec(model.package)
     if found is None or not found.submodule_search_locations:
         raise UserError("teacher.weights", f"{name} comes in a package that is not installed", model.install)
-    folder = _complete(Path(found.submodule_search_locations[0]) / model.folder)
+    folder = check_folder(Path(found.submodule_search_locations[0]) / model.folder)
     if (have := sha256_file(folder / WEIGHTS)) != model.sha256:
         raise DataError(folder / WEIGHTS, f"sha256 is {have}, and {model.sha256} is registered", model.install)
-    return folder
-
-
-def _complete(folder: Path) -> Path:
-    for name in _FILES:
-        if not (folder / name).is_file():
-            raise DataError(folder, f"a model folder needs {name}, and it is missing", "save the model as safetensors")
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from optical.data.bitext.config import BitextConfig
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
-from optical.index.config import IndexConfig
 from optical.model.config import StudentConfig
 from optical.objectives import ot
 from optical.recipe import Recipe, TeacherConfig
@@ -22,6 +21,5 @@ def swahili() -> Recipe:
         student=StudentConfig(vocabulary=8000),
         objective=ot.Config(epsilon=0.1),
         train=TrainConfig(epochs=1, source_length=40, target_length=40, checkpoint_steps=100),
-        index=IndexConfig(factory="IVF256,SQ8"),
         evaluation=CrossLingual(collection="afriqa-swa"),
     )

@@ -24,6 +24,7 @@ from optical.data.collections.opening import open_collection
 from optical.index.candidates import open_candidates, write_candidates
 from optical.index.embed import PassageEncoder
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.model.vocabulary.translation import extended_student
 from optical.objectives.ot import Config as OTConfig
@@ -90,11 +91,11 @@ def collection(world: World) -> Product:
 
 def teacher_start(_: World) -> Product:
     tokenizer = learn_wordpiece(SENTENCES * 3, 120)
-    return _vocabulary(tokenizer), _norms(Encoder.scratch(SHAPE, tokenizer, 0))[1:6]
+    return _vocabulary(tokenizer), _norms(scratch_encoder(SHAPE, tokenizer, 0))[1:6]
 
 
 def student_start(_: World) -> Product:
-    teacher = Encoder.scratch(SHAPE, learn_wordpiece(TARGETS * 3, 60), 0)
+    teacher = scratch_encoder(SHAPE, learn_wordpiece(TARGETS * 3, 60), 0)
     student = extended_student(teacher, SOURCES, TARGETS, 90)
     return _vocabulary(student.tokenizer), _norms(student)[-6:]
 

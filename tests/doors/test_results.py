@@ -17,7 +17,8 @@ from optical.errors import UserError
 from optical.index.embed import PassageEncoder
 from optical.made_with import made_with
 from optical.model import precision
-from optical.model.encoder import Encoder
+from optical.model.encode import encode_texts
+from optical.model.storage import load_encoder
 from optical.recipe import Recipe, decisive
 from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
@@ -240,7 +241,7 @@ def test_a_question_set_is_known_by_its_bytes_and_by_the_language_of_its_passage
 
 def _kept(encoder_folder: Path, tokens: Path) -> dict[str, np.ndarray]:
     """What an index, a query, a teacher cache, a dev measure and a distillation get from an encoder."""
-    encoder, texts = Encoder.load(encoder_folder).eval(), ["child water school", "river"]
+    encoder, texts = load_encoder(encoder_folder).eval(), ["child water school", "river"]
     passages = PassageEncoder(encoder_folder, 16, 1, use_gpu=False)(pa.table({"docid": ["a", "b"], "text": texts}))
     cache = TargetEncoder(encoder_folder, open_tokens(tokens), 16, 1, False)(pa.table({"group": [0]}))
     dev = padded(read_split(tokens, "dev"))
@@ -248,7 +249,7 @@ def _kept(encoder_folder: Path, tokens: Path) -> dict[str, np.ndarray]:
         taught = encoder(dev.target_ids, dev.target_mask)
     return {
         "index": np.frombuffer(b"".join(passages["embeddings"].to_pylist()), np.float16),
-        "query": torch.cat(encoder.encode(texts, 16)).numpy(),
+        "query": torch.cat(encode_texts(encoder, texts, 16)).numpy(),
         "cache": np.frombuffer(b"".join(row["embeddings"] for table in cache for row in table.to_pylist()), np.float16),
         "dev": np.array(list(dev_measures(encoder, encoder, dev).values())),
         "teacher": taught.numpy(),
@@ -258,7 +259,7 @@ def _kept(encoder_folder: Path, tokens: Path) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("door", ["index", "query", "cache", "dev", "teacher"])
 def test_what_is_kept_or_measured_is_float32_where_training_is_not(encoder_folder, tokens, monkeypatch, door):
     """The CPU plays the GPU: on a device where training is in bfloat16, everything else still is in float32."""
-    encoder = Encoder.load(encoder_folder)
+    encoder = load_encoder(encoder_folder)
     dev = padded(read_split(tokens, "dev"))
     exact, trained = _kept(encoder_folder, tokens)[door], encoder(dev.source_ids, dev.source_mask)
     monkeypatch.setattr(precision, "HALF_ON", {"cpu"})
@@ -273,7 +274,7 @@ def test_tf32_is_off_in_an_encoder_and_as_it_was_behind_it(encoder):
     encoder.backbone.register_forward_pre_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
     torch.set_float32_matmul_precision("medium")
     try:
-        encoder.encode(["river"], 8)
+        encode_texts(encoder, ["river"], 8)
         assert (seen, torch.get_float32_matmul_precision()) == (["highest"], "medium")
     finally:
         torch.set_float32_matmul_precision("highest")

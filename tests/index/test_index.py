@@ -16,6 +16,7 @@ from optical.index.config import IndexConfig
 from optical.index.embed import PassageEncoder
 from optical.index.embeddings import Embeddings, open_embeddings, write_embeddings
 from optical.index.search import candidate_scores, exact_scores, search
+from optical.model.encode import encode_texts
 
 DIM, MADE_FROM = 8, "d" * 64
 DEEP = IndexConfig(depth=50)
@@ -204,10 +205,12 @@ def test_the_passage_encoder_keeps_order_and_content(encoder, encoder_folder, tm
     made = encode(pa.table({"docid": docids, "text": texts}))
     assert made["docid"].to_pylist() == docids
     assert made["length"].to_pylist() == [6, 3, 4, 6] * 12
-    for number, expected in enumerate(encoder.encode(texts[:4], 6)):
+    for number, expected in enumerate(encode_texts(encoder, texts[:4], 6)):
         tokens = np.frombuffer(made["embeddings"][number].as_py(), np.float16).reshape(-1, encoder.dim)
         np.testing.assert_allclose(tokens, expected.numpy(), atol=2e-3)
     write_embeddings(tmp_path / "made", MADE_FROM, encoder.dim, [made])
-    run = search(open_embeddings(tmp_path / "made"), ["q"], encoder.encode(["river road"], 6), IndexConfig(depth=5))
+    run = search(
+        open_embeddings(tmp_path / "made"), ["q"], encode_texts(encoder, ["river road"], 6), IndexConfig(depth=5)
+    )
     assert {texts[int(docid[1:])] for docid in run.docids("q")} == {"river road"}
     assert artefacts.read(tmp_path / "made", "embeddings").info == {"dim": 16}

@@ -1,0 +1,88 @@
+"""What every index kind provides: a configuration that builds and opens its searcher.
+
+A new kind is one file in this package: a class ``Config(IndexConfig)`` with ``open``, and, if it searches more than the
+embeddings, with ``artefact``, ``made_from``, ``check`` and ``build``. The file's name is the kind's name. Modules of
+this package are imported when a recipe is parsed: they import heavy libraries (torch, faiss) inside functions.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from optical.errors import require
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from optical.index.embeddings import Embeddings
+
+
+class Searcher(Protocol):
+    """An opened index."""
+
+    @property
+    def passages(self) -> "Embeddings":
+        """The passages that are searched."""
+        ...
+
+    def scores(self, queries: "Sequence[np.ndarray]") -> "np.ndarray":
+        """Scores of shape (queries, passages), float32; -inf for a passage that is not found.
+
+        Args:
+            queries: unit token embeddings of each query, (query tokens, dim) float32.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConfig(ABC):
+    """The teacher's index over the English collection."""
+
+    artefact: ClassVar[str | None] = None
+    """Kind of the artefact that ``build`` writes; None if the index searches the embeddings alone."""
+
+    search: str
+    """Kind of index, by the name of its file in ``optical/index/kinds``."""
+    depth: int = 1000
+    """Documents kept per query."""
+
+    def __post_init__(self) -> None:
+        kind = type(self).__module__.rpartition(".")[2]
+        what = f"is {self.search!r} among the settings of {kind!r}"
+        require(self.search == kind, "index.search", what, f"take the Config of optical.index.kinds.{self.search}")
+        require(self.depth > 0, "index.depth", f"is {self.depth}", "set a positive number")
+
+    def made_from(self) -> list[str | int | float]:
+        """Values of the fields that decide what ``build`` writes."""
+        return []
+
+    def check(self, dim: int, tokens: int | None = None) -> None:
+        """Refuse settings that cannot be built, before anything is embedded.
+
+        Args:
+            dim: dimension of the token embeddings.
+            tokens: fewest tokens that the collection can have; None if that is not known yet.
+
+        Raises:
+            UserError: the index cannot be built.
+        """
+
+    def build(self, passages: "Embeddings", folder: Path) -> None:
+        """Write what ``open`` needs besides the embeddings into an existing folder.
+
+        Raises:
+            UserError: the index cannot be built.
+        """
+        raise NotImplementedError(f"{type(self).__module__} declares an artefact and does not build it")
+
+    @abstractmethod
+    def open(self, passages: "Embeddings", folder: Path | None = None, use_gpu: bool = False) -> Searcher:
+        """The index, ready to search.
+
+        Args:
+            passages: the teacher's embeddings.
+            folder: where ``build`` wrote; None for a kind without an artefact.
+            use_gpu: search on the GPU; scores equal those of the CPU within rounding.
+        """
