@@ -15,7 +15,7 @@ from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder
 
 _QUERIES_PER_FORWARD = {"cpu": 1, "cuda": 32}
-"""On a CPU each query is encoded alone: its scores are then the same to the bit in any company."""
+"""On a CPU each query is encoded alone: its embeddings are then the same to the bit whatever the other queries are."""
 _QUERIES_AT_ONCE = 32
 
 

@@ -160,7 +160,7 @@ def test_a_field_that_decides_nothing_is_not_blamed(settings, tmp_path):
     named = replace(settings, run_name="mine")
     _begin(own, named)
     pairs.write_text("moto\tfire\n")
-    assert "other data" in _refused(changed(own, index__factory="Flat", train__dev_steps=7), named)
+    assert "other data" in _refused(changed(own, objective__penalty=2.0, train__dev_steps=7), named)
     assert _refused(changed(own, train__seed=1), named).endswith("another recipe (train.seed: 0 -> 1)")
 
 
@@ -176,9 +176,6 @@ def test_a_run_that_goes_on_with_other_libraries_is_told_of(settings, caplog):
 # fields that decide nothing
 
 IDLE = [
-    ({}, "index__factory", "Flat"),
-    ({}, "index__num_probes", 3),
-    ({}, "index__tokens_per_probe", 3),
     ({}, "objective__penalty", 2.0),
     ({}, "objective__mass", 0.5),
     ({"objective__method": "exact"}, "objective__epsilon", 0.3),
@@ -210,6 +207,13 @@ def test_a_field_that_is_not_used_changes_no_name(settings, given, field, value)
     assert other != base
     assert decisive(other) == decisive(base)
     assert Workspace(other, settings).fingerprint == Workspace(base, settings).fingerprint
+
+
+@pytest.mark.parametrize(("field", "value"), [("factory", "Flat"), ("num_probes", 3), ("tokens_per_probe", 3)])
+def test_settings_of_candidates_are_no_part_of_an_exact_search(field, value):
+    assert field not in DEMO.as_dict()["index"]
+    proposing = changed(changed(DEMO, index__search="faiss"), **{f"index__{field}": value})
+    assert changed(proposing, index__search="exact") == DEMO
 
 
 @pytest.mark.parametrize(("given", "field", "value"), AT_WORK)

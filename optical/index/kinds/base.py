@@ -5,11 +5,12 @@ embeddings, with ``artefact``, ``made_from``, ``check`` and ``build``. The file'
 this package are imported when a recipe is parsed: they import heavy libraries (torch, faiss) inside functions.
 """
 
-from abc import ABC, abstractmethod
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from optical.errors import require
 
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
     from optical.index.embeddings import Embeddings
 
 
+@runtime_checkable
 class Searcher(Protocol):
     """An opened index."""
 
     @property
-    def passages(self) -> "Embeddings":
+    def passages(self) -> Embeddings:
         """The passages that are searched."""
         ...
 
-    def scores(self, queries: "Sequence[np.ndarray]") -> "np.ndarray":
+    def scores(self, queries: Sequence[np.ndarray]) -> np.ndarray:
         """Scores of shape (queries, passages), float32; -inf for a passage that is not found.
 
         Args:
@@ -37,14 +39,14 @@ class Searcher(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexConfig(ABC):
+class IndexConfig:
     """The teacher's index over the English collection."""
 
     artefact: ClassVar[str | None] = None
     """Kind of the artefact that ``build`` writes; None if the index searches the embeddings alone."""
 
     search: str
-    """Kind of index, by the name of its file in ``optical/index/kinds``."""
+    """Kind of index: the name of a file in ``optical/index/kinds``."""
     depth: int = 1000
     """Documents kept per query."""
 
@@ -69,16 +71,15 @@ class IndexConfig(ABC):
             UserError: the index cannot be built.
         """
 
-    def build(self, passages: "Embeddings", folder: Path) -> None:
+    def build(self, passages: Embeddings, folder: Path) -> None:
         """Write what ``open`` needs besides the embeddings into an existing folder.
 
         Raises:
             UserError: the index cannot be built.
         """
-        raise NotImplementedError(f"{type(self).__module__} declares an artefact and does not build it")
+        raise NotImplementedError
 
-    @abstractmethod
-    def open(self, passages: "Embeddings", folder: Path | None = None, use_gpu: bool = False) -> Searcher:
+    def open(self, passages: Embeddings, folder: Path | None = None, use_gpu: bool = False) -> Searcher:
         """The index, ready to search.
 
         Args:
@@ -86,3 +87,4 @@ class IndexConfig(ABC):
             folder: where ``build`` wrote; None for a kind without an artefact.
             use_gpu: search on the GPU; scores equal those of the CPU within rounding.
         """
+        raise NotImplementedError

@@ -1,8 +1,10 @@
 """Exact search: MaxSim of the query with every passage."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from optical.index.kinds.base import IndexConfig
 
@@ -15,9 +17,10 @@ if TYPE_CHECKING:
 class Config(IndexConfig):
     """MaxSim over every passage; needs nothing but the embeddings."""
 
-    search: str = "exact"
+    search: Literal["exact"] = "exact"
+    """Kind of index: the name of a file in ``optical/index/kinds``."""
 
-    def open(self, passages: "Embeddings", folder: Path | None = None, use_gpu: bool = False) -> "MaxSim":
+    def open(self, passages: Embeddings, folder: Path | None = None, use_gpu: bool = False) -> MaxSim:
         """MaxSim itself, over all passages."""
         from optical.index.scoring import MaxSim
 

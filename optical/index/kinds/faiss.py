@@ -4,12 +4,14 @@ It is built from the embeddings, never from the passages, and only for a recipe 
 the CPU, so that one fingerprint has one content; with a GPU build of faiss it is searched on the GPU.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -36,7 +38,8 @@ class Config(IndexConfig):
 
     artefact: ClassVar[str | None] = "candidates"
 
-    search: str = "faiss"
+    search: Literal["faiss"] = "faiss"
+    """Kind of index: the name of a file in ``optical/index/kinds``."""
     factory: str = AUTO
     """faiss factory string of the token index; ``auto``: IVF<n>,SQ8, n the largest power of two up to the square root
     of half the collection's tokens."""
@@ -66,7 +69,7 @@ class Config(IndexConfig):
             if tokens is not None:
                 _check_training(index, self.factory, tokens)
 
-    def build(self, passages: "Embeddings", folder: Path) -> None:
+    def build(self, passages: Embeddings, folder: Path) -> None:
         """Train a faiss index on the tokens and fill it with all of them.
 
         faiss draws its clusters from a fixed seed of its own.
@@ -90,7 +93,7 @@ class Config(IndexConfig):
             index.add(tokens[start : start + _ADDED_AT_ONCE].astype(np.float32))
         faiss.write_index(index, str(folder / _FILE))
 
-    def open(self, passages: "Embeddings", folder: Path | None = None, use_gpu: bool = False) -> "CandidateSearch":
+    def open(self, passages: Embeddings, folder: Path | None = None, use_gpu: bool = False) -> CandidateSearch:
         """The faiss index, on the GPU if faiss has one, and MaxSim over what it proposes."""
         import faiss
 
@@ -110,12 +113,12 @@ class Config(IndexConfig):
 class CandidateSearch:
     """MaxSim with the passages that own one of a query token's nearest tokens."""
 
-    maxsim: "MaxSim"
-    tokens: "faiss.Index"
+    maxsim: MaxSim
+    tokens: faiss.Index
     tokens_per_probe: int
 
     @property
-    def passages(self) -> "Embeddings":
+    def passages(self) -> Embeddings:
         """The passages that are searched."""
         return self.maxsim.passages
 
@@ -139,7 +142,7 @@ def fitting_factory(tokens: int) -> str:
     return f"IVF{min(clusters, _MOST_CLUSTERS)},SQ8"
 
 
-def _empty_index(dim: int, factory: str) -> "faiss.Index":
+def _empty_index(dim: int, factory: str) -> faiss.Index:
     """An untrained index of token embeddings (inner product).
 
     Raises:
@@ -154,7 +157,7 @@ def _empty_index(dim: int, factory: str) -> "faiss.Index":
         raise UserError("index.factory", what, _ADVICE) from error
 
 
-def _check_training(index: "faiss.Index", factory: str, tokens: int) -> None:
+def _check_training(index: faiss.Index, factory: str, tokens: int) -> None:
     """Compare the number of tokens with the clusters and codewords of an index.
 
     Raises:
@@ -173,7 +176,7 @@ def _check_training(index: "faiss.Index", factory: str, tokens: int) -> None:
         raise UserError("index.factory", what, _ADVICE)
 
 
-def _innermost(index: "faiss.Index") -> "faiss.Index":
+def _innermost(index: faiss.Index) -> faiss.Index:
     """The index behind its rotations."""
     import faiss
 
