@@ -225,20 +225,18 @@ class Workspace:
 
     @property
     def proposes(self) -> bool:
-        """Whether the index needs an artefact besides the embeddings."""
-        return self.recipe.index.artefact is not None
+        """Whether the index searches more than the embeddings."""
+        return self.recipe.index.builds
 
     @cached_property
     def candidates_fingerprint(self) -> Fingerprint:
         """Identity of what the index builds from the passages' embeddings."""
-        index = self.recipe.index
-        version = VERSIONS.get(index.artefact, 1)
-        return Fingerprint.of(index.artefact, version, self.embeddings_fingerprint, *index.made_from())
+        return _identified("candidates", self.embeddings_fingerprint, *self.recipe.index.made_from())
 
     @property
     def candidates(self) -> Path:
         """What the index builds from the passages' embeddings."""
-        return self._place(self.candidates_fingerprint.kind, self.candidates_fingerprint)
+        return self._place("candidates", self.candidates_fingerprint)
 
     def _place(self, kind: str, made_from: str) -> Path:
         return self.shared / f"{kind}-{made_from[:12]}"

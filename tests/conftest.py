@@ -4,12 +4,19 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import faiss
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from tokenizers import Tokenizer
 
 from optical.data.batches.token_shards import TOKENISED, write_tokens
+from optical.index.embeddings import Embeddings
+from optical.index.kinds import base as index_base
+from optical.index.kinds import exact as exact_kind
+from optical.index.kinds import faiss as faiss_kind
+from optical.index.scoring import MaxSim
 from optical.model.encoder import Encoder
 from optical.model.scratch import scratch_encoder
 from optical.model.storage import save_encoder
@@ -26,6 +33,8 @@ torch.set_num_threads(1)
 # These modules import the names of their annotations for type checkers only; the run-time checker looks them up here.
 for module in (base, contrastive, ot):
     vars(module).update(Encoder=Encoder, Tensor=torch.Tensor)
+for module in (index_base, exact_kind, faiss_kind):
+    vars(module).update(np=np, faiss=faiss, Embeddings=Embeddings, MaxSim=MaxSim)
 
 WORDS = {
     "mtoto": "child",

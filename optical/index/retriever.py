@@ -52,7 +52,7 @@ class Retriever:
             query_length: longest query in tokens.
             passages: the teacher's embeddings.
             config: the kind of index.
-            folder: where the kind's artefact is; None for a kind without one.
+            folder: where the kind was built; None for a kind that builds nothing.
             use_gpu: encode and search on the GPU of this machine, if it has one.
 
         Raises:

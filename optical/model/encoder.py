@@ -23,8 +23,8 @@ class Encoder(nn.Module):
         super().__init__()
         # The pooler reads only [CLS]; unused parameters would stall data-parallel training.
         if getattr(backbone, "pooler", None) is not None:
-            backbone.pooler = None
-        self.backbone = backbone
+            backbone.register_module("pooler", None)
+        self.backbone: PreTrainedModel = backbone
         self.projection = projection
         self.tokenizer = tokenizer
 

@@ -22,7 +22,7 @@ def pad(
 ) -> tuple[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]]:
     """Right-pad sentences of ids with zeros; returns the ids and the mask of real tokens.
 
-    The id of padding never matters: the mask keeps padding out of every attention and every score.
+    Any id would do for padding: the mask keeps it out of every attention and every score.
     """
     if not isinstance(sentences, pa.ListArray):
         sentences = pa.array(sentences, IDS)

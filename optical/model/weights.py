@@ -11,7 +11,7 @@ from optical.model.folder import REQUIRED, WEIGHTS, check_folder
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """Weights that an installed Python package carries."""
+    """Weights that an installed Python package contains."""
 
     package: str
     folder: str
@@ -58,7 +58,7 @@ def find_weights(name: str, revision: str | None = None) -> Path:
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name means ``owner/model`` on the hub: not a folder that is here, nor a path.
+    """Whether a name means ``owner/model`` on the hub: neither a local folder nor a path.
 
     >>> is_hub_id("sentence-transformers/all-MiniLM-L6-v2"), is_hub_id("../my-teacher")
     (True, False)
@@ -67,7 +67,7 @@ def is_hub_id(name: str) -> bool:
 
 
 def hub_address(name: str, revision: str | None = None) -> str | None:
-    """Where the hub would be asked for an encoder; None for one that is on this machine, or that is refused."""
+    """The hub address of an encoder; None for one that is on this machine, or that ``find_weights`` refuses."""
     if name in PACKAGED or not is_hub_id(name) or not revision:
         return None
     from huggingface_hub import hf_hub_url, try_to_load_from_cache

@@ -105,7 +105,7 @@ def prepared(tmp_path):
         (tmp_path / "collection").mkdir()
         pq.write_table(pa.table({"text": texts}), tmp_path / "collection" / "passages.parquet")
         places = {name: tmp_path / name for name in ("bitext", "questions", "collection")}
-        return SimpleNamespace(recipe=of, scratch_teacher=True, proposes=of.index.artefact is not None, **places)
+        return SimpleNamespace(recipe=of, scratch_teacher=True, proposes=of.index.builds, **places)
 
     return make
 

@@ -101,11 +101,6 @@ def test_auto_is_built_and_found_again(proposing, queries, brute_force):
     np.testing.assert_allclose(scores[found], brute_force[found], atol=1e-5)
 
 
-def test_one_kind_does_not_take_the_name_of_another():
-    with pytest.raises(UserError, match="index.search: is 'faiss' among the settings of 'exact'; take the Config of"):
-        exact.Config(search="faiss")
-
-
 def test_faiss_moves_to_the_gpu_only_where_it_can(proposing, queries, monkeypatch):
     """The CPU plays the GPU: an index that is moved answers as the one that stays."""
     moved: list[object] = []

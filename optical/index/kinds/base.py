@@ -1,8 +1,8 @@
 """What every index kind provides: a configuration that builds and opens its searcher.
 
 A new kind is one file in this package: a class ``Config(IndexConfig)`` with ``open``, and, if it searches more than the
-embeddings, with ``artefact``, ``made_from``, ``check`` and ``build``. The file's name is the kind's name. Modules of
-this package are imported when a recipe is parsed: they import heavy libraries (torch, faiss) inside functions.
+embeddings, with ``builds``, ``made_from``, ``check`` and ``build``. The file's name is the kind's name. Modules of this
+package are imported when a recipe is parsed: they import heavy libraries (torch, faiss) inside functions.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Searcher(Protocol):
 class IndexConfig:
     """The teacher's index over the English collection."""
 
-    artefact: ClassVar[str | None] = None
-    """Kind of the artefact that ``build`` writes; None if the index searches the embeddings alone."""
+    builds: ClassVar[bool] = False
+    """Whether the kind searches more than the embeddings: files that ``build`` writes and ``open`` reads."""
 
     search: str
     """Kind of index: the name of a file in ``optical/index/kinds``."""
@@ -51,14 +51,11 @@ class IndexConfig:
     """Documents kept per query."""
 
     def __post_init__(self) -> None:
-        kind = type(self).__module__.rpartition(".")[2]
-        what = f"is {self.search!r} among the settings of {kind!r}"
-        require(self.search == kind, "index.search", what, f"take the Config of optical.index.kinds.{self.search}")
         require(self.depth > 0, "index.depth", f"is {self.depth}", "set a positive number")
 
     def made_from(self) -> list[str | int | float]:
-        """Values of the fields that decide what ``build`` writes."""
-        return []
+        """What ``build`` depends on besides the embeddings: the kind, and the fields that decide what it writes."""
+        return [self.search]
 
     def check(self, dim: int, tokens: int | None = None) -> None:
         """Refuse settings that cannot be built, before anything is embedded.
@@ -84,7 +81,7 @@ class IndexConfig:
 
         Args:
             passages: the teacher's embeddings.
-            folder: where ``build`` wrote; None for a kind without an artefact.
+            folder: where ``build`` wrote; None for a kind that builds nothing.
             use_gpu: search on the GPU; scores equal those of the CPU within rounding.
         """
         raise NotImplementedError

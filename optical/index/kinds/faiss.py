@@ -36,7 +36,7 @@ _ADVICE = "try auto, Flat for a tiny collection, or --index.search exact, which 
 class Config(IndexConfig):
     """MaxSim over the passages that own a near token of the query."""
 
-    artefact: ClassVar[str | None] = "candidates"
+    builds: ClassVar[bool] = True
 
     search: Literal["faiss"] = "faiss"
     """Kind of index: the name of a file in ``optical/index/kinds``."""
@@ -55,8 +55,8 @@ class Config(IndexConfig):
             require(value is None or value > 0, f"index.{name}", f"is {value}", "set a positive number")
 
     def made_from(self) -> list[str | int | float]:
-        """The factory: ``auto`` depends on the embeddings alone, which the artefact is made from anyway."""
-        return [self.factory]
+        """The kind and the factory; what ``auto`` means follows from the embeddings."""
+        return [self.search, self.factory]
 
     def check(self, dim: int, tokens: int | None = None) -> None:
         """Refuse a factory that faiss cannot make, or cannot train on so few tokens; ``auto`` always fits.
@@ -100,7 +100,7 @@ class Config(IndexConfig):
         from optical.index.scoring import MaxSim
 
         if folder is None:
-            raise ValueError("an index of kind 'faiss' is opened from the folder of its artefact")
+            raise ValueError("an index of kind 'faiss' is opened from the folder that it was built in")
         index = faiss.read_index(str(folder / _FILE))
         if inverted := faiss.try_extract_index_ivf(index):
             inverted.nprobe = self.num_probes or max(1, round(math.sqrt(inverted.nlist)))
