@@ -94,9 +94,7 @@ def test_a_family_with_special_tokens_of_bert_is_read(tmp_path, tokenizer, famil
 def test_a_family_with_other_special_tokens_is_refused_by_name(tmp_path, family, vocabulary):
     known = unigram(XLMR_TOKENS, "<unk>") if vocabulary == "Unigram" else bpe(XLMR_TOKENS)
     folder = saved(family(known.get_vocab_size()), known, tmp_path)
-    with pytest.raises(
-        DataError, match=r"tokenizer.json: has no \[PAD\], .* only vocabularies of the BERT kind"
-    ):
+    with pytest.raises(DataError, match=r"tokenizer.json: has no \[PAD\], .* only vocabularies of the BERT kind"):
         load_encoder(folder)
 
 
