@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from optical.data.batches.teacher_cache import KIND, Encoded
 from optical.data.batches.token_shards import open_tokens
-from optical.model.encoder import Encoder
+from optical.model.folder import read_shape
 from optical.tracking.progress import LineWriter, Progress
 from optical.train.encode_targets import encoded_targets
 from pipelines.session import Session
@@ -58,7 +58,7 @@ def savings(journal: Sequence[dict]) -> dict:
 def _make(session: Session, shards: list[int]) -> None:
     workspace = session.workspace
     cache, tokens = workspace.teacher_cache, open_tokens(workspace.tokens)
-    dim = Encoder.load(workspace.teacher).dim
+    dim = read_shape(workspace.teacher).dim
     cache.check_space(tokens, shards, dim)
     total = sum(len(lengths) for number, lengths in enumerate(cache.lengths(tokens)) if number in shards)
     resources, cores = workspace.settings.resources, os.cpu_count() or 1

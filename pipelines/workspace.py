@@ -16,7 +16,8 @@ from optical.data.collections.opening import collection_identity
 from optical.data.fetch.resolve import hashes_of
 from optical.data.files.open import split_member
 from optical.data.registry.entry import DataSet
-from optical.model.weights import find_weights, weights_fingerprint
+from optical.model.folder import weights_fingerprint
+from optical.model.weights import find_weights
 from optical.recipe import Recipe, decisive
 from pipelines.environment import SHARED, Settings
 from pipelines.versions import VERSIONS
@@ -224,17 +225,17 @@ class Workspace:
 
     @property
     def proposes(self) -> bool:
-        """Whether a faiss index proposes the passages that are scored."""
-        return self.recipe.index.search == "faiss"
+        """Whether the index searches more than the embeddings."""
+        return self.recipe.index.builds
 
     @cached_property
     def candidates_fingerprint(self) -> Fingerprint:
-        """Identity of the faiss index over the passages' embeddings."""
-        return _identified("candidates", self.embeddings_fingerprint, self.recipe.index.factory)
+        """Identity of what the index builds from the passages' embeddings."""
+        return _identified("candidates", self.embeddings_fingerprint, *self.recipe.index.made_from())
 
     @property
     def candidates(self) -> Path:
-        """The faiss index over the passages' embeddings."""
+        """What the index builds from the passages' embeddings."""
         return self._place("candidates", self.candidates_fingerprint)
 
     def _place(self, kind: str, made_from: str) -> Path:

@@ -15,7 +15,7 @@ from optical.data.bitext.shards import BITEXT
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import cutoff
 from optical.model.config import SCRATCH_POSITIONS
-from optical.model.shape import Shape, read_shape
+from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe
 from optical.train.config import TrainConfig
 from pipelines.workspace import Workspace
@@ -52,8 +52,8 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
     if recipe.index.depth < (passages := cutoff(deepest) or 0):
         what = f"is {recipe.index.depth}, and {deepest} looks at {passages} passages of every query"
         yield UserError("index.depth", what, f"set at least {passages}")
-    if recipe.index.search == "faiss" and shape:
-        yield from _factory_faults(recipe, shape.dim)
+    if shape:
+        yield from _index_faults(recipe, shape.dim)
 
 
 def check_data(workspace: Workspace) -> None:
@@ -61,18 +61,16 @@ def check_data(workspace: Workspace) -> None:
 
     Raises:
         DataError: too few sentence pairs or questions.
-        UserError: too few passages for ``index.factory``.
+        UserError: the index cannot be built from so few passages.
     """
     recipe = workspace.recipe
     _check_pairs(workspace.bitext, "sentence pairs", recipe)
     if workspace.scratch_teacher:
         _check_pairs(workspace.questions, "question-passage pairs", recipe)
     if workspace.proposes:
-        from optical.index.candidates import check_training, empty_index
-
         dim = recipe.teacher.scratch.dim if workspace.scratch_teacher else read_shape(workspace.pretrained).dim
         tokens = certain_tokens(workspace.collection / "passages.parquet", recipe.teacher.document_length)
-        check_training(empty_index(dim, recipe.index.factory), recipe.index.factory, tokens)
+        recipe.index.check(dim, tokens)
 
 
 def certain_tokens(passages: Path, length: int) -> int:
@@ -104,11 +102,9 @@ def _mixture_faults(where: str, train: TrainConfig, datasets: tuple[str, ...]) -
         yield UserError(f"{where}.mixture.weights", what, "give one weight for each")
 
 
-def _factory_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
-    from optical.index.candidates import empty_index
-
+def _index_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
     try:
-        empty_index(dim, recipe.index.factory)
+        recipe.index.check(dim)
     except UserError as fault:
         yield fault
 

@@ -2,7 +2,6 @@
 
 from optical.data.bitext.config import BitextConfig
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
-from optical.index.config import IndexConfig
 from optical.objectives import ot
 from optical.recipe import Recipe
 from pipelines.recipes.parts import extended_student, minilm_teacher, sentence_training
@@ -21,6 +20,5 @@ def swahili() -> Recipe:
         student=extended_student(),
         objective=ot.Config(epsilon=0.1),
         train=sentence_training(),
-        index=IndexConfig(factory="IVF256,SQ8"),
         evaluation=CrossLingual(collection="afriqa-swa"),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from optical import artefacts
 from optical.artefacts import Artefact
-from optical.model.encoder import DENSE
+from optical.model.folder import DENSE
 from pipelines.facts import data_facts
 from pipelines.model_card import model_card
 from pipelines.public import public_name, public_recipe

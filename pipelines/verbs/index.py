@@ -1,6 +1,6 @@
 """index: the collection's passages through the teacher's document encoder, once for every student.
 
-Exact search reads the embeddings alone; a faiss index over them is made when ``index.search`` asks for candidates.
+A kind of index that needs more than the embeddings (``index.search``) builds it from them.
 """
 
 import os
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from optical import artefacts
 from optical.index.embed import embed_passages
 from optical.index.embeddings import EMBEDDINGS, open_embeddings, write_embeddings
-from optical.model.encoder import Encoder
+from optical.model.folder import read_shape
 from optical.tracking.progress import Progress
 from pipelines.checks.faults import check_data
 from pipelines.session import Session
@@ -39,7 +40,7 @@ def _embed(session: Session) -> None:
     workspace = session.workspace
     passages = (workspace.collection / "passages.parquet").absolute()
     total = pq.read_metadata(passages).num_rows
-    dim = Encoder.load(workspace.teacher).dim
+    dim = read_shape(workspace.teacher).dim
     length, resources = workspace.recipe.teacher.document_length, workspace.settings.resources
     with session.work("index"), Progress("index", total, "passages") as progress:
         embedded = embed_passages(passages, workspace.teacher.absolute(), length, resources, os.cpu_count() or 1)
@@ -48,16 +49,14 @@ def _embed(session: Session) -> None:
 
 
 def _propose(session: Session) -> None:
-    from optical.index.candidates import CANDIDATES, write_candidates
-
     workspace = session.workspace
-    with session.making(workspace.candidates, CANDIDATES, workspace.candidates_fingerprint) as needed:
+    place, made_from = workspace.candidates, workspace.candidates_fingerprint
+    with session.making(place, made_from.kind, made_from) as needed:
         if needed:
-            with session.work("candidates"):
+            with session.work("candidates"), artefacts.writing(place, made_from.kind, made_from) as scratch:
                 # Its hashes were checked a moment ago.
                 passages = open_embeddings(workspace.embeddings, workspace.embeddings_fingerprint, verify=False)
-                factory = workspace.recipe.index.factory
-                write_candidates(workspace.candidates, workspace.candidates_fingerprint, passages.tokens, factory)
+                workspace.recipe.index.build(passages, scratch)
 
 
 def _megabytes(folder: Path) -> float:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from optical import artefacts
 from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
-from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
 from optical.report.build import write_report
 from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
@@ -108,7 +108,7 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
         p_values=verdict.p,
         training=rows(workspace.student_training / "metrics.jsonl"),
         plans=plan_pictures(
-            Encoder.load(workspace.student).eval(),
+            load_encoder(workspace.student).eval(),
             student_job(workspace, workspace.student_training).build_objective(),
             workspace.tokens,
             recipe.train,

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
 from optical.evaluation.protocols.base import System
 from optical.evaluation.runs import Run, read_run, write_run
-from optical.index.candidates import open_candidates
 from optical.index.embeddings import open_embeddings
-from optical.index.search import search as search_index
-from optical.model.encoder import Encoder
+from optical.index.retriever import Retriever
 from optical.tracking.progress import Progress
 from pipelines.session import Session
 from pipelines.verbs.index import index
@@ -54,17 +53,18 @@ def read_runs(session: Session) -> dict[str, Run]:
     return {system.name: read_run(run_path(session, system.name)) for system in systems(session)}
 
 
-def _run(session: Session, system: System, topics: object) -> Run:
+def _run(session: Session, system: System, topics: pa.Table) -> Run:
     workspace = session.workspace
     torch.set_num_threads(workspace.settings.resources.threads or torch.get_num_threads())
-    encoder = Encoder.load(getattr(workspace, system.encoder)).eval()
-    length = workspace.recipe.teacher.query_length
-    queries = [encoder.encode([text], length)[0] for text in topics[system.field].to_pylist()]
     # Their hashes were checked by the verb index, once for all systems.
     passages = open_embeddings(workspace.embeddings, workspace.embeddings_fingerprint, verify=False)
-    candidates = None
-    if workspace.proposes:
-        candidates = open_candidates(workspace.candidates, workspace.candidates_fingerprint, verify=False)
-    qids, config = topics["qid"].to_pylist(), workspace.recipe.index
-    with Progress(f"search {system.name}", len(queries), "queries") as progress:
-        return search_index(passages, qids, queries, config, candidates, progress.advance)
+    retriever = Retriever.open(
+        getattr(workspace, system.encoder),
+        workspace.recipe.teacher.query_length,
+        passages,
+        workspace.recipe.index,
+        workspace.candidates if workspace.proposes else None,
+        workspace.settings.resources.use_gpu,
+    )
+    with Progress(f"search {system.name}", len(topics), "queries") as progress:
+        return retriever.run(topics["qid"].to_pylist(), topics[system.field].to_pylist(), progress.advance)

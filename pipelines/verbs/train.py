@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from optical.data.batches.token_shards import TOKENS, write_tokens
 from optical.data.batches.tokenise import UnknownTokens, tokenised_pairs
 from optical.data.bitext.shards import pair_counts, pair_shards
-from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
+from optical.model.storage import load_encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.model.vocabulary.translation import extended_student
 from optical.resources import Resources
@@ -102,7 +103,7 @@ def ensure_teacher(session: Session) -> None:
 def _make_teacher_start(workspace: Workspace) -> None:
     scratch = workspace.recipe.teacher.scratch
     texts = _texts(workspace.bitext, "source", "target") + _texts(workspace.questions, "source", "target")
-    encoder = Encoder.scratch(scratch, learn_wordpiece(texts, scratch.vocabulary), scratch.train.seed)
+    encoder = scratch_encoder(scratch, learn_wordpiece(texts, scratch.vocabulary), scratch.train.seed)
     write_encoder(encoder, workspace.teacher_start, workspace.teacher_start_fingerprint)
 
 
@@ -116,7 +117,7 @@ def _ensure_start(session: Session) -> None:
             return
         with session.work("vocabulary"):
             sources, targets = _texts(workspace.bitext, "source"), _texts(workspace.bitext, "target")
-            student = extended_student(Encoder.load(workspace.teacher), sources, targets, vocabulary)
+            student = extended_student(load_encoder(workspace.teacher), sources, targets, vocabulary)
             write_encoder(student, workspace.start, workspace.start_fingerprint)
 
 

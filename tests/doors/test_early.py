@@ -14,6 +14,7 @@ from optical.data.bitext.shards import BITEXT
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import MEASURES, cutoff
 from optical.model.config import StudentConfig
+from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.recipe import Recipe
 from pipelines.__main__ import main
@@ -90,7 +91,7 @@ def test_a_model_that_counts_positions_from_its_padding_has_fewer(tokenizer):
     )
     encoder = Encoder(RobertaModel(shape), tokenizer).eval()
     assert encoder.positions == 19
-    assert [len(tokens) for tokens in encoder.encode(["river " * 40], 64)] == [19]
+    assert [len(tokens) for tokens in encode_texts(encoder, ["river " * 40], 64)] == [19]
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def prepared(tmp_path):
         (tmp_path / "collection").mkdir()
         pq.write_table(pa.table({"text": texts}), tmp_path / "collection" / "passages.parquet")
         places = {name: tmp_path / name for name in ("bitext", "questions", "collection")}
-        return SimpleNamespace(recipe=of, scratch_teacher=True, proposes=of.index.search == "faiss", **places)
+        return SimpleNamespace(recipe=of, scratch_teacher=True, proposes=of.index.builds, **places)
 
     return make
 
@@ -146,7 +147,7 @@ def test_every_word_is_a_token_at_least(tmp_path, encoder):
     texts = ["one two  three ", "river", "a b c d e f"]
     pq.write_table(pa.table({"text": texts}), tmp_path / "passages.parquet")
     assert certain_tokens(tmp_path / "passages.parquet", 6) == 5 + 3 + 6
-    assert certain_tokens(tmp_path / "passages.parquet", 6) <= sum(map(len, encoder.encode(texts, 6)))
+    assert certain_tokens(tmp_path / "passages.parquet", 6) <= sum(map(len, encode_texts(encoder, texts, 6)))
 
 
 def test_the_deepest_measure_is_the_one_that_is_checked():

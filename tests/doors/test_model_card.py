@@ -22,7 +22,8 @@ from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES
 from optical.evaluation.runs import write_qrels
-from optical.model.encoder import Encoder
+from optical.model.encode import encode_texts
+from optical.model.storage import load_encoder
 from optical.recipe import Recipe
 from optical.report.content import DataFacts, DatasetFact
 from optical.resources import Resources
@@ -158,7 +159,7 @@ def session(tmp_path, encoder_folder, tokens, monkeypatch):
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_name_or_path": str(encoder_folder)}))
     monkeypatch.setattr("pipelines.verbs.export.train", lambda session: None)
     student = tmp_path / "run" / "student" / "encoder"
-    write_encoder(Encoder.load(encoder_folder), student, "s" * 64)
+    write_encoder(load_encoder(encoder_folder), student, "s" * 64)
     local = str(tmp_path / "pairs.tsv@som")
     base = recipe("swahili")
     made = replace(
@@ -217,7 +218,7 @@ def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(sessio
     monkeypatch.chdir(folder)
     said: dict = {}
     exec(code.replace('"..."', '"mtoto maji shule"'), said)
-    torch.testing.assert_close(said["vectors"], Encoder.load(folder).encode(["mtoto maji shule"], 64)[0])
+    torch.testing.assert_close(said["vectors"], encode_texts(load_encoder(folder), ["mtoto maji shule"], 64)[0])
 
 
 def test_an_export_is_made_anew_when_its_card_has_more_to_say(session):

@@ -18,6 +18,7 @@ from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES
 from optical.evaluation.significance import Interval
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
 from optical.model.text import inner_mask
 from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
@@ -58,7 +59,7 @@ def _changed(base: Recipe, changes: dict[str, object]) -> Recipe:
 
 @pytest.fixture
 def student(tiny, tokenizer) -> Encoder:
-    return Encoder.scratch(tiny, tokenizer, seed=1).eval()
+    return scratch_encoder(tiny, tokenizer, seed=1).eval()
 
 
 @pytest.mark.parametrize(
