@@ -84,8 +84,8 @@ def plan_svg(picture: PlanPicture) -> str:
     cell, size = (20, 12) if max(shares.shape) <= _MANY else (14, 11)
     sent = shares.sum(axis=1)
     with_sent = bool(np.abs(sent - 1).max() > 0.005)
-    rows, heads = (list(map(_short, side)) for side in (picture.source_tokens, picture.target_tokens))
-    heads += ["mass sent"] * with_sent
+    sources, targets = (list(map(visible, side)) for side in (picture.source_tokens, picture.target_tokens))
+    rows, heads = list(map(_short, sources)), [*map(_short, targets), *["mass sent"] * with_sent]
     lengths = [_length(head, size) for head in heads]
     left = math.ceil(max(_length(row, size) for row in rows)) + 8
     top = math.ceil(max(lengths) * math.sin(_SLOPE)) + 14
@@ -93,8 +93,9 @@ def plan_svg(picture: PlanPicture) -> str:
     ys = [top + cell * row for row in range(shares.shape[0] + 1)]
     ends = [left + (place + 1) * cell + length * math.cos(_SLOPE) for place, length in enumerate(lengths)]
     squares = [
-        (xs[column], ys[row], _opacity(shares[row, column]), _tooltip(picture, row, column))
-        for row, column in np.argwhere(shares > _VISIBLE)
+        (xs[column], ys[row], _opacity(share), f"{sources[row]} \u2192 {targets[column]}: {share:.1%}")
+        for (row, column), share in np.ndenumerate(shares)
+        if share > _VISIBLE
     ]
     return fill_template(
         "plan.svg.j2",
@@ -132,14 +133,8 @@ def _forbidden(letter: str) -> bool:
     return (letter < " " and letter not in "\t\n\r") or "\ud800" <= letter <= "\udfff" or letter in "\ufffe\uffff"
 
 
-def _tooltip(picture: PlanPicture, row: int, column: int) -> str:
-    source, target = picture.source_tokens[row], picture.target_tokens[column]
-    return f"{visible(source)} \u2192 {visible(target)}: {picture.shares[row, column]:.1%}"
-
-
-def _short(token: str) -> str:
-    letters = visible(token)
-    return letters if len(letters) <= _LONGEST_LABEL else letters[: _LONGEST_LABEL - 1] + "\u2026"
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "\u2026"
 
 
 def _length(label: str, size: int) -> float:
