@@ -11,9 +11,9 @@ from pipelines.guard import guarded, program, say
 
 if TYPE_CHECKING:
     from pipelines.command_line import Command, ListCommand
+    from pipelines.graph.workspace import Workspace
     from pipelines.session import Session
     from pipelines.verbs.doctor import Finding
-    from pipelines.workspace import Workspace
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,8 +44,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _work(verb: str, command: Command) -> None:
+    from pipelines.graph.workspace import Workspace
     from pipelines.session import Session
-    from pipelines.workspace import Workspace
 
     workspace = Workspace(command.recipe, command.settings)
     with Session(workspace) as session:

@@ -12,8 +12,10 @@ from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.data.bitext.shards import CLEANING, pair_shards
 from optical.evaluation.files import write_whole
 from optical.report.render import Block, Heading, Paragraph, Table, render_markdown
+from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
-from pipelines.workspace import Workspace
 
 REPORT = "cleaning.md"
 _FIRST = 3
@@ -58,9 +60,9 @@ def first_topics(collection: Path) -> list[dict[str, str]]:
 
 def topics_table(workspace: Workspace) -> str:
     """The first topics as plain text, so that a person sees queries and translations that are swapped."""
-    count = parquet_data(workspace.collection / "topics.parquet", format="parquet").count_rows()
+    count = parquet_data(workspace.path(COLLECTION) / "topics.parquet", format="parquet").count_rows()
     lines = [f"{workspace.recipe.evaluation.collection}: the first of {count:,} topics"]
-    for topic in first_topics(workspace.collection):
+    for topic in first_topics(workspace.path(COLLECTION)):
         lines += [f"    query    {topic['query']}", f"    english  {topic['english'] or 'none'}"]
     return "\n".join(lines)
 
@@ -73,7 +75,7 @@ def cleaning_table(workspace: Workspace) -> str:
 
 
 def _artefacts(workspace: Workspace) -> list[Path]:
-    return [workspace.bitext, *([workspace.questions] if workspace.scratch_teacher else [])]
+    return [workspace.path(node) for node in (BITEXT, QUESTIONS) if workspace.has(node)]
 
 
 def _account(bitext: Path) -> dict:

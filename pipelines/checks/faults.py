@@ -10,14 +10,17 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from optical import artefacts
-from optical.data.bitext.shards import BITEXT
 from optical.errors import DataError, UserError
 from optical.model.config import SCRATCH_POSITIONS
 from optical.model.shape import Shape, read_shape
 from optical.recipe import Recipe
 from optical.train.config import TrainConfig
-from pipelines.workspace import Workspace
+from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.node import Node
+from pipelines.graph.passages import CANDIDATES
+from pipelines.graph.teacher import TEACHER
+from pipelines.graph.workspace import Workspace
 
 DEEPEST_MEASURE = 100
 """R@100 looks at as many passages of a run."""
@@ -29,7 +32,7 @@ def check_recipe(workspace: Workspace) -> None:
     Raises:
         UserError: the first of its ``faults``.
     """
-    folder = None if workspace.scratch_teacher else workspace.pretrained
+    folder = None if workspace.recipe.teacher.scratch else workspace.path(TEACHER)
     for fault in faults(workspace.recipe, folder):
         raise fault
 
@@ -64,16 +67,16 @@ def check_data(workspace: Workspace) -> None:
         DataError: too few sentence pairs or questions.
         UserError: too few passages for ``index.factory``.
     """
-    recipe = workspace.recipe
-    _check_pairs(workspace.bitext, "sentence pairs", recipe)
-    if workspace.scratch_teacher:
-        _check_pairs(workspace.questions, "question-passage pairs", recipe)
-    if workspace.proposes:
+    _check_pairs(workspace, BITEXT, "sentence pairs")
+    if workspace.has(QUESTIONS):
+        _check_pairs(workspace, QUESTIONS, "question-passage pairs")
+    if workspace.has(CANDIDATES):
         from optical.index.candidates import check_training, empty_index
 
-        dim = recipe.teacher.scratch.dim if workspace.scratch_teacher else read_shape(workspace.pretrained).dim
-        tokens = certain_tokens(workspace.collection / "passages.parquet", recipe.teacher.document_length)
-        check_training(empty_index(dim, recipe.index.factory), recipe.index.factory, tokens)
+        teacher, factory = workspace.recipe.teacher, workspace.recipe.index.factory
+        dim = teacher.scratch.dim if teacher.scratch else read_shape(workspace.path(TEACHER)).dim
+        tokens = certain_tokens(workspace.path(COLLECTION) / "passages.parquet", teacher.document_length)
+        check_training(empty_index(dim, factory), factory, tokens)
 
 
 def certain_tokens(passages: Path, length: int) -> int:
@@ -114,8 +117,8 @@ def _factory_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
         yield fault
 
 
-def _check_pairs(folder: Path, what: str, recipe: Recipe) -> None:
-    pairs, dev = sum(artefacts.read(folder, BITEXT, verify=False).info["accepted"].values()), recipe.bitext.dev_pairs
+def _check_pairs(workspace: Workspace, node: Node, what: str) -> None:
+    pairs, dev = sum(workspace.info(node)["accepted"].values()), workspace.recipe.bitext.dev_pairs
     if pairs < 2 * dev:
         advice = f"give more, or set bitext.dev_pairs to {pairs // 2} or less"
-        raise DataError(folder, f"{pairs} {what}, of which bitext.dev_pairs would hold out {dev}", advice)
+        raise DataError(workspace.path(node), f"{pairs} {what}, of which bitext.dev_pairs would hold out {dev}", advice)

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from optical.cluster import silent
+from optical.cluster import why_unreachable
 from optical.made_with import installed
 from pipelines.checks import Finding
 from pipelines.settings import Settings
@@ -59,7 +59,7 @@ def ray_address(settings: Settings) -> Iterator[Finding]:
     address = os.environ.get("RAY_ADDRESS")
     if address is None:
         yield Finding("ray", True, "a local one, started for the run")
-    elif reason := silent(address):
+    elif reason := why_unreachable(address):
         seen = f"nothing answers at RAY_ADDRESS {address} ({reason}); unset it to run on this machine"
         yield Finding("ray", False, seen)
     else:

@@ -6,9 +6,9 @@ from optical.artefacts import write_json
 from optical.evaluation.measures import Measured, measure
 from optical.evaluation.runs import read_qrels
 from optical.evaluation.significance import Interval, bootstrap_interval, holm, paired_randomisation
+from pipelines.graph.collection import COLLECTION, collection_info
+from pipelines.graph.runs import RUNS
 from pipelines.session import Session
-from pipelines.verbs.prepare import collection_of
-from pipelines.verbs.search import read_runs, search
 
 BASELINE = "zero_shot"
 TESTED = "AP"
@@ -29,11 +29,12 @@ class Verdict:
 
 def evaluate(session: Session) -> Verdict:
     """Measure all runs and write ``evaluation.json``."""
-    remarks = tuple(collection_of(session, "topics", "judgements")["remarks"])
-    search(session)
-    config = session.workspace.recipe.evaluation
-    qrels = read_qrels(session.workspace.collection / "qrels.txt")
-    systems = {name: measure(run, qrels) for name, run in read_runs(session).items()}
+    remarks = tuple(collection_info(session, "topics", "judgements")["remarks"])
+    session.make(RUNS)
+    workspace = session.workspace
+    config = workspace.recipe.evaluation
+    qrels = read_qrels(workspace.path(COLLECTION) / "qrels.txt")
+    systems = {name: measure(run, qrels) for name, run in RUNS.read(workspace).items()}
     intervals = {
         name: {
             key: bootstrap_interval(list(values.values()), config.resamples, config.seed)

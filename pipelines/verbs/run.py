@@ -1,4 +1,4 @@
-"""run: every verb in order, skipping what is done, and a report of what came out."""
+"""run: every artefact in order, as far as it is missing, and a report of the results."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,23 @@ from optical.model.encoder import Encoder
 from optical.report.build import ReportContent, TopicText, write_report
 from optical.tracking.journal import rows
 from pipelines.facts import collection_facts, data_facts, work_done
+from pipelines.graph.collection import COLLECTION, collection_info
+from pipelines.graph.model_folder import MODEL_FOLDER
+from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
+from pipelines.graph.runs import RUNS
+from pipelines.graph.student import STUDENT, TOKENS, student_job
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import RECIPES
 from pipelines.repeat import repeat_command
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
-from pipelines.verbs.export import export
-from pipelines.verbs.index import index
-from pipelines.verbs.prepare import collection_of
-from pipelines.verbs.search import search
-from pipelines.verbs.train import student_job, train
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``run`` tells: measures by system, p-values, and how the pairs and the time were spent.
+    """The facts that ``run`` returns: measures by system, p-values, counts of pairs, seconds by verb.
 
-    There are no systems where the collection has no judgements; ``remarks`` say so.
+    There are no systems if the collection has no judgements; ``remarks`` say so.
     """
 
     recipe: str
@@ -57,7 +57,7 @@ class Summary:
 def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
     verdict = _verdict(session)
-    export(session)
+    session.make(MODEL_FOLDER)
     content = report_content(session, verdict)
     page = write_report(session.run_dir / "report", content)
     for name, measured in verdict.systems.items():
@@ -80,22 +80,19 @@ def run(session: Session) -> Summary:
 
 
 def _verdict(session: Session) -> Verdict:
-    """The measures; without judgements none, after all that can be done without them."""
-    info = collection_of(session)
+    """The measures. A collection without judgements has none; then everything else is made."""
+    info = collection_info(session)
     if info["topics"] and info["judgements"]:
         return evaluate(session)
-    if info["topics"]:
-        search(session)
-    else:
-        train(session)
-        index(session)
+    session.make(*([RUNS] if info["topics"] else [STUDENT, EMBEDDINGS, CANDIDATES]))
     return Verdict({}, {}, {}, tuple(info["remarks"]))
 
 
 def report_content(session: Session, verdict: Verdict) -> ReportContent:
     """Everything the report of a finished run shows."""
     workspace, recipe = session.workspace, session.workspace.recipe
-    topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
+    job = student_job(workspace, workspace.folder(STUDENT))
+    topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet").to_pylist()
     return ReportContent(
         recipe=recipe.as_dict(),
         registered=RECIPES[recipe.name]().as_dict() if recipe.name in RECIPES else None,
@@ -103,11 +100,11 @@ def report_content(session: Session, verdict: Verdict) -> ReportContent:
         systems=verdict.systems,
         intervals=verdict.intervals,
         p_values=verdict.p,
-        training=rows(workspace.student_training / "metrics.jsonl"),
+        training=rows(job.journal),
         plans=plan_pictures(
-            Encoder.load(workspace.student).eval(),
-            student_job(workspace, workspace.student_training).build_objective(),
-            workspace.tokens,
+            Encoder.load(workspace.path(STUDENT)).eval(),
+            job.build_objective(),
+            workspace.path(TOKENS),
             recipe.train,
         ),
         problem=problem_in_words(recipe),

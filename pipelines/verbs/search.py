@@ -1,84 +1,13 @@
-"""search: one TREC run per system. zero_shot, student and english_ceiling search the teacher's embeddings."""
+"""search: one TREC run per system. All systems search the teacher's embeddings of the passages."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import pyarrow.parquet as pq
-import torch
-
-from optical.evaluation.runs import Run, read_run, write_run
-from optical.index.candidates import open_candidates
-from optical.index.embeddings import open_embeddings
-from optical.index.search import search as search_index
-from optical.model.encoder import Encoder
-from optical.tracking.progress import Progress
+from pipelines.graph.collection import collection_info
+from pipelines.graph.runs import RUNS, systems
 from pipelines.session import Session
-from pipelines.verbs.index import index
-from pipelines.verbs.prepare import collection_of
-from pipelines.verbs.train import train
-
-
-@dataclass(frozen=True)
-class System:
-    """Who encodes which text of a topic."""
-
-    name: str
-    encoder: Path
-    field: str
-
-
-def systems(session: Session) -> list[System]:
-    """The systems a run compares: the teacher on the query, the student on it, the teacher on its translation.
-
-    A student with an extended vocabulary is also measured before its first step, as ``student_start``. There is no
-    ceiling where a topic lacks its English translation.
-    """
-    workspace = session.workspace
-    english = pq.read_table(workspace.collection / "topics.parquet", columns=["english"])["english"].to_pylist()
-    start = [System("student_start", workspace.start, "query")] if workspace.recipe.student.vocabulary else []
-    return [
-        System("zero_shot", workspace.teacher, "query"),
-        *start,
-        System("student", workspace.student, "query"),
-        *([System("english_ceiling", workspace.teacher, "english")] if all(english) else []),
-    ]
 
 
 def search(session: Session) -> dict:
     """Search for every system that has no run yet; returns the number of queries and the runs' paths."""
-    collection_of(session, "topics")
-    train(session)
-    index(session)
-    topics = pq.read_table(session.workspace.collection / "topics.parquet")
-    for system in systems(session):
-        path = run_path(session, system.name)
-        if not path.exists():
-            with session.work("search"):
-                write_run(path, _run(session, system, topics), f"optical-{system.name}")
-    return {"queries": len(topics), "runs": [str(run_path(session, system.name)) for system in systems(session)]}
-
-
-def run_path(session: Session, system: str) -> Path:
-    """Where a system's TREC run is."""
-    return session.run_dir / "runs" / f"{system}.trec"
-
-
-def read_runs(session: Session) -> dict[str, Run]:
-    """The runs of all systems by name."""
-    return {system.name: read_run(run_path(session, system.name)) for system in systems(session)}
-
-
-def _run(session: Session, system: System, topics: object) -> Run:
+    queries = collection_info(session, "topics")["topics"]
+    session.make(RUNS)
     workspace = session.workspace
-    torch.set_num_threads(workspace.settings.resources.threads or torch.get_num_threads())
-    encoder = Encoder.load(system.encoder).eval()
-    length = workspace.recipe.teacher.query_length
-    queries = [encoder.encode([text], length)[0] for text in topics[system.field].to_pylist()]
-    # Their hashes were checked by the verb index, once for all systems.
-    passages = open_embeddings(workspace.embeddings, workspace.embeddings_fingerprint, verify=False)
-    candidates = None
-    if workspace.proposes:
-        candidates = open_candidates(workspace.candidates, workspace.candidates_fingerprint, verify=False)
-    qids, config = topics["qid"].to_pylist(), workspace.recipe.index
-    with Progress(f"search {system.name}", len(queries), "queries") as progress:
-        return search_index(passages, qids, queries, config, candidates, progress.advance)
+    return {"queries": queries, "runs": [str(RUNS.file(workspace, system)) for system in systems(workspace)]}

@@ -1,8 +1,15 @@
-"""Recipes with some fields changed."""
+"""Recipes with some fields changed, and one that needs every kind of artefact."""
 
 from dataclasses import replace
+from functools import cache
 
 from optical.recipe import Recipe
+from pipelines.graph.model_folder import MODEL_FOLDER
+from pipelines.graph.node import Node
+from pipelines.graph.runs import RUNS
+from pipelines.graph.workspace import Workspace
+from pipelines.recipes import recipe
+from pipelines.settings import Settings
 
 
 def changed(base: Recipe, **fields) -> Recipe:
@@ -16,3 +23,14 @@ def changed(base: Recipe, **fields) -> Recipe:
             value = replace(parent, **{key: value})
         base = value
     return base
+
+
+EVERYTHING = changed(recipe("demo"), student__vocabulary=500, teacher__cache=True, index__search="faiss")
+"""A recipe that needs every kind of artefact."""
+
+
+@cache
+def nodes() -> tuple[Node, ...]:
+    """The node of every kind of artefact, parents first."""
+    steps = Workspace(EVERYTHING, Settings(mirror=None)).order(RUNS, MODEL_FOLDER)
+    return tuple(step for step in steps if isinstance(step, Node))

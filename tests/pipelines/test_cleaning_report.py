@@ -10,6 +10,7 @@ import pytest
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.shards import CHECKED, write_bitext
 from pipelines.cleaning import REPORT, cleaning_table, report_cleaning
+from pipelines.graph.bitext import BITEXT
 
 
 def checked(*reasons: str | None) -> pa.Table:
@@ -29,7 +30,8 @@ def workspace(tmp_path: Path) -> SimpleNamespace:
     table = table.set_column(5, "detail", pa.array([None] * 7 + ["own"]))
     write_bitext(tmp_path / "bitext", "f" * 64, [table], config, facts)
     recipe = SimpleNamespace(name="toy")
-    return SimpleNamespace(bitext=tmp_path / "bitext", scratch_teacher=False, recipe=recipe, fingerprint="f" * 64)
+    places = {BITEXT: tmp_path / "bitext"}
+    return SimpleNamespace(path=places.get, has=places.__contains__, recipe=recipe, fingerprint="f" * 64)
 
 
 def test_the_page(workspace: SimpleNamespace, tmp_path: Path):
@@ -47,5 +49,5 @@ def test_the_numbers_add_up_to_the_physical_pairs(workspace: SimpleNamespace):
     lines = [line.split() for line in cleaning_table(workspace).splitlines()]
     counts = {what: int(count) for _, what, count, _ in lines}
     assert counts.pop("physical") == 8 == sum(counts.values())
-    account = json.loads((workspace.bitext / "cleaning.json").read_text())
+    account = json.loads((workspace.path(BITEXT) / "cleaning.json").read_text())
     assert sum(account["rejected"]["toy"].values()) + account["accepted"]["toy"] == 8
