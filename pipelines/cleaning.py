@@ -15,18 +15,16 @@ from optical.report.render import Block, Heading, Paragraph, Table, render_markd
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.workspace import Workspace
-from pipelines.session import Session
 
 REPORT = "cleaning.md"
 _FIRST = 3
 
 
-def report_cleaning(session: Session) -> Path:
+def report_cleaning(workspace: Workspace) -> Path:
     """Write ``cleaning.md`` of all bitext the run learns from; the numbers are in each artefact's ``cleaning.json``."""
-    workspace = session.workspace
     blocks = [block for path in _artefacts(workspace) for block in (*_blocks(_account(path)), *_firsts(path))]
     title = f"Cleaning: {workspace.recipe.name}"
-    return write_whole(session.run_dir / REPORT, render_markdown(title, workspace.fingerprint, blocks).encode())
+    return write_whole(workspace.run_dir / REPORT, render_markdown(title, workspace.fingerprint, blocks).encode())
 
 
 def first_pairs(bitext: Path) -> dict[str, dict]:

@@ -22,7 +22,7 @@ from pipelines.checks.faults import check_recipe
 from pipelines.circumstances import note_work
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
-from pipelines.graph.node import Step
+from pipelines.graph.node import Node
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.run_file import RUN_FILE, claim_run_file
@@ -42,7 +42,7 @@ class Session:
         self.workspace = workspace
         self.run_dir = workspace.run_dir
         self._mirroring = False
-        self._done: set[Step] = set()
+        self._done: set[Node] = set()
         self.resumed = (self.run_dir / RUN_FILE).exists()
 
     def __enter__(self) -> Self:
@@ -89,15 +89,15 @@ class Session:
         """Join or start Ray."""
         connect(self.workspace.settings.resources)
 
-    def make(self, *wanted: Step) -> None:
+    def make(self, *wanted: Node) -> None:
         """Walk the graph: make the wanted artefacts and all before them, in order, as far as they are missing.
 
-        Every artefact is verified, and every step is done, once in a session.
+        Every artefact is verified once in a session.
         """
-        for step in self.workspace.order(*wanted):
-            if step not in self._done:
-                step.ensure(self)
-                self._done.add(step)
+        for node in self.workspace.order(*wanted):
+            if node not in self._done:
+                node.ensure(self)
+                self._done.add(node)
 
     @contextmanager
     def work(self, verb: str) -> Iterator[None]:

@@ -44,7 +44,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
         # The first connection decides the size of a local Ray: room for every trial at once.
         workers = (settings.resources.num_workers + 1) * campaign.max_concurrent
         connect(replace(settings.resources, num_workers=workers, use_gpu=False))
-        session.make(*STUDENT.parents(session.workspace))
+        session.make(*session.workspace.parents(STUDENT))
         trials = _tuned(session, campaign, settings)
         write_campaign(session.run_dir / "report", recipe, trials, settings.resources)
         session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)

@@ -1,10 +1,9 @@
 """Clean parquet shards of sentence pairs, and of the question-passage pairs that a scratch teacher learns from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,101 +23,13 @@ from optical.data.files.open import split_member
 from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import DataSet
 from optical.errors import DataError, UserError
-from optical.recipe import Recipe
 from optical.tracking.progress import Progress
 from pipelines.graph.collection import COLLECTION, licences
 from pipelines.graph.node import Node
+from pipelines.graph.workspace import Maker, Workspace
 
 if TYPE_CHECKING:
     from optical.data.bitext.stream import BitextSource
-    from pipelines.graph.workspace import Workspace
-    from pipelines.session import Session
-
-
-class CleanPairs(Node):
-    """The sentence pairs that the student learns from."""
-
-    kind = "bitext"
-    version = 2
-    format = shards.BITEXT
-    passages = False
-    """Whether a passage of a test collection may appear, with other questions."""
-
-    def config(self, recipe: Recipe) -> BitextConfig:
-        """Data sets, languages and rules."""
-        return recipe.bitext
-
-    def limits(self, config: BitextConfig) -> Limits:
-        """The bounds on lengths."""
-        return Limits.of(config)
-
-    def settings(self, workspace: Workspace) -> dict:
-        """The recipe's fields that decide the shards, besides the data sets."""
-        config = workspace.decisive["bitext"]
-        return {name: value for name, value in config.items() if name not in ("dev_pairs", "datasets")}
-
-    def made_from(self, workspace: Workspace) -> list[object]:
-        """Rules, data sets by content, and the test collection whose texts no pair may contain."""
-        config = self.config(workspace.recipe)
-        content = [_identity(spec, workspace) for spec in config.datasets]
-        held_out = [COLLECTION] if config.cleaning.drop_test_leaks else []
-        return [self.settings(workspace), content, *held_out]
-
-    def make(self, session: Session, missing: list) -> None:
-        """Read, check, clean and cut the pairs; the numbers are in the manifest and in ``cleaning.json``."""
-        from optical.data.bitext.stream import BitextSource, checked_pairs
-
-        workspace = session.workspace
-        config = self.config(workspace.recipe)
-        files = [_opened(spec, workspace) for spec in config.datasets]
-        _refuse_twins(files, config)
-        sources = [
-            BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)
-        ]
-        limits = self.limits(config)
-        seen = {source.files.name: _sides(source, limits, config.cleaning.check_sides) for source in sources}
-        with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
-            cleaning, facts = self._cleaning(workspace, config)
-            facts |= {"licences": licences(config.datasets), "sides": seen}
-            checked = progress.counting(_without_gaps(checked_pairs(sources, limits, cleaning, config.max_pairs)))
-            shards.write_bitext(workspace.path(self), workspace.fingerprint_of(self), checked, config, facts)
-
-    def _cleaning(self, workspace: Workspace, config: BitextConfig) -> tuple[Cleaning, dict]:
-        """The rules, and the test collections that the pairs are compared with."""
-        if not config.cleaning.drop_test_leaks:
-            return Cleaning(config.cleaning), {}
-        settings = workspace.settings
-        languages = {*_sources(config), config.target}
-        looked = look(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
-        facts = {"compared_with": list(looked.held_out.names), "not_compared_with": looked.missed}
-        return Cleaning(config.cleaning, looked.held_out, passages=self.passages), facts
-
-
-class QuestionPairs(CleanPairs):
-    """The question-passage pairs that a scratch teacher learns from."""
-
-    kind = "questions"
-    passages = True
-
-    def config(self, recipe: Recipe) -> BitextConfig:
-        """The pairs of the teacher, by the rules of the bitext."""
-        return replace(recipe.bitext, datasets=_scratch_pairs(recipe), source="eng", max_pairs=None)
-
-    def limits(self, config: BitextConfig) -> Limits:
-        """Passages are longer than sentences."""
-        return QUESTION_LIMITS
-
-    def settings(self, workspace: Workspace) -> dict:
-        """The rules that apply to questions too."""
-        return {name: workspace.decisive["bitext"][name] for name in ("cleaning", "target", "max_reject_share")}
-
-    def for_recipe(self, recipe: Recipe) -> Node | None:
-        """A pretrained teacher needs no questions."""
-        return self if recipe.teacher.scratch else None
-
-
-BITEXT = CleanPairs()
-QUESTIONS = QuestionPairs()
 
 
 def texts(workspace: Workspace, pairs: Node, *wanted: str) -> list[str]:
@@ -136,8 +47,50 @@ def rejects(info: dict) -> dict[str, int]:
     return total
 
 
-def _scratch_pairs(recipe: Recipe) -> tuple[str, ...]:
-    return recipe.teacher.scratch.pairs if recipe.teacher.scratch else ()
+def _make_bitext(session: Maker, path: Path, made_from: str) -> None:
+    config = session.workspace.recipe.bitext
+    _make(session, path, made_from, config, Limits.of(config), passages=False)
+
+
+def _make_questions(session: Maker, path: Path, made_from: str) -> None:
+    recipe = session.workspace.recipe
+    config = replace(recipe.bitext, datasets=recipe.teacher.scratch.pairs, source="eng", max_pairs=None)
+    _make(session, path, made_from, config, QUESTION_LIMITS, passages=True)
+
+
+def _make(session: Maker, path: Path, made_from: str, config: BitextConfig, limits: Limits, passages: bool) -> None:
+    from optical.data.bitext.stream import BitextSource, checked_pairs
+
+    workspace = session.workspace
+    files = [_opened(spec, workspace) for spec in config.datasets]
+    _refuse_twins(files, config)
+    sources = [BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)]
+    seen = {source.files.name: _sides(source, limits, config.cleaning.check_sides) for source in sources}
+    with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
+        cleaning, facts = _cleaning(workspace, config, passages)
+        facts |= {"licences": licences(config.datasets), "sides": seen}
+        checked = progress.counting(_without_gaps(checked_pairs(sources, limits, cleaning, config.max_pairs)))
+        shards.write_bitext(path, made_from, checked, config, facts)
+
+
+def _cleaning(workspace: Workspace, config: BitextConfig, passages: bool) -> tuple[Cleaning, dict]:
+    """The rules, and the test collections that the pairs are compared with.
+
+    A passage of a test collection may appear in question-passage pairs, with other questions.
+    """
+    if not config.cleaning.drop_test_leaks:
+        return Cleaning(config.cleaning), {}
+    settings = workspace.settings
+    languages = {*_sources(config), config.target}
+    looked = look(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
+    facts = {"compared_with": list(looked.held_out.names), "not_compared_with": looked.missed}
+    return Cleaning(config.cleaning, looked.held_out, passages=passages), facts
+
+
+def _content(workspace: Workspace, specs: Sequence[str]) -> list[object]:
+    """The data sets by content, and the test collection whose texts no pair may contain."""
+    held_out = [COLLECTION] if workspace.recipe.bitext.cleaning.drop_test_leaks else []
+    return [[_identity(spec, workspace) for spec in specs], *held_out]
 
 
 def _identity(spec: str, workspace: Workspace) -> dict:
@@ -156,13 +109,13 @@ def _opened(spec: str, workspace: Workspace) -> Resolved:
     return found if isinstance(found, Resolved) else resolve(found, settings.cache, settings.mirror)
 
 
-def _sides(source: BitextSource, limits: Limits, check_sides: bool) -> dict:
+def _sides(source: "BitextSource", limits: Limits, check_sides: bool) -> dict:
     """The languages of a data set's sides, and how the side of each was decided, before all of it is read.
 
     Raises:
         DataError: this cannot be decided, or the sides look wrong.
     """
-    files, decided = source.files, []
+    files, decided = source.files, list[str]()
     if files.reader not in LABELLED:
         pairs = read_pairs(files.paths, files.reader, source.source, source.target, limits, decided.append)
         first = [(pair.source, pair.target) for pair in islice(pairs, sides.SAMPLE) if pair.reason is None]
@@ -208,3 +161,34 @@ def _without_gaps(checked: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def _sources(config: BitextConfig) -> list[str]:
     """The query language of each data set."""
     return [source_language(spec, config.source) for spec in config.datasets]
+
+
+def _rules(workspace: Workspace, *names: str) -> dict:
+    """The named fields of ``bitext``."""
+    return {name: workspace.decisive["bitext"][name] for name in names}
+
+
+BITEXT = Node(
+    kind="bitext",
+    version=2,
+    format=shards.BITEXT,
+    made_from=lambda workspace: [
+        _rules(workspace, *(workspace.decisive["bitext"].keys() - {"datasets", "dev_pairs"})),
+        *_content(workspace, workspace.recipe.bitext.datasets),
+    ],
+    make=_make_bitext,
+)
+"""Clean shards of the sentence pairs that the student learns from."""
+
+QUESTIONS = Node(
+    kind="questions",
+    version=2,
+    format=shards.BITEXT,
+    made_from=lambda workspace: [
+        _rules(workspace, "cleaning", "target", "max_reject_share"),
+        *_content(workspace, workspace.recipe.teacher.scratch.pairs),
+    ],
+    make=_make_questions,
+    needed=lambda recipe: recipe.teacher.scratch is not None,
+)
+"""Clean shards of the question-passage pairs that a scratch teacher learns from."""

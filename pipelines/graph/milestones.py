@@ -1,47 +1,27 @@
 """Steps without an artefact: the page about cleaning, and the checks of data before anything is trained."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
-from pipelines.graph.node import Step
-
-if TYPE_CHECKING:
-    from pipelines.session import Session
+from pipelines.graph.node import Node
+from pipelines.graph.workspace import Maker
 
 
-class CleanData(Step):
-    """All data of the run, and the page ``cleaning.md`` about what was done to them."""
+def _report(session: Maker, run_dir: Path, fingerprint: str) -> None:
+    from pipelines.cleaning import report_cleaning
 
-    after = (COLLECTION, BITEXT, QUESTIONS)
-
-    def ensure(self, session: Session) -> None:
-        """Write the page."""
-        from pipelines.cleaning import report_cleaning
-
-        report_cleaning(session)
+    report_cleaning(session.workspace)
 
 
-CLEAN_DATA = CleanData()
+def _check(session: Maker, run_dir: Path, fingerprint: str) -> None:
+    from pipelines.checks.faults import check_data
+
+    check_data(session.workspace)
 
 
-class CheckedData(Step):
-    """Data that are enough for training and for the index."""
+CLEAN_DATA = Node(kind="clean-data", make=_report, after=(COLLECTION, BITEXT, QUESTIONS))
+"""All data of the run, and the page ``cleaning.md`` about what was done to them."""
 
-    after = (CLEAN_DATA,)
-
-    def ensure(self, session: Session) -> None:
-        """Refuse data that would fail later.
-
-        Raises:
-            DataError: too few sentence pairs or questions.
-            UserError: too few passages for ``index.factory``.
-        """
-        from pipelines.checks.faults import check_data
-
-        check_data(session.workspace)
-
-
-CHECKED_DATA = CheckedData()
+CHECKED_DATA = Node(kind="checked-data", make=_check, after=(CLEAN_DATA,))
+"""Data that are enough for training and for the index; others are refused."""

@@ -1,60 +1,30 @@
 """The student as a folder that ``AutoModel`` and ``AutoTokenizer`` load."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from optical import artefacts
 from optical.artefacts import Artefact
 from optical.model.weights import DENSE
-from pipelines.graph.node import Node, Step
+from pipelines.graph.node import Node
 from pipelines.graph.student import STUDENT
-from pipelines.graph.teacher import TEACHER
-
-if TYPE_CHECKING:
-    from pipelines.graph.workspace import Workspace
-    from pipelines.session import Session
+from pipelines.graph.teacher import ENCODER, TEACHER
+from pipelines.graph.workspace import Maker, Workspace
 
 
-class ModelFolder(Node):
-    """The student's encoder with a model card, for use without this project."""
-
-    kind = "export"
-    version = 1
-    format = "export"
-
-    def parents(self, workspace: Workspace) -> list[Step]:
-        """The student; the model card cannot be written before it is made."""
-        return [STUDENT]
-
-    def made_from(self, workspace: Workspace) -> list[object]:
-        """The identity of the run, and the texts that go with the student."""
-        return [workspace.fingerprint, _texts(workspace)]
-
-    def path(self, workspace: Workspace) -> Path:
-        """In the run's own folder."""
-        return workspace.run_dir / "export"
-
-    def make(self, session: Session, missing: list) -> None:
-        """Copy the student and write the texts."""
-        workspace = session.workspace
-        _, files = workspace.parts(self)
-        with artefacts.writing(workspace.path(self), self.format, workspace.fingerprint_of(self)) as scratch:
-            manifest = shutil.ignore_patterns(artefacts.MANIFEST)
-            shutil.copytree(workspace.path(STUDENT), scratch, dirs_exist_ok=True, ignore=manifest)
-            for name, text in files.items():
-                (scratch / name).write_text(text, encoding="utf-8")
-
-
-MODEL_FOLDER = ModelFolder()
+def _make(session: Maker, path: Path, made_from: str) -> None:
+    workspace = session.workspace
+    with artefacts.writing(path, MODEL_FOLDER.kind, made_from) as scratch:
+        manifest = shutil.ignore_patterns(artefacts.MANIFEST)
+        shutil.copytree(workspace.path(STUDENT), scratch, dirs_exist_ok=True, ignore=manifest)
+        for name, text in _texts(workspace).items():
+            (scratch / name).write_text(text, encoding="utf-8")
 
 
 def _texts(workspace: Workspace) -> dict[str, str]:
     """The model card, and the file of facts for programs."""
-    student = artefacts.read(workspace.path(STUDENT), STUDENT.format, verify=False)
+    student = artefacts.read(workspace.path(STUDENT), ENCODER, verify=False)
     return {"README.md": _card(workspace, student), "optical.json": _facts(workspace, student)}
 
 
@@ -85,3 +55,14 @@ def _facts(workspace: Workspace, student: Artefact) -> str:
         "dim": student.info["dim"],
     }
     return json.dumps(facts, indent=2) + "\n"
+
+
+MODEL_FOLDER = Node(
+    kind="export",
+    version=1,
+    after=(STUDENT,),
+    made_from=lambda workspace: [workspace.fingerprint, _texts(workspace)],
+    make=_make,
+    folder=lambda workspace: workspace.run_dir / "export",
+)
+"""The student with a model card, for use without this project."""

@@ -1,108 +1,96 @@
-"""Nodes of the artefact graph: a declaration says what an artefact is made from and how; the rest follows from it."""
+"""Nodes of the artefact graph: each declares one artefact; fingerprint, folder, lock and skipping follow from it."""
 
-# The types of its callers are named in annotations only.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical import artefacts
-from optical.artefacts import Fingerprint
+from optical.artefacts import Fingerprint, fingerprint
 from optical.recipe import Recipe
 from optical.tracking.progress import LineWriter
 
 if TYPE_CHECKING:
-    from pipelines.graph.workspace import Workspace
-    from pipelines.session import Session
+    from pipelines.graph.workspace import Maker, Workspace
 
 
-class Step:
-    """Something to do at its place in the order, once in every session; it has no artefact of its own."""
-
-    after: Sequence[Step] = ()
-    """Steps that come before this one, although they do not decide its result."""
-
-    def parents(self, workspace: Workspace) -> list[Step]:
-        """Every step that comes before this one, in order."""
-        return list(self.after)
-
-    def for_recipe(self, recipe: Recipe) -> Step | None:
-        """The step that takes this one's place in a run of ``recipe``; None if the run needs none."""
-        return self
-
-    def ensure(self, session: Session) -> None:
-        """Do the step."""
-        raise NotImplementedError
-
-
-class Node(Step):
+@dataclass(kw_only=True, eq=False)
+class Node:
     """The declaration of one artefact.
 
-    A subclass gives the three names below, ``made_from`` and ``make``. Fingerprint, folder, lock, making and skipping
-    follow from these. Whoever changes what ``make`` writes for the same input raises ``version``: it is part of the
-    fingerprint of the artefact and of its descendants, so what an older version made is made anew, and the command
-    reports it. ``tests/doors/test_products.py`` keeps a small product of each maker, and fails when one changes under
-    an unchanged version.
+    Whoever changes what ``make`` writes for the same input raises ``version``. It is part of the fingerprint of the
+    artefact and of its descendants, so what an older version made is made anew, and the command reports it.
+    ``tests/doors/test_products.py`` keeps a small product of each maker, and fails when one changes under an unchanged
+    version.
+
+    Args:
+        kind: its name in fingerprints and folders.
+        version: version of its maker; None for given data and for steps that leave no artefact, which have no folder
+            and no lock.
+        made_from: everything that decides the content: values of the recipe, hashes of data, and parent nodes.
+        make: writes the artefact; receives the session, the path and the fingerprint. Without a version it is called
+            once in every session, with those of the run.
+        format: kind in the manifest; ``kind`` if it is empty.
+        after: nodes that come before this one, although they do not decide its content.
+        needed: whether a run of a recipe needs this artefact.
+        otherwise: the node that takes its place in a run that does not need it.
+        folder: where it is made; by default a folder that runs share, named by kind and fingerprint.
+        inner: path of the artefact inside the folder, if other files of its making remain next to it.
+        partial: whether ``make`` looks for missing parts itself, and is called in every session.
     """
 
     kind: str
-    """Name of the artefact in its fingerprint and in its folder's name."""
-    version: int
-    """Version of its maker."""
-    format: str
-    """Kind of directory in the manifest, such as ``encoder``; several nodes may share one."""
+    version: int | None = None
+    made_from: Callable[[Workspace], Sequence[object]] = lambda workspace: ()
+    make: Callable[[Maker, Path, str], object] | None = None
+    format: str = ""
+    after: Sequence[Node] = ()
+    needed: Callable[[Recipe], bool] = lambda recipe: True
+    otherwise: Node | None = None
+    folder: Callable[[Workspace], Path] | None = None
+    inner: str = ""
+    partial: bool = False
 
-    def made_from(self, workspace: Workspace) -> list[object]:
-        """Everything that decides the content: values of the recipe, hashes of input data, and parent nodes."""
-        raise NotImplementedError
+    def for_recipe(self, recipe: Recipe) -> Node | None:
+        """The node that stands here in a run of ``recipe``, if any."""
+        if self.needed(recipe):
+            return self
+        return self.otherwise and self.otherwise.for_recipe(recipe)
 
-    def make(self, session: Session, missing: list) -> None:
-        """Write the artefact to its path; ``missing`` is what the method ``missing`` found."""
-        raise NotImplementedError
-
-    def folder(self, workspace: Workspace) -> Path:
-        """Folder of the artefact; by default it is shared by all runs and named by kind and fingerprint."""
-        return workspace.shared / f"{self.kind}-{workspace.fingerprint_of(self)[:12]}"
-
-    def path(self, workspace: Workspace) -> Path:
-        """The artefact itself; it may be inside its folder, next to what is left of its making."""
-        return self.folder(workspace)
-
-    def missing(self, workspace: Workspace) -> list:
-        """Parts that are not made yet; empty when the artefact is complete. Reads every file to verify its hash."""
-        path = workspace.path(self)
-        return [] if artefacts.exists(path, self.format, workspace.fingerprint_of(self)) else [path]
-
-    def fingerprint(self, workspace: Workspace) -> str:
-        """Identity of the artefact: kind, version and everything it is made from."""
-        parts = [workspace.fingerprint_of(part) if isinstance(part, Node) else part for part in workspace.parts(self)]
+    def identity(self, *parts: object) -> str:
+        """Fingerprint of the artefact that is made from ``parts``; given data are of no version of this project."""
+        if self.version is None:
+            return fingerprint([self.kind, *parts])
         return Fingerprint.of(self.kind, self.version, *parts)
 
-    def parents(self, workspace: Workspace) -> list[Step]:
-        """The steps of ``after``, then the nodes of ``made_from``."""
-        return [*self.after, *(part for part in workspace.parts(self) if isinstance(part, Node))]
-
-    def ensure(self, session: Session) -> None:
-        """Make the artefact if it is missing, locked against other processes.
+    def ensure(self, session: Maker) -> None:
+        """Make the artefact if it is missing or damaged, locked against other processes.
 
         Runs share artefacts, so two processes may need the same one at the same time: the second waits, and then finds
         the artefact. If another version of a maker made the same content before, this is reported.
         """
         workspace = session.workspace
-        with _locked(workspace.path(self)):
-            if missing := self.missing(workspace):
-                self._report_other_version(workspace)
-                self.make(session, missing)
+        if self.make is None:
+            return
+        if self.version is None:
+            self.make(session, workspace.run_dir, workspace.fingerprint)
+            return
+        path, made_from = workspace.path(self), workspace.fingerprint_of(self)
+        with _locked(path):
+            if self.partial or not artefacts.exists(path, self.format or self.kind, made_from):
+                _report_other_version(workspace.shared, made_from)
+                self.make(session, path, made_from)
 
-    def _report_other_version(self, workspace: Workspace) -> None:
-        made_from = workspace.fingerprint_of(self)
-        if isinstance(made_from, Fingerprint) and (found := artefacts.other_version(workspace.shared, made_from)):
-            name, versions = found
-            changed = artefacts.version_changes(versions, made_from.versions)
-            LineWriter().show(f"{name} was made by {changed}; making it anew", final=True)
+
+def _report_other_version(shared: Path, made_from: str) -> None:
+    if isinstance(made_from, Fingerprint) and (found := artefacts.other_version(shared, made_from)):
+        name, versions = found
+        changed = artefacts.version_changes(versions, made_from.versions)
+        LineWriter().show(f"{name} was made by {changed}; making it anew", final=True)
 
 
 @contextmanager

@@ -1,10 +1,7 @@
 """The TREC runs, one for each system. Their fingerprint is the identity of the whole run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +13,7 @@ from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.student import STUDENT, STUDENT_START
 from pipelines.graph.teacher import TEACHER
-
-if TYPE_CHECKING:
-    from pipelines.graph.workspace import Workspace
-    from pipelines.session import Session
+from pipelines.graph.workspace import Maker, Workspace
 
 
 @dataclass(frozen=True)
@@ -29,47 +23,6 @@ class System:
     name: str
     encoder: Node
     field: str
-
-
-class SystemRuns(Node):
-    """One ranking of the passages for every topic and system."""
-
-    kind = "run"
-    version = 2
-
-    def made_from(self, workspace: Workspace) -> list[object]:
-        """The student, what is searched, and every other field that decides a number of the report."""
-        recipe, decisive = workspace.recipe, workspace.decisive
-        fields = [recipe.name, recipe.teacher.query_length, decisive["index"], decisive["evaluation"]]
-        return [STUDENT, EMBEDDINGS, CANDIDATES, *fields]
-
-    def path(self, workspace: Workspace) -> Path:
-        """Folder of the runs, in the run's own folder."""
-        return workspace.run_dir / "runs"
-
-    def file(self, workspace: Workspace, system: System) -> Path:
-        """A system's TREC run."""
-        return self.path(workspace) / f"{system.name}.trec"
-
-    def read(self, workspace: Workspace) -> dict[str, Run]:
-        """The runs of all systems by name."""
-        return {system.name: read_run(self.file(workspace, system)) for system in systems(workspace)}
-
-    def missing(self, workspace: Workspace) -> list:
-        """Systems without a run."""
-        return [system for system in systems(workspace) if not self.file(workspace, system).exists()]
-
-    def make(self, session: Session, missing: list) -> None:
-        """Search the passages with every missing system."""
-        workspace = session.workspace
-        topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet")
-        for system in missing:
-            with session.work("search"):
-                run = _search(workspace, system, topics)
-                write_run(self.file(workspace, system), run, f"optical-{system.name}")
-
-
-RUNS = SystemRuns()
 
 
 def systems(workspace: Workspace) -> list[System]:
@@ -87,6 +40,27 @@ def systems(workspace: Workspace) -> list[System]:
         System("student", STUDENT, "query"),
         *([System("english_ceiling", TEACHER, "english")] if all(english) else []),
     ]
+
+
+def run_file(workspace: Workspace, system: System) -> Path:
+    """A system's TREC run."""
+    return workspace.path(RUNS) / f"{system.name}.trec"
+
+
+def read_runs(workspace: Workspace) -> dict[str, Run]:
+    """The runs of all systems by name."""
+    return {system.name: read_run(run_file(workspace, system)) for system in systems(workspace)}
+
+
+def _make(session: Maker, path: Path, made_from: str) -> None:
+    """Search with every system that has no run yet."""
+    workspace = session.workspace
+    topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet")
+    for system in systems(workspace):
+        file = run_file(workspace, system)
+        if not file.exists():
+            with session.work("search"):
+                write_run(file, _search(workspace, system, topics), f"optical-{system.name}")
 
 
 def _search(workspace: Workspace, system: System, topics: pa.Table) -> Run:
@@ -110,3 +84,18 @@ def _search(workspace: Workspace, system: System, topics: pa.Table) -> Run:
 
 def _origin(workspace: Workspace, node: Node) -> tuple[Path, str]:
     return workspace.path(node), workspace.fingerprint_of(node)
+
+
+RUNS = Node(
+    kind="run",
+    version=2,
+    made_from=lambda workspace: [
+        *(STUDENT, EMBEDDINGS, CANDIDATES),
+        *(workspace.recipe.name, workspace.recipe.teacher.query_length),
+        *(workspace.decisive["index"], workspace.decisive["evaluation"]),
+    ],
+    make=_make,
+    folder=lambda workspace: workspace.run_dir / "runs",
+    partial=True,
+)
+"""One ranking of the passages for every system, by everything that decides a number of the report."""

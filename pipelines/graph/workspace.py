@@ -4,20 +4,19 @@ Every artefact is named by the fingerprint of what makes it, so runs share what 
 in epsilon share bitext, teacher, tokens and embeddings, and only train anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from optical import artefacts
-from optical.artefacts import Fingerprint
 from optical.data.bitext.sources import parse_source, understood
 from optical.data.fetch.resolve import Resolved
 from optical.data.registry.entry import DataSet
 from optical.recipe import Recipe, decisive
-from pipelines.graph.node import Node, Step
-from pipelines.graph.runs import RUNS
+from pipelines.graph.node import Node
 from pipelines.settings import SHARED, Settings
 
 T = TypeVar("T")
@@ -42,60 +41,81 @@ class Workspace:
         return self.settings.runs_dir / (self.settings.run_name or f"{self.recipe.name}-{self.fingerprint[:12]}")
 
     @property
-    def fingerprint(self) -> Fingerprint:
+    def fingerprint(self) -> str:
         """Identity of the run: everything that decides a number in its report, data and weights by their hashes."""
+        from pipelines.graph.runs import RUNS  # The last node of the graph, whose module imports this one.
+
         return self.fingerprint_of(RUNS)
 
     def has(self, node: Node) -> bool:
         """Whether a run of this recipe has such an artefact."""
         return node.for_recipe(self.recipe) is not None
 
-    def path(self, node: Node) -> Path:
-        """Where an artefact is, or will be."""
-        own = self._own(node)
-        return self._once("path", own, lambda: own.path(self))
-
     def folder(self, node: Node) -> Path:
         """The folder in which an artefact is made."""
-        return self._own(node).folder(self)
+        own = self._own(node)
+        if own.folder is None:
+            return self.shared / f"{own.kind}-{self.fingerprint_of(own)[:12]}"
+        return self._once("folder", own, lambda: own.folder(self))
+
+    def path(self, node: Node) -> Path:
+        """Where an artefact is, or will be."""
+        return self.folder(node) / self._own(node).inner
 
     def info(self, node: Node) -> dict:
         """The facts in the manifest of an artefact that is made; its files are not read."""
-        return artefacts.read(self.path(node), node.format, verify=False).info
+        return artefacts.read(self.path(node), node.format or node.kind, verify=False).info
 
     def fingerprint_of(self, node: Node) -> str:
         """Identity of an artefact."""
-        own = self._own(node)
-        return self._once("fingerprint", own, lambda: own.fingerprint(self))
 
-    def parts(self, node: Node) -> list[object]:
-        """What an artefact is made from, without the nodes that the recipe does not need; input is hashed once."""
+        def identity() -> str:
+            own = self._own(node)
+            parts = (self.fingerprint_of(part) if isinstance(part, Node) else part for part in self._parts(own))
+            return own.identity(*parts)
 
-        def needed() -> list[object]:
-            own = (part.for_recipe(self.recipe) if isinstance(part, Node) else part for part in node.made_from(self))
-            return [part for part in own if part is not None]
+        return self._once("fingerprint", self._own(node), identity)
 
-        return self._once("parts", node, needed)
+    def order(self, *wanted: Node) -> Iterator[Node]:
+        """The wanted nodes and everything they depend on, each once, parents first.
 
-    def order(self, *wanted: Step) -> list[Step]:
-        """The wanted steps and everything they depend on, each once, parents first."""
-        ordered: dict[Step, None] = {}
+        A node is asked for its parents when all nodes before it have been taken: they may depend on what is made.
+        """
+        seen: set[Node] = set()
 
-        def visit(step: Step) -> None:
-            own = step.for_recipe(self.recipe)
-            if own is None or own in ordered:
+        def visit(node: Node) -> Iterator[Node]:
+            own = node.for_recipe(self.recipe)
+            if own is None or own in seen:
                 return
-            for parent in own.parents(self):
-                visit(parent)
-            ordered[own] = None
+            seen.add(own)
+            for parent in own.after:
+                yield from visit(parent)
+            for parent in self.parents(own):
+                yield from visit(parent)
+            yield own
 
-        for step in wanted:
-            visit(step)
-        return list(ordered)
+        for node in wanted:
+            yield from visit(node)
+
+    def parents(self, node: Node) -> list[Node]:
+        """The nodes that decide the content of an artefact."""
+        return [part for part in self._parts(self._own(node)) if isinstance(part, Node)]
 
     def source(self, spec: str) -> DataSet | Resolved:
         """A bitext source: a registered data set, or local files; their hashes are computed once."""
         return self._once("source", spec, lambda: parse_source(spec))
+
+    def _parts(self, node: Node) -> list[object]:
+        """What an artefact is made from, without the nodes that the recipe does not need."""
+
+        def parts() -> list[object]:
+            own = (part.for_recipe(self.recipe) if isinstance(part, Node) else part for part in node.made_from(self))
+            return [part for part in own if part is not None]
+
+        return self._once("parts", node, parts)
+
+    def _own(self, node: Node) -> Node:
+        return node.for_recipe(self.recipe) or node
 
     def _once(self, what: str, key: object, find: Callable[[], T]) -> T:
         """The result of ``find``, computed at the first call: it may read and hash files."""
@@ -103,5 +123,16 @@ class Workspace:
             self._found[what, key] = find()
         return self._found[what, key]
 
-    def _own(self, node: Node) -> Node:
-        return node.for_recipe(self.recipe) or node
+
+class Maker(Protocol):
+    """The part of a session (``pipelines.session.Session``) that a node needs to make its artefact."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """Recipe, paths and fingerprints."""
+
+    def work(self, verb: str) -> AbstractContextManager[None]:
+        """Connect to Ray, record the time, and raise this project's own errors."""
+
+    def follow(self, journal: Path) -> AbstractContextManager[object]:
+        """Show a training journal as progress."""

@@ -6,9 +6,10 @@ from optical.artefacts import write_json
 from optical.evaluation.measures import Measured, measure
 from optical.evaluation.runs import read_qrels
 from optical.evaluation.significance import Interval, bootstrap_interval, holm, paired_randomisation
-from pipelines.graph.collection import COLLECTION, collection_info
-from pipelines.graph.runs import RUNS
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.runs import RUNS, read_runs
 from pipelines.session import Session
+from pipelines.verbs.search import collection_info
 
 BASELINE = "zero_shot"
 TESTED = "AP"
@@ -34,7 +35,7 @@ def evaluate(session: Session) -> Verdict:
     workspace = session.workspace
     config = workspace.recipe.evaluation
     qrels = read_qrels(workspace.path(COLLECTION) / "qrels.txt")
-    systems = {name: measure(run, qrels) for name, run in RUNS.read(workspace).items()}
+    systems = {name: measure(run, qrels) for name, run in read_runs(workspace).items()}
     intervals = {
         name: {
             key: bootstrap_interval(list(values.values()), config.resamples, config.seed)

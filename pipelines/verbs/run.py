@@ -10,7 +10,7 @@ from optical.model.encoder import Encoder
 from optical.report.build import ReportContent, TopicText, write_report
 from optical.tracking.journal import rows
 from pipelines.facts import collection_facts, data_facts, work_done
-from pipelines.graph.collection import COLLECTION, collection_info
+from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.runs import RUNS
@@ -20,6 +20,7 @@ from pipelines.recipes import RECIPES
 from pipelines.repeat import repeat_command
 from pipelines.session import Session
 from pipelines.verbs.evaluate import Verdict, evaluate
+from pipelines.verbs.search import collection_info
 
 
 @dataclass(frozen=True)

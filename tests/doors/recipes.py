@@ -32,5 +32,5 @@ EVERYTHING = changed(recipe("demo"), student__vocabulary=500, teacher__cache=Tru
 @cache
 def nodes() -> tuple[Node, ...]:
     """The node of every kind of artefact, parents first."""
-    steps = Workspace(EVERYTHING, Settings(mirror=None)).order(RUNS, MODEL_FOLDER)
-    return tuple(step for step in steps if isinstance(step, Node))
+    found = Workspace(EVERYTHING, Settings(mirror=None)).order(RUNS)
+    return (*(node for node in found if node.version is not None), MODEL_FOLDER)

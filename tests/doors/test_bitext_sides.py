@@ -172,12 +172,16 @@ def test_the_first_three_accepted_pairs_are_shown(tmp_path: Path):
     assert first_pairs(tmp_path / "bitext")["b"] == side | {"pairs": shown}
     places = {BITEXT: tmp_path / "bitext"}
     workspace = SimpleNamespace(
-        path=places.get, has=places.__contains__, recipe=SimpleNamespace(name="toy"), fingerprint="f" * 64
+        path=places.get,
+        has=places.__contains__,
+        recipe=SimpleNamespace(name="toy"),
+        fingerprint="f" * 64,
+        run_dir=tmp_path / "run",
     )
     assert "b\n  column 1 and column 2\n    swa  b neno 1\n    eng  word 1\n    swa  b neno 2\n" in sides_table(
         workspace
     )
-    page = report_cleaning(SimpleNamespace(workspace=workspace, run_dir=tmp_path / "run")).read_text()
+    page = report_cleaning(workspace).read_text()
     assert "| source (swa) | target (eng) |\n| --- | --- |\n| b neno 1 | word 1 |\n| b neno 2 | word 2 |" in page
     json.dumps(first_pairs(tmp_path / "bitext"))
 

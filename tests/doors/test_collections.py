@@ -18,8 +18,8 @@ from optical.evaluation.runs import Run, ScoredDoc, read_qrels
 from optical.report.build import ReportContent, write_report
 from pipelines.__main__ import main
 from pipelines.cleaning import first_topics, topics_table
-from pipelines.graph.bitext import CleanPairs
-from pipelines.graph.collection import COLLECTION, collection_info
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.collection import COLLECTION
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.runs import RUNS
 from pipelines.graph.student import STUDENT
@@ -28,6 +28,7 @@ from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.settings import Settings
 from pipelines.verbs import run as run_verb
+from pipelines.verbs.search import collection_info
 
 PASSAGES, TOPICS, QRELS = "d1\tone\nd2\ttwo\n", "q1\tmoja\tone\nq2\tmbili\ttwo\n", "q1 0 d1 1\nq2 0 d2 1\n"
 USUAL = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS, "qrels.txt": QRELS}
@@ -471,7 +472,7 @@ def test_a_verb_says_what_it_lacks_before_any_work(tmp_path, monkeypatch, capsys
     def worked(*_):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(CleanPairs, "ensure", worked)
+    monkeypatch.setattr(BITEXT, "make", worked)
     assert main([verb, *flags(tmp_path, laid(tmp_path / "mine", files))]) == DataError.exit_code
     assert message in capsys.readouterr().err
 

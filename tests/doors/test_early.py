@@ -141,7 +141,7 @@ def test_data_that_are_too_few_are_refused_before_training(prepared, of, pairs, 
 @pytest.mark.parametrize("wanted", [EMBEDDINGS, STUDENT, TEACHER_CACHE, TOKENS])
 def test_data_are_checked_before_anything_is_trained(settings, name, wanted):
     workspace = Workspace(recipe(name), settings)
-    made = [step for step in workspace.order(wanted) if step is not PRETRAINED]
+    made = [node for node in workspace.order(wanted) if node is not PRETRAINED]
     data = [node for node in (COLLECTION, BITEXT, QUESTIONS) if workspace.has(node)]
     assert made[: len(data) + 2] == [*data, CLEAN_DATA, CHECKED_DATA]
     assert len(made) > len(data) + 2

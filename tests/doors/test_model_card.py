@@ -159,7 +159,7 @@ def open_session(tmp_path, encoder_folder, tokens, monkeypatch):
     """Opens sessions whose student is trained: a tiny encoder that was saved and loaded, an old path in its config."""
     config = encoder_folder / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_name_or_path": str(encoder_folder)}))
-    monkeypatch.setattr(MODEL_FOLDER, "parents", lambda workspace: [])
+    monkeypatch.setattr(MODEL_FOLDER, "after", ())
     student = tmp_path / "run" / "student" / "encoder"
     write_encoder(Encoder.load(encoder_folder), student, "s" * 64)
     local = str(tmp_path / "pairs.tsv@som")

@@ -12,9 +12,8 @@ from optical.data.batches.token_shards import TOKENISED
 from optical.data.batches.tokenise import UnknownTokens
 from optical.model.vocabulary.tokenizer import learn_wordpiece, load_tokenizer, save_tokenizer
 from pipelines.graph import tokens
-from pipelines.graph.bitext import CleanPairs
-from pipelines.graph.teacher import TeacherStart
-from pipelines.graph.tokens import TokenisedPairs
+from pipelines.graph.bitext import QUESTIONS
+from pipelines.graph.teacher import QUESTION_TOKENS, TEACHER_START
 
 
 @pytest.fixture
@@ -39,17 +38,15 @@ def test_unknown_tokens_are_counted(folder: Path):
 def test_many_unknown_tokens_are_said_aloud(
     folder: Path, strange: int, told: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    start, pairs = TeacherStart(), CleanPairs()
-    node = TokenisedPairs("tokens", 1, pairs, (start, start), [start])
-    places = {start: folder, pairs: Path("bitext"), node: folder.parent / "tokens"}
+    places = {TEACHER_START: folder, QUESTIONS: Path("questions")}
     recipe = SimpleNamespace(bitext=SimpleNamespace(dev_pairs=2))
-    workspace = SimpleNamespace(recipe=recipe, path=places.get, fingerprint_of=lambda _: "f" * 64)
+    workspace = SimpleNamespace(recipe=recipe, path=places.get)
     session = SimpleNamespace(work=lambda verb: nullcontext(), workspace=workspace)
     table = tokenised(folder, ["maji ni baridi"] * (100 - strange) + ["ሰላም ni baridi"] * strange)
     monkeypatch.setattr(tokenise, "tokenised_pairs", lambda shards, *folders: [table])
     monkeypatch.setattr(tokens, "pair_shards", lambda bitext: [])
     monkeypatch.setattr(tokens, "pair_counts", lambda bitext: [100])
-    node.make(session, [])
+    QUESTION_TOKENS.make(session, folder.parent / "tokens", "f" * 64)
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == (
         [
             "8.0 % of the source tokens are [UNK], words with letters that the vocabulary lacks; "

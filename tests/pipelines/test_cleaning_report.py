@@ -31,11 +31,12 @@ def workspace(tmp_path: Path) -> SimpleNamespace:
     write_bitext(tmp_path / "bitext", "f" * 64, [table], config, facts)
     recipe = SimpleNamespace(name="toy")
     places = {BITEXT: tmp_path / "bitext"}
-    return SimpleNamespace(path=places.get, has=places.__contains__, recipe=recipe, fingerprint="f" * 64)
+    run_dir, has = tmp_path / "run", places.__contains__
+    return SimpleNamespace(path=places.get, has=has, recipe=recipe, fingerprint="f" * 64, run_dir=run_dir)
 
 
-def test_the_page(workspace: SimpleNamespace, tmp_path: Path):
-    path = report_cleaning(SimpleNamespace(workspace=workspace, run_dir=tmp_path / "run"))
+def test_the_page(workspace: SimpleNamespace):
+    path = report_cleaning(workspace)
     page = path.read_text()
     assert path.name == REPORT
     assert "| toy | physical | 8 | 100.00% |  |\n| toy | accepted | 2 | 25.00% |  |\n| toy | duplicate | 4 |" in page

@@ -5,7 +5,7 @@ import fcntl
 import pytest
 
 from optical import artefacts
-from pipelines.graph.node import Node, Step
+from pipelines.graph.node import Node
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
@@ -16,21 +16,16 @@ DEMO = recipe("demo")
 
 
 class Toy(Node):
-    """Writes the number of times that it was made; ``field`` is the field of the training that decides it."""
+    """An artefact that is made from one field of the training, and counts how often it was made."""
 
-    version = 1
-    format = "toy"
+    def __init__(self, kind, field, parents=(), **more):
+        made_from = lambda workspace: [*parents, getattr(workspace.recipe.train, field)]  # noqa: E731
+        super().__init__(kind=kind, version=1, made_from=made_from, make=self.write, **more)
+        self.made = 0
 
-    def __init__(self, kind, field, parents=()):
-        self.kind, self.field, self.given, self.made = kind, field, parents, 0
-
-    def made_from(self, workspace):
-        return [*self.given, getattr(workspace.recipe.train, self.field)]
-
-    def make(self, session, missing):
+    def write(self, session, path, made_from):
         self.made += 1
-        path, made_from = session.workspace.path(self), session.workspace.fingerprint_of(self)
-        with artefacts.writing(path, self.format, made_from) as scratch:
+        with artefacts.writing(path, self.kind, made_from) as scratch:
             (scratch / "file").write_text(str(self.made))
 
 
@@ -97,65 +92,72 @@ def test_every_artefact_is_verified_once_in_a_session(settings, toys, monkeypatc
     assert sorted(name.split("-")[0] for name in hashed) == ["child", "parent"]
 
 
-def test_making_is_locked_against_other_processes(settings, toys):
+def test_making_is_locked_against_other_processes(settings):
+    def write(session, path, made_from):
+        with (path.parent / f".lock-{path.name}").open("a") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.append(path.name)
+
     held = []
-
-    class Locked(Toy):
-        def make(self, session, missing):
-            path = session.workspace.path(self)
-            with (path.parent / f".lock-{path.name}").open("a") as lock:
-                with pytest.raises(BlockingIOError):
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held.append(path)
-
-    made(settings, [Locked("locked", "seed")])
-    assert len(held) == 1
+    with Session(Workspace(DEMO, settings)) as session:
+        session.make(Node(kind="locked", version=1, make=write))
+    assert [name.split("-")[0] for name in held] == ["locked"]
 
 
-def test_a_failed_making_is_tried_again_in_the_same_session(settings, toys):
-    class Failing(Toy):
-        def make(self, session, missing):
-            self.made += 1
-            if self.made == 1:
-                raise OSError
+def test_a_failed_making_is_tried_again_in_the_same_session(settings):
+    def write(session, path, made_from):
+        tries.append(path)
+        if len(tries) == 1:
+            raise OSError
 
-    failing = Failing("failing", "seed")
+    tries, failing = [], Node(kind="failing", version=1, make=write)
     with Session(Workspace(DEMO, settings)) as session:
         with pytest.raises(OSError):
             session.make(failing)
         session.make(failing)
         session.make(failing)
-    assert failing.made == 2
+    assert len(tries) == 2
 
 
 def test_a_step_without_an_artefact_is_done_once_a_session_after_its_parents(settings, toys):
     done = []
-
-    class Note(Step):
-        after = toys
-
-        def ensure(self, session):
-            done.append([toy.made for toy in toys])
-
-    note = Note()
+    step = Node(kind="step", after=toys, make=lambda *_: done.append([toy.made for toy in toys]))
     for number in (1, 2):
         with Session(Workspace(DEMO, settings)) as session:
-            session.make(note, note)
-            session.make(note)
+            session.make(step, step)
+            session.make(step)
         assert done == [[1, 1]] * number
 
 
-def test_a_node_that_the_recipe_does_not_need_is_neither_a_part_nor_made(settings, toys):
-    class Optional(Toy):
-        def for_recipe(self, of):
-            return self if of.teacher.cache else None
+def test_parents_are_made_before_what_follows_from_them_is_read(settings, toys):
+    def read(workspace):
+        return [(workspace.path(toys[1]) / "file").read_text()]
 
-    optional = Optional("optional", "seed")
+    late = Node(kind="late", version=1, after=[toys[1]], made_from=read, make=lambda *_: None)
+    with Session(Workspace(DEMO, settings)) as session:
+        session.make(late)
+        assert session.workspace.fingerprint_of(late) == artefacts.Fingerprint.of("late", 1, "1")
+
+
+def test_a_node_that_a_recipe_does_not_need_is_neither_a_part_nor_made(settings, toys):
+    optional = Toy("optional", "seed", needed=lambda recipe: recipe.teacher.cache)
     child = Toy("user", "seed", [toys[0], optional])
     plain, cached = (Workspace(changed(DEMO, teacher__cache=on), settings) for on in (False, True))
-    assert plain.order(child, optional) == [toys[0], child]
-    assert cached.order(child, optional) == [toys[0], optional, child]
+    assert list(plain.order(child, optional)) == [toys[0], child]
+    assert list(cached.order(child, optional)) == [toys[0], optional, child]
     assert (plain.has(optional), cached.has(optional)) == (False, True)
-    assert plain.fingerprint_of(child) == artefacts.Fingerprint.of(
-        "user", 1, plain.fingerprint_of(toys[0]), DEMO.train.seed
-    )
+    alone = artefacts.Fingerprint.of("user", 1, plain.fingerprint_of(toys[0]), DEMO.train.seed)
+    assert plain.fingerprint_of(child) == alone != cached.fingerprint_of(child)
+
+
+def test_a_node_may_take_the_place_of_another(settings, tmp_path):
+    given = Node(kind="toy", made_from=lambda _: ["bytes"], folder=lambda _: tmp_path / "given")
+    trained = Toy("toy", "seed", needed=lambda recipe: recipe.teacher.cache, otherwise=given)
+    child = Toy("user", "epochs", [trained])
+    with Session(Workspace(DEMO, settings)) as session:
+        session.make(child)
+        workspace = session.workspace
+    assert trained.made == 0
+    assert workspace.path(trained) == tmp_path / "given"
+    assert workspace.fingerprint_of(trained) == artefacts.fingerprint(["toy", "bytes"])
+    assert not list(tmp_path.glob(".lock-*"))

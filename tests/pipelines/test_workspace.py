@@ -11,7 +11,7 @@ from pipelines.__main__ import main
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.passages import EMBEDDINGS
-from pipelines.graph.student import STUDENT, TEACHER_CACHE, TOKENS
+from pipelines.graph.student import STUDENT, TOKENS, teacher_cache
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
@@ -47,16 +47,16 @@ def test_a_teacher_cache_changes_the_student_and_nothing_before_it(settings):
     cached = Workspace(_with("teacher", cache=True), settings)
     assert cached.fingerprint_of(STUDENT) != base.fingerprint_of(STUDENT)
     assert cached.fingerprint_of(EMBEDDINGS) == base.fingerprint_of(EMBEDDINGS)
-    assert TEACHER_CACHE.cache(cached) == TEACHER_CACHE.cache(base)
+    assert teacher_cache(cached) == teacher_cache(base)
 
 
 def test_a_teacher_cache_is_of_one_teacher_its_tokens_and_their_length(settings):
-    base = TEACHER_CACHE.cache(Workspace(recipe("demo"), settings))
+    base = teacher_cache(Workspace(recipe("demo"), settings))
     for same in (_with("objective", epsilon=0.2), _with("train", learning_rate=1e-5, epochs=9)):
-        assert TEACHER_CACHE.cache(Workspace(same, settings)) == base
+        assert teacher_cache(Workspace(same, settings)) == base
     scratch = replace(recipe("demo").teacher.scratch, dim=32)
     for other in (_with("train", target_length=20), _with("bitext", max_pairs=9), _with("teacher", scratch=scratch)):
-        assert TEACHER_CACHE.cache(Workspace(other, settings)).fingerprint != base.fingerprint
+        assert teacher_cache(Workspace(other, settings)).fingerprint != base.fingerprint
 
 
 @pytest.mark.parametrize("cadence", ["checkpoint_steps", "dev_steps"])
