@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from optical.errors import InfrastructureError, OpticalError, UserError
@@ -71,7 +72,7 @@ def _start(resources: Resources, object_store_bytes: int) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
     # Without an address Ray would join whatever cluster it finds running on this machine.
-    local = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+    local: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
     local |= {"object_store_memory": object_store_bytes}
     try:
         with _native_output_logged():

@@ -1,4 +1,4 @@
-"""The circumstances of work: when, on what machine and with which versions a verb did it, kept in the run's folder."""
+"""Records of work: the time, the machine and the versions, for every verb, in the run's folder."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 
 def note_work(run_dir: Path, verb: str, seconds: float, resources: Resources) -> None:
-    """Append what a verb has just done; its machine and versions are those of this process."""
+    """Append a record of a verb's work on this machine with the versions of this process."""
     with Journal(run_dir / WORK) as journal:
         journal.write(
             "work", verb=verb, seconds=round(seconds, 2), machine=machine(resources), versions=", ".join(versions())
@@ -39,9 +39,9 @@ def versions() -> list[str]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout this code is in, and whether files differ from it; None outside a checkout of ours."""
+    """The commit of this code's checkout, and whether files differ from it; None outside a checkout of this project."""
     here = Path(optical.__file__).parent
-    # A virtual environment may lie in somebody else's repository: ours has this very file under version control.
+    # A virtual environment may be inside another repository; only this project's has this file under version control.
     if _git(here, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     head = _git(here, "rev-parse", "--short=12", "HEAD")
@@ -58,7 +58,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _processor() -> str:
-    """The model's name on Linux; elsewhere what Python knows."""
+    """The model's name on Linux; elsewhere the name that Python reports."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -68,7 +68,7 @@ def _processor() -> str:
 
 
 def _memory() -> int:
-    """Bytes: of the machine, or of the container where that is less."""
+    """Bytes of memory of the machine, or of the container if that is less."""
     whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = _CGROUP_MEMORY.read_text().strip() if _CGROUP_MEMORY.is_file() else "max"
     return whole if limit == "max" else min(whole, int(limit))
@@ -91,7 +91,7 @@ def _system() -> str:
 
 
 def _cluster() -> list[str]:
-    """What a cluster has; the Ray of this machine counts logical cores that it does not have."""
+    """Machines, CPUs and GPUs of a cluster; nothing for a local Ray, which counts more cores than the machine has."""
     if "RAY_ADDRESS" not in os.environ:
         return []
     import ray

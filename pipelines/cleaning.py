@@ -1,4 +1,4 @@
-"""The cleaning report: what became of every physical pair, as a page in the run's folder and as a terminal's table."""
+"""The cleaning report: counts of accepted and rejected pairs, as a page in the run's folder and as plain tables."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ def report_cleaning(workspace: Workspace) -> Path:
 
 
 def first_pairs(bitext: Path) -> dict[str, dict]:
-    """Of each data set its ``source`` and ``target`` language, how that was ``decided``, three accepted ``pairs``."""
+    """By data set: the ``source`` and ``target`` language, how these were ``decided``, and three accepted ``pairs``."""
     shards = parquet_data(pair_shards(bitext), format="parquet")
     found = {}
     for name, side in _account(bitext).get("sides", {}).items():
@@ -38,7 +38,7 @@ def first_pairs(bitext: Path) -> dict[str, dict]:
 
 
 def sides_table(workspace: Workspace) -> str:
-    """The first pairs of each data set with their languages as plain text, so that a person sees swapped columns."""
+    """The first pairs of each data set with their languages as plain text, so that swapped columns are easy to see."""
     lines = []
     for path in _artefacts(workspace):
         for name, side in first_pairs(path).items():
@@ -53,11 +53,11 @@ def sides_table(workspace: Workspace) -> str:
 def first_topics(collection: Path) -> list[dict[str, str]]:
     """The first three topics of a collection: ``qid``, ``query`` and ``english``."""
     rows = parquet_data(collection / "topics.parquet", format="parquet").head(_FIRST).to_pylist()
-    return [{name: excerpt(value) for name, value in row.items()} for row in rows]
+    return [{name: excerpt(value) or "" for name, value in row.items()} for row in rows]
 
 
 def topics_table(workspace: Workspace) -> str:
-    """The first topics as plain text, so that a person sees queries and translations that are swapped."""
+    """The first topics as plain text, so that swapped queries and translations are easy to see."""
     count = parquet_data(workspace.path(COLLECTION) / "topics.parquet", format="parquet").count_rows()
     lines = [f"{workspace.recipe.evaluation.collection}: the first of {count:,} topics"]
     for topic in first_topics(workspace.path(COLLECTION)):
@@ -88,8 +88,8 @@ def _blocks(account: Mapping) -> Iterator[Block]:
     yield Paragraph(f"All reasons but {names} count as faults, of which bitext.max_reject_share allows a share.")
     if "compared_with" in account:
         yield Paragraph(f"Compared with the test collections {', '.join(account['compared_with'])}.")
-    for why, names in _by_reason(account.get("not_compared_with", {})).items():
-        yield Paragraph(f"Not compared with {', '.join(names)}: {why}.")
+    for why, missed in _by_reason(account.get("not_compared_with", {})).items():
+        yield Paragraph(f"Not compared with {', '.join(missed)}: {why}.")
     if examples := list(_examples(account)):
         yield Table(
             ("data set", "position", "reason", "source", "target"), examples, "The first of each", frozenset({1})
@@ -104,9 +104,9 @@ def _firsts(bitext: Path) -> Iterator[Block]:
 
 
 def _rows(account: Mapping) -> Iterator[tuple[str, ...]]:
-    """Data set, what became of pairs, how many, their share of the physical pairs, and what that means.
+    """Data set, outcome, number of pairs, their share of the physical pairs, and the meaning of the outcome.
 
-    Repairs come last: they are among the accepted ones.
+    Repairs come last: repaired pairs are among the accepted ones.
     """
     for dataset in account["licences"]:
         accepted, rejected = account["accepted"].get(dataset, 0), account["rejected"].get(dataset, {})

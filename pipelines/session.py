@@ -50,7 +50,7 @@ class Session:
             self.run_dir.mkdir(parents=True, exist_ok=True)
             self._lock = (self.run_dir / "owner.lock").open("a+")
         except OSError as error:
-            what = f"the folder of this run cannot be made or written ({os.strerror(error.errno).lower()})"
+            what = f"the folder of this run cannot be made or written ({(error.strerror or str(error)).lower()})"
             raise UserError(self.run_dir, what, "give another --runs-dir, or see to its rights and space") from error
         try:
             self._claim()
@@ -68,21 +68,12 @@ class Session:
     def mirror(self) -> MlflowMirror:
         """The MLflow run of this run; it is made on first use."""
         self._mirroring = True
-        runs_dir = self.workspace.settings.runs_dir
-        recipe = self.workspace.recipe
-        mirror = MlflowMirror(
-            default_uri(runs_dir), recipe.name, self.run_dir.name, run_id_file=self.run_dir / "mlflow_run_id"
-        )
+        workspace, run_dir = self.workspace, self.run_dir
+        recipe, uri = workspace.recipe, default_uri(workspace.settings.runs_dir)
+        mirror = MlflowMirror(uri, recipe.name, run_dir.name, run_id_file=run_dir / "mlflow_run_id")
         mirror.log_params(recipe.as_dict())
-        mirror.set_tags(
-            {
-                "fingerprint": self.workspace.fingerprint,
-                "bitext": self.workspace.fingerprint_of(BITEXT),
-                "collection": self.workspace.fingerprint_of(COLLECTION),
-                "teacher": self.workspace.fingerprint_of(TEACHER),
-                "version": optical.__version__,
-            }
-        )
+        origin = {node.kind: workspace.fingerprint_of(node) for node in (BITEXT, COLLECTION, TEACHER)}
+        mirror.set_tags({"fingerprint": workspace.fingerprint, **origin, "version": optical.__version__})
         return mirror
 
     def connect(self) -> None:

@@ -81,14 +81,15 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
             callbacks=[CampaignWatch(campaign.trials, maker, children)],
         ),
     )
-    trials = [_trial(result, num_steps) for result in tuner.fit()]
+    results = tuner.fit()
+    trials = [_trial(results[number], num_steps) for number in range(len(results))]
     if all(trial.status == "failed" or not trial.steps for trial in trials):
         raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
     return sorted(trials, key=lambda trial: -trial.dev_agreement)
 
 
-def _trial(result: object, num_steps: int) -> Trial:
-    metrics, point = result.metrics or {}, result.config
+def _trial(result: tune.Result, num_steps: int) -> Trial:
+    metrics, point = result.metrics or {}, result.config or {}
     steps = int(metrics.get("step", 0))
     status = "failed" if result.error else "ended" if steps >= num_steps else "stopped"
     return Trial(

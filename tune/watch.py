@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 
 from ray import tune
+from ray.tune.experiment import Trial
 
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror
@@ -16,7 +17,7 @@ from tune.trial import TrialMaker
 
 
 class CampaignWatch(tune.Callback):
-    """Told by Tune of every result; nothing it does can stop a trial, and nothing in it waits.
+    """Receives every result from Tune; nothing it does stops or delays a trial.
 
     A trial's MLflow run follows the trial's own journal, so it has every step.
     """
@@ -34,7 +35,7 @@ class CampaignWatch(tune.Callback):
         # Tune pickles its callbacks for a restore that this project never does; threads and streams stay here.
         return {}
 
-    def on_trial_start(self, iteration: int, trials: list, trial: object, **info: object) -> None:
+    def on_trial_start(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
         """Open the trial's MLflow run."""
         if trial.trial_id in self._open:
             return
@@ -46,7 +47,7 @@ class CampaignWatch(tune.Callback):
         follower.__enter__()
         self._open[trial.trial_id] = (mirror, follower)
 
-    def on_trial_result(self, iteration: int, trials: list, trial: object, result: dict, **info: object) -> None:
+    def on_trial_result(self, iteration: int, trials: list, trial: Trial, result: dict, **info: object) -> None:
         """Show one look at the dev measure."""
         self.best = max(self.best, result.get("dev_agreement", 0.0))
         self._line.show(
@@ -54,15 +55,15 @@ class CampaignWatch(tune.Callback):
             f"  dev agreement {result.get('dev_agreement', 0.0):.3f}  best {self.best:.3f}"
         )
 
-    def on_trial_complete(self, iteration: int, trials: list, trial: object, **info: object) -> None:
+    def on_trial_complete(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
         """Close the trial's MLflow run."""
         self._end(trial, "FINISHED")
 
-    def on_trial_error(self, iteration: int, trials: list, trial: object, **info: object) -> None:
+    def on_trial_error(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
         """Close the trial's MLflow run as failed."""
         self._end(trial, "FAILED")
 
-    def _end(self, trial: object, status: str) -> None:
+    def _end(self, trial: Trial, status: str) -> None:
         self.ended += 1
         threading.Thread(target=_close, args=(*self._open.pop(trial.trial_id), status)).start()
         self._line.show(f"tune  {self.ended}/{self.total} trials done  best dev agreement {self.best:.3f}", final=True)

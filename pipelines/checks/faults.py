@@ -1,6 +1,6 @@
-"""What would fail after minutes of work, looked at before it: a recipe on its own, then its data.
+"""Early refusals: what would fail after minutes of work is found before it.
 
-``faults`` looks at a recipe and the shape of its teacher, when nothing is made yet. ``check_data`` looks at what
+``faults`` checks a recipe and the shape of its teacher, before anything is made. ``check_data`` checks the data that
 ``prepare`` made, before anything is trained.
 """
 
@@ -23,11 +23,11 @@ from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 
 DEEPEST_MEASURE = 100
-"""R@100 looks at as many passages of a run."""
+"""R@100 needs this many passages of a run."""
 
 
 def check_recipe(workspace: Workspace) -> None:
-    """Refuse a recipe that would fail later on.
+    """Refuse a recipe that would fail later.
 
     Raises:
         UserError: the first of its ``faults``.
@@ -38,11 +38,11 @@ def check_recipe(workspace: Workspace) -> None:
 
 
 def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
-    """What is impossible in a recipe, field by field.
+    """Impossible values in a recipe, field by field.
 
     Args:
-        recipe: as it was asked for.
-        teacher: folder of a pretrained teacher; None when it is not at hand, or trained by the run.
+        recipe: the recipe.
+        teacher: folder of a pretrained teacher; None if it is not available, or if the run trains the teacher.
     """
     scratch = recipe.teacher.scratch
     shape = Shape(SCRATCH_POSITIONS, scratch.dim, "WordPiece") if scratch else read_shape(teacher) if teacher else None
@@ -61,7 +61,7 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
 
 
 def check_data(workspace: Workspace) -> None:
-    """Compare what ``prepare`` made with what training and index will ask of it.
+    """Compare the prepared data with what training and index need.
 
     Raises:
         DataError: too few sentence pairs or questions.
@@ -80,7 +80,7 @@ def check_data(workspace: Workspace) -> None:
 
 
 def certain_tokens(passages: Path, length: int) -> int:
-    """Fewest tokens that passages cut to ``length`` can have: one a word, and the two special ones."""
+    """Lower bound of the number of tokens in passages cut to ``length``: one for each word, and two special ones."""
     texts = pq.read_table(passages, columns=["text"])["text"]
     words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts)))
     return pc.sum(pc.min_element_wise(pc.add(words, 2), length)).as_py()

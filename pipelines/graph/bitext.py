@@ -53,8 +53,8 @@ def _make_bitext(session: Maker, path: Path, made_from: str) -> None:
 
 
 def _make_questions(session: Maker, path: Path, made_from: str) -> None:
-    recipe = session.workspace.recipe
-    config = replace(recipe.bitext, datasets=recipe.teacher.scratch.pairs, source="eng", max_pairs=None)
+    workspace = session.workspace
+    config = replace(workspace.recipe.bitext, datasets=workspace.scratch.pairs, source="eng", max_pairs=None)
     _make(session, path, made_from, config, QUESTION_LIMITS, passages=True)
 
 
@@ -136,8 +136,8 @@ def _refuse_twins(files: Sequence[Resolved], config: BitextConfig) -> None:
 
 def _expected(config: BitextConfig) -> int | None:
     """Pairs to read, where the registry knows them all and all are wanted."""
-    counts = [getattr(datasets().get(spec), "count", None) for spec in config.datasets]
-    return sum(counts) if config.max_pairs is None and all(counts) else None
+    counts = [count for spec in config.datasets if (count := getattr(datasets().get(spec), "count", None))]
+    return sum(counts) if config.max_pairs is None and len(counts) == len(config.datasets) else None
 
 
 def _without_gaps(checked: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -186,7 +186,7 @@ QUESTIONS = Node(
     format=shards.BITEXT,
     made_from=lambda workspace: [
         _rules(workspace, "cleaning", "target", "max_reject_share"),
-        *_content(workspace, workspace.recipe.teacher.scratch.pairs),
+        *_content(workspace, workspace.scratch.pairs),
     ],
     make=_make_questions,
     needed=lambda recipe: recipe.teacher.scratch is not None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical import artefacts
-from optical.artefacts import Fingerprint, fingerprint
+from optical.artefacts import Fingerprint
 from optical.recipe import Recipe
 from optical.tracking.progress import LineWriter
 
@@ -46,7 +46,7 @@ class Node:
     kind: str
     version: int | None = None
     made_from: Callable[[Workspace], Sequence[object]] = lambda workspace: ()
-    make: Callable[[Maker, Path, str], object] | None = None
+    make: Callable[[Maker, Path, Fingerprint], object] | None = None
     format: str = ""
     after: Sequence[Node] = ()
     needed: Callable[[Recipe], bool] = lambda recipe: True
@@ -60,12 +60,6 @@ class Node:
         if self.needed(recipe):
             return self
         return self.otherwise and self.otherwise.for_recipe(recipe)
-
-    def identity(self, *parts: object) -> str:
-        """Fingerprint of the artefact that is made from ``parts``; given data are of no version of this project."""
-        if self.version is None:
-            return fingerprint([self.kind, *parts])
-        return Fingerprint.of(self.kind, self.version, *parts)
 
     def ensure(self, session: Maker) -> None:
         """Make the artefact if it is missing or damaged, locked against other processes.
@@ -82,12 +76,13 @@ class Node:
         path, made_from = workspace.path(self), workspace.fingerprint_of(self)
         with _locked(path):
             if self.partial or not artefacts.exists(path, self.format or self.kind, made_from):
-                _report_other_version(workspace.shared, made_from)
+                if not path.exists():
+                    _report_other_version(workspace.shared, made_from)
                 self.make(session, path, made_from)
 
 
-def _report_other_version(shared: Path, made_from: str) -> None:
-    if isinstance(made_from, Fingerprint) and (found := artefacts.other_version(shared, made_from)):
+def _report_other_version(shared: Path, made_from: Fingerprint) -> None:
+    if found := artefacts.other_version(shared, made_from):
         name, versions = found
         changed = artefacts.version_changes(versions, made_from.versions)
         LineWriter().show(f"{name} was made by {changed}; making it anew", final=True)

@@ -37,7 +37,7 @@ def _make_start(session: Maker, path: Path, made_from: str) -> None:
     from optical.train.loop import write_encoder
 
     workspace = session.workspace
-    scratch = workspace.recipe.teacher.scratch
+    scratch = workspace.scratch
     learned_from = [text for pairs in (BITEXT, QUESTIONS) for text in texts(workspace, pairs, "source", "target")]
     encoder = Encoder.scratch(scratch, learn_wordpiece(learned_from, scratch.vocabulary), scratch.train.seed)
     write_encoder(encoder, path, made_from)
@@ -47,7 +47,7 @@ def _train(session: Maker, path: Path, made_from: str) -> None:
     from optical.train.job import TrainJob
 
     workspace = session.workspace
-    scratch = workspace.recipe.teacher.scratch
+    scratch = workspace.scratch
     job = TrainJob(
         fingerprint=made_from,
         tokens=workspace.path(QUESTION_TOKENS).absolute(),
@@ -77,7 +77,7 @@ TEACHER_START = Node(
 
 QUESTION_TOKENS = tokenised("question-tokens", 2, QUESTIONS, (TEACHER_START, TEACHER_START), (TEACHER_START,))
 
-PRETRAINED = Node(
+PRETRAINED: Node = Node(
     kind="teacher",
     made_from=lambda workspace: [weights_fingerprint(workspace.path(PRETRAINED))],
     folder=lambda workspace: find_weights(workspace.recipe.teacher.weights, workspace.recipe.teacher.revision),

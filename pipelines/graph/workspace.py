@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from optical import artefacts
+from optical.artefacts import Fingerprint
 from optical.data.bitext.sources import parse_source, understood
 from optical.data.fetch.resolve import Resolved
 from optical.data.registry.entry import DataSet
-from optical.recipe import Recipe, decisive
+from optical.recipe import Recipe, ScratchConfig, decisive
 from pipelines.graph.node import Node
 from pipelines.settings import SHARED, Settings
 
@@ -35,13 +36,20 @@ class Workspace:
         self.decisive = decisive(self.recipe)
         self._found: dict[tuple[str, object], Any] = {}
 
+    @property
+    def scratch(self) -> ScratchConfig:
+        """The teacher that the run trains, for those artefacts that only such a run has."""
+        if self.recipe.teacher.scratch is None:
+            raise ValueError(f"the teacher of {self.recipe.name} is pretrained")
+        return self.recipe.teacher.scratch
+
     @cached_property
     def run_dir(self) -> Path:
         """This run's own folder."""
         return self.settings.runs_dir / (self.settings.run_name or f"{self.recipe.name}-{self.fingerprint[:12]}")
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Identity of the run: everything that decides a number in its report, data and weights by their hashes."""
         from pipelines.graph.runs import RUNS  # The last node of the graph, whose module imports this one.
 
@@ -54,9 +62,9 @@ class Workspace:
     def folder(self, node: Node) -> Path:
         """The folder in which an artefact is made."""
         own = self._own(node)
-        if own.folder is None:
-            return self.shared / f"{own.kind}-{self.fingerprint_of(own)[:12]}"
-        return self._once("folder", own, lambda: own.folder(self))
+        if folder := own.folder:
+            return self._once("folder", own, lambda: folder(self))
+        return self.shared / f"{own.kind}-{self.fingerprint_of(own)[:12]}"
 
     def path(self, node: Node) -> Path:
         """Where an artefact is, or will be."""
@@ -66,15 +74,11 @@ class Workspace:
         """The facts in the manifest of an artefact that is made; its files are not read."""
         return artefacts.read(self.path(node), node.format or node.kind, verify=False).info
 
-    def fingerprint_of(self, node: Node) -> str:
-        """Identity of an artefact."""
-
-        def identity() -> str:
-            own = self._own(node)
-            parts = (self.fingerprint_of(part) if isinstance(part, Node) else part for part in self._parts(own))
-            return own.identity(*parts)
-
-        return self._once("fingerprint", self._own(node), identity)
+    def fingerprint_of(self, node: Node) -> Fingerprint:
+        """Identity of an artefact: its kind, the version of its maker, and everything it is made from."""
+        own = self._own(node)
+        parts = (self.fingerprint_of(part) if isinstance(part, Node) else part for part in self._parts(own))
+        return self._once("fingerprint", own, lambda: Fingerprint.of(own.kind, own.version, *parts))
 
     def order(self, *wanted: Node) -> Iterator[Node]:
         """The wanted nodes and everything they depend on, each once, parents first.

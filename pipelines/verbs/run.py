@@ -10,6 +10,7 @@ from optical.model.encoder import Encoder
 from optical.report.build import ReportContent, TopicText, write_report
 from optical.tracking.journal import rows
 from pipelines.facts import collection_facts, data_facts, work_done
+from pipelines.graph.bitext import BITEXT, rejects
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
@@ -65,14 +66,15 @@ def run(session: Session) -> Summary:
         named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
         session.mirror.log_metrics(named, step=0)
     session.mirror.log_artifacts(page.parent)
+    bitext = session.workspace.info(BITEXT)
     summary = Summary(
         recipe=session.workspace.recipe.name,
         fingerprint=session.workspace.fingerprint,
         systems=verdict.systems,
         p=verdict.p,
         remarks=verdict.remarks,
-        pairs=content.data.accepted,
-        rejected=dict(content.data.rejects),
+        pairs=sum(bitext["accepted"].values()),
+        rejected=rejects(bitext),
         seconds=session.seconds,
         report=str(page),
     )
