@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from optical.errors import DataError
+from optical.errors import DataError, UserError
 from optical.made_with import made_with
 
 FORMAT_VERSION = 2
@@ -174,16 +174,29 @@ def version_changes(old: Mapping[str, int], new: Mapping[str, int]) -> str:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never a torn one."""
+    """Write JSON with sorted keys, atomically (see ``write_whole``)."""
+    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file so that a reader sees the old content or the new content, never a part of either; return its path.
+
+    Raises:
+        UserError: the path is a directory.
+    """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(path, "is a directory, and a file goes here", "give the path of a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex[:8]}")
     try:
-        scratch.write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+        scratch.write_bytes(content)
         _sync(scratch)
-        os.replace(scratch, path)
+        scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
     _sync(path.parent)
+    return path
 
 
 def _commit(scratch: Path, path: Path, kind: str, made_from: str, info: dict) -> None:

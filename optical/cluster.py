@@ -73,7 +73,7 @@ def _start(resources: Resources, object_store_bytes: int) -> None:
     cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
     # Without an address Ray would join whatever cluster it finds running on this machine.
     local: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
-    local |= {"object_store_memory": object_store_bytes}
+    local["object_store_memory"] = object_store_bytes
     try:
         with _native_output_logged():
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if address else local))

@@ -11,7 +11,7 @@ from math import inf
 
 from optical.data.bitext.config import BitextConfig
 from optical.errors import require
-from optical.evaluation.config import EvaluationConfig
+from optical.evaluation.protocols.base import EvaluationConfig
 from optical.index.config import IndexConfig
 from optical.model.config import ScratchShape, StudentConfig
 from optical.objectives import contrastive, ot
@@ -94,7 +94,7 @@ class Recipe:
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON-serialisable values (tuples become lists)."""
-        return _plain(dataclasses.asdict(self))
+        return {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
 
 
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:

@@ -63,7 +63,7 @@ def _work(verb: str, command: Command) -> None:
 
 
 def _tell_run(session: Session, as_json: bool) -> None:
-    from optical.report.build import measures_table
+    from optical.report.results import measures_table
     from pipelines.verbs.run import run
 
     summary = run(session)
@@ -78,7 +78,7 @@ def _tell_run(session: Session, as_json: bool) -> None:
 
 
 def _tell_measures(session: Session, as_json: bool) -> None:
-    from optical.report.build import measures_table
+    from optical.report.results import measures_table
     from pipelines.verbs.evaluate import evaluate
 
     verdict = evaluate(session)

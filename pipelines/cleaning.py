@@ -1,4 +1,4 @@
-"""The cleaning report: counts of accepted and rejected pairs, as a page in the run's folder and as plain tables."""
+"""The cleaning report: how many pairs were accepted, rejected and repaired, as a page and as a table."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,11 +7,11 @@ from pathlib import Path
 from pyarrow.dataset import dataset as parquet_data
 from pyarrow.dataset import field
 
+from optical.artefacts import write_whole
 from optical.data.bitext.repairs import REPAIRS
 from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.data.bitext.shards import CLEANING, pair_shards
-from optical.evaluation.files import write_whole
-from optical.report.render import Block, Heading, Paragraph, Table, render_markdown
+from optical.report.blocks import Block, Heading, Paragraph, Table, render_markdown
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.workspace import Workspace
@@ -21,14 +21,14 @@ _FIRST = 3
 
 
 def report_cleaning(workspace: Workspace) -> Path:
-    """Write ``cleaning.md`` of all bitext the run learns from; the numbers are in each artefact's ``cleaning.json``."""
+    """Write ``cleaning.md`` for all bitext of the run; its numbers come from each artefact's ``cleaning.json``."""
     blocks = [block for path in _artefacts(workspace) for block in (*_blocks(_account(path)), *_firsts(path))]
     title = f"Cleaning: {workspace.recipe.name}"
     return write_whole(workspace.run_dir / REPORT, render_markdown(title, workspace.fingerprint, blocks).encode())
 
 
 def first_pairs(bitext: Path) -> dict[str, dict]:
-    """By data set: the ``source`` and ``target`` language, how these were ``decided``, and three accepted ``pairs``."""
+    """For each data set: ``source`` and ``target`` language, how they were ``decided``, three accepted ``pairs``."""
     shards = parquet_data(pair_shards(bitext), format="parquet")
     found = {}
     for name, side in _account(bitext).get("sides", {}).items():
@@ -38,7 +38,7 @@ def first_pairs(bitext: Path) -> dict[str, dict]:
 
 
 def sides_table(workspace: Workspace) -> str:
-    """The first pairs of each data set with their languages as plain text, so that swapped columns are easy to see."""
+    """The first pairs of each data set with their languages as plain text, so that a person sees swapped columns."""
     lines = []
     for path in _artefacts(workspace):
         for name, side in first_pairs(path).items():
@@ -50,14 +50,14 @@ def sides_table(workspace: Workspace) -> str:
     return "\n".join(lines)
 
 
-def first_topics(collection: Path) -> list[dict[str, str]]:
+def first_topics(collection: Path) -> list[dict[str, str | None]]:
     """The first three topics of a collection: ``qid``, ``query`` and ``english``."""
     rows = parquet_data(collection / "topics.parquet", format="parquet").head(_FIRST).to_pylist()
-    return [{name: excerpt(value) or "" for name, value in row.items()} for row in rows]
+    return [{name: excerpt(value) for name, value in row.items()} for row in rows]
 
 
 def topics_table(workspace: Workspace) -> str:
-    """The first topics as plain text, so that swapped queries and translations are easy to see."""
+    """The first topics as plain text, so that a person sees queries and translations that are swapped."""
     count = parquet_data(workspace.path(COLLECTION) / "topics.parquet", format="parquet").count_rows()
     lines = [f"{workspace.recipe.evaluation.collection}: the first of {count:,} topics"]
     for topic in first_topics(workspace.path(COLLECTION)):
@@ -84,12 +84,12 @@ def _blocks(account: Mapping) -> Iterator[Block]:
     header = ("data set", "pairs", "count", "share", "meaning")
     yield Heading(", ".join(account["licences"]))
     yield Table(header, list(_rows(account)), "Every physical pair, by what became of it", frozenset({2, 3}))
-    names = ", ".join(sorted(NOT_FAULTS))
-    yield Paragraph(f"All reasons but {names} count as faults, of which bitext.max_reject_share allows a share.")
+    no_faults = ", ".join(sorted(NOT_FAULTS))
+    yield Paragraph(f"All reasons but {no_faults} count as faults, of which bitext.max_reject_share allows a share.")
     if "compared_with" in account:
         yield Paragraph(f"Compared with the test collections {', '.join(account['compared_with'])}.")
-    for why, missed in _by_reason(account.get("not_compared_with", {})).items():
-        yield Paragraph(f"Not compared with {', '.join(missed)}: {why}.")
+    for why, names in _by_reason(account.get("not_compared_with", {})).items():
+        yield Paragraph(f"Not compared with {', '.join(names)}: {why}.")
     if examples := list(_examples(account)):
         yield Table(
             ("data set", "position", "reason", "source", "target"), examples, "The first of each", frozenset({1})
@@ -106,7 +106,7 @@ def _firsts(bitext: Path) -> Iterator[Block]:
 def _rows(account: Mapping) -> Iterator[tuple[str, ...]]:
     """Data set, outcome, number of pairs, their share of the physical pairs, and the meaning of the outcome.
 
-    Repairs come last: repaired pairs are among the accepted ones.
+    Repairs come last; repaired pairs are also counted as accepted.
     """
     for dataset in account["licences"]:
         accepted, rejected = account["accepted"].get(dataset, 0), account["rejected"].get(dataset, {})

@@ -1,4 +1,4 @@
-"""The facts of a run, as its report and its model card tell them: its data, and the work that was done."""
+"""Facts of a run for its report and its model card: its data, and the work of its verbs."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -35,11 +35,11 @@ def collection_facts(workspace: Workspace) -> CollectionFacts:
 
 
 def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> DataFacts:
-    """What became of the pairs, and every data set and model the run is made of.
+    """The counts of the sentence pairs, and every data set and model that the run used.
 
     Args:
         workspace: the run's.
-        called: how a data set is to be named.
+        called: gives the name of a data set that the reader sees.
     """
     bitext = workspace.info(BITEXT)
     collection = workspace.info(COLLECTION)
@@ -61,7 +61,7 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
 
 
 def work_done(run_dir: Path) -> list[Work]:
-    """What each verb did on each machine, in the order in which they ended first; empty where nothing was noted."""
+    """The work of each verb on each machine, ordered by the end of its first session; empty without a record."""
     path = run_dir / WORK
     done: dict[tuple[str, str, str], Work] = {}
     for row in read_journal(path) if path.exists() else []:
@@ -72,20 +72,20 @@ def work_done(run_dir: Path) -> list[Work]:
     return list(done.values())
 
 
-def spoken(code: str) -> str:
-    """A language by its name and resource tier.
+def language_and_tier(code: str) -> str:
+    """The name of a language and its resource tier.
 
-    >>> spoken("swa"), spoken("zzz")
+    >>> language_and_tier("swa"), language_and_tier("zzz")
     ('Swahili (low resource)', 'zzz')
     """
     found = known(code)
     return f"{found.name} ({found.tier} resource)" if found else code
 
 
-def named(code: str) -> str:
-    """A language by its name.
+def language_name(code: str) -> str:
+    """The name of a language.
 
-    >>> named("swa"), named("zzz")
+    >>> language_name("swa"), language_name("zzz")
     ('Swahili', 'zzz')
     """
     found = known(code)
@@ -99,13 +99,16 @@ def query_languages(config: BitextConfig) -> list[str]:
 
 def _topic_language(collection: str) -> str:
     registered = datasets().get(collection)
-    return spoken(registered.source) if registered else "a language that the collection does not name"
+    return language_and_tier(registered.source) if registered else "a language that the collection does not name"
 
 
 def _bitext(info: Mapping, config: BitextConfig) -> list[DatasetFact]:
     facts = []
     for name, licence in info["licences"].items():
-        size, language = f"{info['accepted'].get(name, 0):,} pairs", spoken(source_language(name, config.source))
+        size, language = (
+            f"{info['accepted'].get(name, 0):,} pairs",
+            language_and_tier(source_language(name, config.source)),
+        )
         facts.append(DatasetFact(name, licence, "bitext", size, language))
     return facts
 
@@ -120,7 +123,7 @@ def _questions(workspace: Workspace) -> list[DatasetFact]:
 
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
-    """A pretrained teacher, of which the student is made too."""
+    """The weights of a pretrained teacher, which are also the student's first weights."""
     if workspace.has(QUESTIONS):
         return []
     weights = workspace.recipe.teacher.weights
@@ -129,7 +132,7 @@ def _weights(workspace: Workspace) -> list[DatasetFact]:
 
 
 def _split(workspace: Workspace) -> str:
-    """How accepted pairs were split, and how many sentences were longer than training reads."""
+    """The split of the accepted pairs, and the share of sentences that training cuts."""
     info = workspace.info(TOKENS)
     train = workspace.recipe.train
     limits = {"source": train.source_length, "target": train.target_length}
@@ -142,7 +145,7 @@ def _split(workspace: Workspace) -> str:
 
 
 def _comparison(info: Mapping, called: Callable[[str], str]) -> str:
-    """With which test collections the pairs were compared."""
+    """The test collections that the pairs were compared with."""
     if "compared_with" not in info:
         return "The pairs were not compared with any test collection (bitext.cleaning.drop_test_leaks is off)."
     told = f"The pairs were compared with the test collections {', '.join(map(called, info['compared_with']))}."

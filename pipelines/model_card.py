@@ -1,4 +1,4 @@
-"""The model card of an exported student: what it is, how to load it, what was measured, its data, its limits."""
+"""The model card of an exported student: use, measures, data, limits and training."""
 
 from collections.abc import Mapping
 
@@ -7,16 +7,15 @@ from huggingface_hub import ModelCardData
 from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import HUB
 from optical.data.registry.languages import known
-from optical.evaluation.measures import MEASURES
+from optical.evaluation.notation import title
 from optical.model.weights import is_hub_id
 from optical.recipe import Recipe
+from optical.report.blocks import Block, Code, Heading, Paragraph, render_blocks
 from optical.report.content import DataFacts
-from optical.report.particulars import flatten
-from optical.report.plots import system_order
-from optical.report.render import Block, Code, Heading, Paragraph, Table, render_blocks
-from optical.report.sections import format_p
+from optical.report.provenance import datasets_table, flatten
+from optical.report.results import measures_block
 from optical.resources import Resources
-from pipelines.facts import named, query_languages
+from pipelines.facts import language_name, query_languages
 from pipelines.repeat import repeat_command
 
 _LOADING = """import torch
@@ -38,15 +37,15 @@ def model_card(
     """The card as Markdown with YAML front matter.
 
     Args:
-        recipe: what made the student, by ``public.public_recipe``.
+        recipe: the recipe that trained the student, from ``public.public_recipe``.
         fingerprint: identity of the run.
         dim: dimension of the token vectors.
         projected: whether a linear map follows the last layer.
-        data: data sets and licences, named by ``public.public_name``.
-        evaluation: what ``evaluate`` wrote, if it has.
+        data: data sets and licences, with names from ``public.public_name``.
+        evaluation: the content of ``evaluation.json``; None before ``evaluate``.
     """
     languages = query_languages(recipe.bitext)
-    spoken = ", ".join(map(named, languages))
+    spoken = ", ".join(map(language_name, languages))
     teacher = (
         f"the English teacher {recipe.teacher.weights}" if not recipe.teacher.scratch else "a small English teacher"
     )
@@ -60,7 +59,7 @@ def model_card(
         Heading("How to load it"),
         Code(_loading(recipe, projected), "python"),
         *_measured(recipe, evaluation),
-        *_made_of(data),
+        *_data(data),
         *_limits(recipe, spoken, data),
         *_training(recipe, fingerprint),
     ]
@@ -69,7 +68,7 @@ def model_card(
 
 
 def _front(recipe: Recipe, languages: list[str]) -> str:
-    """What the hub reads. The licence of a student follows from those below it, and is for its publisher to decide."""
+    """The front matter that the hub reads. The publisher decides the licence, which the data sets below restrict."""
     registered = [datasets()[spec] for spec in recipe.bitext.datasets if spec in datasets()]
     on_hub = [entry.origin.removeprefix(HUB) for entry in registered if entry.origin.startswith(HUB)]
     weights = recipe.teacher.weights
@@ -85,7 +84,7 @@ def _front(recipe: Recipe, languages: list[str]) -> str:
 
 
 def _hub_code(code: str) -> str:
-    """ISO 639-1 where there is such a code, as on the hub, else ISO 639-3."""
+    """The hub's code of a language: ISO 639-1 where it exists, else ISO 639-3."""
     found = known(code)
     if found is None:
         return code
@@ -108,22 +107,20 @@ def _measured(recipe: Recipe, evaluation: Mapping | None) -> list[Block]:
             heading,
             Paragraph("Nothing yet: the verb evaluate measures it, and export then writes the figures here."),
         ]
-    rows = []
-    for system in system_order(evaluation["measures"]):
-        means, ends = evaluation["measures"][system], evaluation["intervals"][system]
-        cells = [f"{means[name]:.3f} ({ends[name][0]:.3f}, {ends[name][1]:.3f})" for name in MEASURES]
-        rows.append((system, *cells, format_p(evaluation["p"].get(system))))
-    collection = recipe.evaluation.collection
-    caption = f"On {collection}; in brackets 95 % bootstrap intervals over topics, p by randomisation of MAP (Holm)."
-    header = ("system", *MEASURES.values(), "p vs zero-shot")
-    return [heading, Table(header, rows, caption, frozenset(range(1, len(header))))]
+    protocol = recipe.evaluation
+    # The file sorts its keys; the table has the order of the recipe.
+    means = {
+        system: {name: values[name] for name in protocol.measures} for system, values in evaluation["measures"].items()
+    }
+    caption = f"On {protocol.collection}; in brackets 95 % bootstrap intervals over topics, p by randomisation of "
+    caption += f"{title(protocol.tested)} (Holm)."
+    return [heading, measures_block(protocol, means, evaluation["intervals"], evaluation["p"], caption)]
 
 
-def _made_of(data: DataFacts) -> list[Block]:
-    rows = [(fact.name, fact.use, fact.language, fact.size, fact.licence) for fact in data.datasets]
+def _data(data: DataFacts) -> list[Block]:
     return [
         Heading("Data and licences"),
-        Table(("data set", "used for", "language", "size", "licence"), rows),
+        datasets_table(data.datasets),
         Paragraph(
             "The licence field above says unknown, because whoever publishes this model has to choose one that these "
             "allow."
@@ -151,7 +148,7 @@ def _limits(recipe: Recipe, spoken: str, data: DataFacts) -> list[Block]:
 def _training(recipe: Recipe, fingerprint: str) -> list[Block]:
     heading, identity = Heading("Training"), Paragraph(f"Recipe {recipe.name}, fingerprint {fingerprint}.")
     if command := repeat_command(recipe, Resources()):
-        said = "This command trains it again. Files of one's own are named without their folders."
-        return [heading, identity, Paragraph(said), Code(command, "sh")]
+        note = "This command trains it again. Files of one's own are named without their folders."
+        return [heading, identity, Paragraph(note), Code(command, "sh")]
     listed = "\n".join(f"{name}: {value}" for name, value in flatten(recipe.as_dict()))
     return [heading, identity, Paragraph("No registered recipe has that name; these are its settings."), Code(listed)]

@@ -75,4 +75,4 @@ def _take(pairs: TokenPairs, places: np.ndarray) -> TokenPairs:
 
 
 def _tokens(tokenizer: Tokenizer, ids: Tensor) -> tuple[str, ...]:
-    return tuple(tokenizer.id_to_token(number) for number in ids.tolist())
+    return tuple(tokenizer.id_to_token(number) or "" for number in ids.tolist())

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from optical.data.batches.token_shards import TOKENISED, write_tokens
 from optical.model.encoder import Encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
+from optical.objectives import base, contrastive, ot
 from optical.objectives.ot import Config as OTConfig
 from optical.recipe import ScratchConfig
 from optical.train.config import TrainConfig
@@ -19,6 +20,10 @@ from optical.train.job import TrainJob
 from optical.train.loop import write_encoder
 
 torch.set_num_threads(1)
+
+# These modules import the names of their annotations for type checkers only; the run-time checker looks them up here.
+for module in (base, contrastive, ot):
+    vars(module).update(Encoder=Encoder, Tensor=torch.Tensor)
 
 WORDS = {
     "mtoto": "child",

@@ -20,8 +20,8 @@ from pipelines.graph.student import STUDENT, TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
 from pipelines.settings import Settings
-from tune.report import Trial, write_campaign
 from tune.space import CampaignConfig
+from tune.summary import Trial, write_campaign
 from tune.trial import TRIAL_CPUS, TrialMaker
 from tune.watch import CampaignWatch, child_mirror
 

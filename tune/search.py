@@ -22,7 +22,7 @@ def _run(arguments: list[str]) -> int:
         say(command.text)
         return 0
     from tune.campaign import search
-    from tune.report import best_command, table
+    from tune.summary import best_command, table
 
     trials = search(command.recipe, command.campaign, command.settings)
     if command.json:

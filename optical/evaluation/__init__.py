@@ -1,1 +1,1 @@
-"""Evaluation: TREC files, the field's measures, significance, and the report a person reads."""
+"""Evaluation: TREC files, measures, significance tests, and the protocols that say what is compared with what."""

@@ -1,25 +1,24 @@
-"""Measures: AP, RR@10, nDCG@10 and R@100 over all judged topics, computed by ir_measures.
+"""Measures of a run over all judged topics, computed by ir_measures.
 
-ir_measures hands RR@10 and the other measures to different tools, and those break ties differently.
-Every tool is therefore given the run's ranks, already tie-free in trec_eval's order, instead of its scores.
+ir_measures gives RR@10 and the other measures to different tools, and these tools break ties in different ways.
+Every tool therefore gets the run's ranks instead of its scores: they have no ties and follow trec_eval's order.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import ir_measures
 
+from optical.data.collections.qrels import Qrel
 from optical.errors import DataError
-from optical.evaluation.runs import Qrel, Run
-
-MEASURES = {"AP": "MAP", "RR@10": "MRR@10", "nDCG@10": "nDCG@10", "R@100": "R@100"}
-"""Each measure of a topic, and the name of its mean."""
+from optical.evaluation.notation import MEASURES
+from optical.evaluation.runs import Run
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run is worth: each measure per topic, its mean, and the judged topics it left unanswered."""
+    """The measures of a run: each measure per topic, its mean, and the judged topics without results."""
 
     per_topic: dict[str, dict[str, float]]
     mean: dict[str, float]
@@ -28,15 +27,16 @@ class Measured:
     @property
     def topics(self) -> tuple[str, ...]:
         """The judged topics, in the qrels' order."""
-        return tuple(self.per_topic["AP"])
+        return tuple(next(iter(self.per_topic.values())))
 
 
-def measure(run: Run, qrels: Iterable[Qrel]) -> Measured:
-    """Measure a run; every judged topic counts, and one missing from the run counts 0.
+def measure(run: Run, qrels: Iterable[Qrel], measures: Sequence[str] = MEASURES) -> Measured:
+    """Measure a run; every judged topic counts, and one that the run lacks counts 0.
 
     Args:
         run: the ranked results; topics without judgements are ignored.
         qrels: the judgements; they decide which topics count. A topic with no relevant document counts 0.
+        measures: in the notation of ir_measures (see ``notation.check_notation``).
 
     Raises:
         DataError: no judgements at all, or a run of other topics than the judged ones.
@@ -50,8 +50,8 @@ def measure(run: Run, qrels: Iterable[Qrel]) -> Measured:
         advice = "give the run and the qrels of one set of topics"
         raise DataError("run", f"{what}, {topics[0]!r} of the qrels)", advice)
     ranked = [ir_measures.ScoredDoc(qid, docid, -rank) for qid in topics for rank, docid in enumerate(run.docids(qid))]
-    per_topic = {name: dict.fromkeys(topics, 0.0) for name in MEASURES}
-    parsed = [ir_measures.parse_measure(name) for name in MEASURES]
+    per_topic = {name: dict.fromkeys(topics, 0.0) for name in measures}
+    parsed = [ir_measures.parse_measure(name) for name in measures]
     for metric in ir_measures.iter_calc(parsed, judgements, ranked):
         per_topic[str(metric.measure)][metric.query_id] = float(metric.value)
     mean = {name: math.fsum(values.values()) / len(topics) for name, values in per_topic.items()}

@@ -1,29 +1,27 @@
 """TREC files: runs and qrels, with trec_eval's own order of tied documents.
 
-The tie rule, here and everywhere in this project: score descending, then docid descending. Scores are
-compared in single precision, because that is how trec_eval stores them; a run ranked in double
-precision would get other measures here than from the reference tool.
+The tie rule of this project: score descending, then docid descending. Scores are compared in single precision, as
+trec_eval stores them. A run ranked in double precision would get other measures than from trec_eval.
 """
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from optical.artefacts import write_whole
 from optical.data.collections.qrels import Qrel, parse_qrels
+from optical.data.files.open import text_lines
 from optical.errors import DataError
-from optical.evaluation.files import write_whole
 
-__all__ = ["Qrel", "Run", "ScoredDoc", "read_qrels", "read_run", "write_qrels", "write_run"]
+_LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredDoc:
-    """One retrieved document of one topic."""
+    """One retrieved document of a topic."""
 
     qid: str
     docid: str
@@ -43,7 +41,7 @@ class Run:
         scored: the retrieved documents of all topics, in any order.
 
     Raises:
-        DataError: an id that no TREC file can hold, a score that is not finite, or a repeated document.
+        DataError: an id that a TREC file cannot hold, a score that is not finite, or a repeated document.
     """
 
     rankings: Mapping[str, tuple[ScoredDoc, ...]]
@@ -74,15 +72,15 @@ class Run:
         return qid in self.rankings
 
     def docids(self, qid: str) -> tuple[str, ...]:
-        """Docids of the topic ``qid``, best first; empty for a topic without results."""
+        """Docids of the topic ``qid``, best first; empty where nothing was retrieved."""
         return tuple(doc.docid for doc in self.rankings.get(qid, ()))
 
 
 def read_run(path: Path) -> Run:
-    """Read a TREC run; the file's ranks are ignored, as trec_eval does.
+    """Read a TREC run; the ranks in the file are ignored, as trec_eval does.
 
     Raises:
-        DataError: missing file, or a line that is not ``qid Q0 docid rank score tag``.
+        DataError: a missing or damaged file, or a line that is not ``qid Q0 docid rank score tag``.
     """
     seen: set[tuple[str, str]] = set()
     scored = []
@@ -120,7 +118,7 @@ def read_qrels(path: Path) -> tuple[Qrel, ...]:
     """Read qrels in the file's order; a line that repeats an earlier one counts once (see ``parse_qrels``).
 
     Raises:
-        DataError: missing file, a line that is no judgement, or a pair judged in two ways.
+        DataError: a missing or damaged file, a line that is no judgement, or a pair judged in two ways.
     """
     return parse_qrels(_lines(path)).judgements
 
@@ -129,7 +127,7 @@ def write_qrels(path: Path, qrels: Iterable[Qrel]) -> Path:
     """Write TREC qrels atomically, in the order given.
 
     Raises:
-        DataError: an id that no TREC file can hold, or a document judged twice for a topic.
+        DataError: an id that a TREC file cannot hold, or a document judged twice for a topic.
     """
     lines = []
     seen: set[tuple[str, str]] = set()
@@ -150,17 +148,8 @@ def _rank(docs: list[ScoredDoc]) -> tuple[ScoredDoc, ...]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of a text file, plain or ``.gz``, each with its place."""
-    opened = gzip.open if Path(path).suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, start=1):
-                yield f"{path}:{number}", line
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"not UTF-8 ({error.reason} at byte {error.start})", "convert the file") from None
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(path, f"cannot be read ({reason})", "check the path, or make the file anew") from None
+    """The lines of a text file, plain or compressed, each with its place."""
+    return ((f"{path}:{number}", line) for number, line in text_lines(path, _LONGEST_LINE))
 
 
 def _number(where: str, text: str) -> float:
@@ -168,7 +157,7 @@ def _number(where: str, text: str) -> float:
         score = float(text)
     except ValueError:
         score = math.nan
-    # Python alone reads 1_0 as ten.
+    # float() reads 1_0 as ten; no other tool does.
     if not math.isfinite(score) or "_" in text:
         raise DataError(where, f"score {text!r} is not a finite number", "correct the line")
     return score

@@ -1,6 +1,7 @@
-"""Significance: is a difference between two systems more than the luck of the topics?
+"""Significance: a randomisation test, bootstrap intervals and Holm's correction. The sampling unit is the topic.
 
-Topics are the sampling unit throughout. Nothing here keeps more than a few MiB, whatever ``resamples`` is.
+scipy's ``permutation_test`` does the same, but enumerates 2^18 assignments in seconds instead of milliseconds. Memory
+stays below a few MiB for any number of resamples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from optical.errors import DataError, UserError
 
 EXACT_TOPICS = 20
-"""Most topics with a difference for which every sign assignment is enumerated (2^20 sums, 8 MiB)."""
+"""Up to this number of topics that differ, every sign assignment is enumerated (2^20 sums, 8 MiB)."""
 _BLOCK = 1 << 19
 _ROUNDING = 1e-12
 
@@ -27,9 +28,9 @@ class Interval:
 def paired_randomisation(x: Sequence[float], y: Sequence[float], resamples: int, seed: int) -> float:
     """Two-sided p-value of Fisher's randomisation test on per-topic differences.
 
-    Under the null hypothesis each topic's difference is as likely to have the other sign. With at most
-    ``EXACT_TOPICS`` differences that are not zero all sign assignments are counted; otherwise
-    ``resamples`` random ones, and the observed one counts as one more.
+    Under the null hypothesis both signs of each topic's difference are equally likely. With at most ``EXACT_TOPICS``
+    differences that are not zero, all sign assignments are counted; otherwise ``resamples`` random ones, and the
+    observed one counts as one more.
 
     >>> paired_randomisation([0.3, 0.4, 0.5], [0.1, 0.1, 0.1], resamples=100, seed=0)
     0.25
@@ -37,8 +38,8 @@ def paired_randomisation(x: Sequence[float], y: Sequence[float], resamples: int,
     Args:
         x: a measure of one system, one value per topic.
         y: the same measure of the other system, topics in the same order.
-        resamples: random sign assignments when there are too many to count.
-        seed: decides the random sign assignments.
+        resamples: number of random sign assignments, where not all are counted.
+        seed: of the random sign assignments.
 
     Raises:
         DataError: no topics, different numbers of topics, or values that are not finite.
@@ -53,7 +54,7 @@ def paired_randomisation(x: Sequence[float], y: Sequence[float], resamples: int,
         raise DataError("paired_randomisation", what, "measure both runs with the same qrels")
     differences = first - second
     differences = differences[differences != 0]
-    # Sums that are equal on paper differ in the last bits; they must count as "at least as extreme".
+    # Sums that are equal in exact arithmetic differ in the last bits; they count as "at least as extreme".
     threshold = abs(differences.sum()) - _ROUNDING * np.abs(differences).sum()
     if len(differences) <= EXACT_TOPICS:
         return float(np.mean(np.abs(_all_sums(differences)) >= threshold))
@@ -70,8 +71,8 @@ def bootstrap_interval(values: Sequence[float], resamples: int, seed: int, level
 
     Args:
         values: a measure, one value per topic.
-        resamples: samples of topics drawn with replacement.
-        seed: decides the samples.
+        resamples: number of samples of topics, drawn with replacement.
+        seed: of the samples.
         level: share of the resampled means inside the interval, between 0 and 1.
 
     Raises:
@@ -116,7 +117,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _all_sums(differences: np.ndarray) -> np.ndarray:
-    # The first sign is fixed: flipping every sign gives the same absolute sum, so half of them suffice.
+    # The first sign is fixed: flipping every sign gives the same absolute sum, so half of the assignments are enough.
     sums = differences[:1].copy() if len(differences) else np.zeros(1)
     for difference in differences[1:]:
         sums = np.concatenate([sums + difference, sums - difference])
@@ -134,7 +135,7 @@ def _values(values: Sequence[float], name: str) -> np.ndarray:
     if array.ndim != 1 or array.size == 0:
         raise DataError(name, f"has shape {array.shape}", "give one value per topic, at least one")
     if not np.isfinite(array).all():
-        raise DataError(name, "holds a value that is not finite", "look for it in the measures of the run")
+        raise DataError(name, "holds a value that is not finite", "check the measures of the run")
     return array
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 from optical.data.batches.batch import PairBatch
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, device
 
     from optical.model.encoder import Encoder
 
-Embed = Callable[..., object]
+Embed = Callable[..., "Tensor"]
 """The encoder being trained, bare or wrapped for data-parallel training: (ids, mask) to token embeddings."""
 
 
@@ -114,7 +114,7 @@ class Objective(ABC):
         observed = {name: (value * weight).sum() for name, value in losses.observed.items()}
         return Outcome((losses.value * weight).sum(), observed, losses.value.detach())
 
-    def to(self, device: object) -> Self:
+    def to(self, device: str | device) -> Objective:
         """Move the teacher, if there is one."""
         if self.teacher is not None:
             self.teacher.to(device)

@@ -6,6 +6,7 @@ then the checks here find out what is wrong, and say it. The other solvers have 
 """
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ _NORM_ROUNDING = 0.01
 _NORMALISE = "normalise the embeddings, as in torch.nn.functional.normalize(x, dim=-1), or take another cost"
 
 
-def arguments(given: dict[str, object], dimensions: dict[str, str]) -> None:
+def arguments(given: Mapping[str, object], dimensions: Mapping[str, str]) -> None:
     """Refuse arguments that are no tensors of these dimensions, or that disagree in a size or in their device.
 
     Args:
@@ -31,14 +32,15 @@ def arguments(given: dict[str, object], dimensions: dict[str, str]) -> None:
         UserError: naming the argument and the rule.
     """
     sizes: dict[str, tuple[int, str]] = {}
-    first = next(iter(given))
-    for name, value in given.items():
-        if value is None:
+    first, device = "", None
+    for name, argument in given.items():
+        if argument is None:
             continue
         axes = dimensions[name].split()
-        _check_kind(name, value, axes)
-        if value.device != given[first].device:
-            what = f"is on {value.device}, and {first} is on {given[first].device}"
+        value = _tensor(name, argument, axes)
+        first, device = first or name, device or value.device
+        if value.device != device:
+            what = f"is on {value.device}, and {first} is on {device}"
             raise UserError(name, what, "move both to one device")
         for axis, size in zip(axes, value.shape, strict=True):
             known, owner = sizes.setdefault(axis, (size, name))
@@ -47,7 +49,7 @@ def arguments(given: dict[str, object], dimensions: dict[str, str]) -> None:
                 raise UserError(name, what, f"make {owner} and {name} agree")
 
 
-def _check_kind(name: str, value: object, axes: list[str]) -> None:
+def _tensor(name: str, value: object, axes: list[str]) -> Tensor:
     if not isinstance(value, Tensor):
         raise UserError(name, f"is a {type(value).__module__}.{type(value).__name__}", "give a torch tensor")
     if value.ndim != len(axes):
@@ -59,6 +61,7 @@ def _check_kind(name: str, value: object, axes: list[str]) -> None:
             raise UserError(name, f"is {value.dtype}, and a mask holds truth values", f"give {name}.bool()")
     elif value.dtype not in (*_FULL, *HALF):
         raise UserError(name, f"is {value.dtype}", "give float32 or float64 (half precision is widened to float32)")
+    return value
 
 
 def one_precision(given: dict[str, Tensor]) -> None:

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from optical.ot.loss import TransportLoss, transport_loss
-from optical.ot.settings import Acceleration, Backend
+from optical.ot.settings import Acceleration, Backend, Cost, Marginals
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def sinkhorn_divergence(
     source_mask: Bool[Tensor, "batch source"],
     target_mask: Bool[Tensor, "batch target"],
     *,
-    cost: str = "cosine",
-    marginals: str = "uniform",
+    cost: Cost = "cosine",
+    marginals: Marginals = "uniform",
     epsilon: float = 0.1,
     tolerance: float = 1e-4,
     max_iterations: int = 1000,

@@ -59,16 +59,16 @@ def solve(
 
 def solve_with(problem: Problem, settings: Settings, start: Potentials | None = None) -> Plan:
     """``solve`` for settings made beforehand."""
-    ready = {"settings": before_newton(settings), "start": _near_costs(problem, start, settings)}
+    first, start = before_newton(settings), _near_costs(problem, start, settings)
     if backends.choose(problem, settings) == "compiled":
         from optical.ot.kernels.compiled.backend import sinkhorn
 
         # The kernel reads masses and costs anyway: where they are not what they should be, <P, C> is no number.
-        plan = sinkhorn(problem, **ready)
+        plan = sinkhorn(problem, first, start)
         if math.isfinite(float(plan.transport_cost.sum())):
             return _finished(plan, settings)
     allowed = _checked(problem, settings)
-    plan = _finished(_solver(settings.method)(allowed, **ready), settings)
+    plan = _finished(_solver(settings.method)(allowed, first, start), settings)
     if allowed is problem:
         return plan
     # Single precision may leave 1e-38 in a cell that is never used, which 1e30 would make something of.

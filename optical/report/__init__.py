@@ -1,1 +1,1 @@
-"""The report of a run: figures, the page, and what builds them."""
+"""The report of a run: its content, its figures, its pages."""

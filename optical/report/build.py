@@ -1,51 +1,79 @@
-"""The report: what a run gained, on one page for people and in one table for the terminal."""
+"""The report of a run: the order of its sections, and the files it consists of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from optical.evaluation.files import write_whole
-from optical.evaluation.measures import MEASURES, Measured
-from optical.report.content import CollectionFacts, DataFacts, DatasetFact, ReportContent, TopicText, Work
-from optical.report.plots import system_order
-from optical.report.render import render_html, render_markdown
-from optical.report.sections import build, format_p
-
-__all__ = [
-    "CollectionFacts",
-    "DataFacts",
-    "DatasetFact",
-    "ReportContent",
-    "TopicText",
-    "Work",
-    "measures_table",
-    "write_report",
-]
+from optical.artefacts import write_whole
+from optical.report.blocks import Block, Heading, Paragraph, Picture, render_html, render_markdown
+from optical.report.content import ReportContent
+from optical.report.figures import plot_training
+from optical.report.plans import plan_svg
+from optical.report.provenance import changed_settings, data, repetition, settings
+from optical.report.results import gain_sentence, measures, topics
 
 
-def write_report(folder: Path, report: ReportContent) -> Path:
+def write_report(folder: Path, content: ReportContent) -> Path:
     """Write ``report.html`` (self-contained), ``report.md`` and its pictures; return the HTML's path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # Plans of an earlier report would stand beside this one as if they were its own.
+    # A reader would take plans of an earlier report for plans of this one.
     for old in (folder / "plans.png", *folder.glob("plan-*.svg")):
         old.unlink(missing_ok=True)
-    title = f"OPTICAL: {report.recipe.get('name', 'run')}"
-    blocks = build(report, folder)
-    write_whole(folder / "report.md", render_markdown(title, report.fingerprint, blocks).encode())
-    return write_whole(folder / "report.html", render_html(title, report.fingerprint, blocks).encode())
+    blocks = [
+        *_head(content),
+        *measures(content, folder),
+        *topics(content),
+        *_training(content, folder),
+        *_plans(content, folder),
+        *data(content.data),
+        *repetition(content),
+        *settings(content),
+    ]
+    page = f"OPTICAL: {content.name}", content.fingerprint, blocks
+    write_whole(folder / "report.md", render_markdown(*page).encode())
+    return write_whole(folder / "report.html", render_html(*page).encode())
 
 
-def measures_table(systems: Mapping[str, Measured], p: Mapping[str, float]) -> str:
-    """The measures as a plain-text table with aligned columns.
+def _head(content: ReportContent) -> list[Block]:
+    """The result in a sentence; recipe, date and collection."""
+    changed = len(changed_settings(content)) if content.registered is not None else 0
+    changes = f" with {changed} changed setting{'' if changed == 1 else 's'}" if changed else ""
+    said = [f"Recipe {content.name}{changes}."]
+    if content.work:
+        said.append(f"Finished {max(work.finished for work in content.work)} UTC.")
+    if facts := content.collection:
+        topics = f"{content.judged:,} judged topics of {facts.topics:,} in {facts.language}"
+        judgements = f"{facts.judgements:,} judgements of which {facts.relevant:,} say relevant"
+        said.append(f"Collection {facts.name}: {topics}, {facts.passages:,} passages, {judgements}.")
+    said.append("This is one training run; another seed would give somewhat other numbers.")
+    return [Paragraph(gain_sentence(content), lead=True), Paragraph(" ".join(said))]
 
-    Args:
-        systems: measures by system.
-        p: p-value of a system's AP against ``zero_shot``, for the systems that have one.
-    """
-    width = max([15, *map(len, systems)])
-    header = f"{'system':<{width}}  " + "  ".join(f"{name:<5}" for name in MEASURES.values()) + "   p vs zero-shot"
-    lines = [header]
-    for name in system_order(systems):
-        cells = (f"{systems[name].mean[key]:<{max(5, len(title))}.3f}" for key, title in MEASURES.items())
-        lines.append(f"{name:<{width}}  {'  '.join(cells)}   {format_p(p.get(name))}")
-    return "\n".join(lines)
+
+def _training(content: ReportContent, folder: Path) -> list[Block]:
+    if not content.training:
+        return []
+    picture = plot_training(folder / "training.png", content.training, f"Training of {content.name}")
+    caption = "Faint: every row of the metrics. Strong: their mean over a window that grows with the step."
+    return [Heading("Training"), *_convergence(content.training), Picture(picture, caption)]
+
+
+def _convergence(training: Sequence[Mapping[str, float]]) -> Iterator[Block]:
+    """How many of the transport problems did not reach the tolerance."""
+    shares = [row["unconverged"] for row in training if row.get("unconverged") is not None]
+    if shares:
+        share = sum(shares) / len(shares)
+        yield Paragraph(f"{len(shares):,} steps; {share:.2%} of their transport problems did not converge.")
+
+
+def _plans(content: ReportContent, folder: Path) -> list[Block]:
+    if not content.plans:
+        return []
+    explained = (
+        "Rows are source tokens, columns target tokens. The darker a square, the larger the share of its row's mass "
+        "that goes to its column."
+    )
+    pictures = []
+    for number, plan in enumerate(content.plans, 1):
+        shown = plan.cut()
+        pictures.append(Picture(write_whole(folder / f"plan-{number}.svg", plan_svg(shown).encode()), shown.title))
+    return [Heading("Transport plans"), Paragraph(f"{content.problem} {explained}".strip()), *pictures]

@@ -1,9 +1,11 @@
-"""What a report is made of: the caller fills these records, the report only shows them."""
+"""The content of a report: the caller fills these records, the report only shows them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optical.evaluation.measures import Measured
+from optical.evaluation.protocols.base import EvaluationConfig
+from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.evaluation.significance import Interval
 from optical.report.plans import PlanPicture
 
@@ -17,7 +19,7 @@ class DatasetFact:
     use: str = "bitext"
     """What the run used it for, e.g. ``bitext`` or ``evaluation``."""
     size: str = ""
-    """How much of it there is, in words, e.g. ``30,782 pairs``."""
+    """Its size in words, e.g. ``30,782 pairs``."""
     language: str = ""
     """The language of its queries or source side, with its resource tier."""
 
@@ -34,7 +36,7 @@ class DataFacts:
     datasets: Sequence[DatasetFact] = ()
     """The data sets used, with licence."""
     notes: Sequence[str] = ()
-    """What else became of the pairs: held out, cut, compared with test collections."""
+    """Further facts: pairs held out, cut, compared with test collections."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class CollectionFacts:
 
 @dataclass(frozen=True)
 class Work:
-    """What one verb did on one machine, over all sessions of the run."""
+    """The work of one verb on one machine, over all sessions of the run."""
 
     verb: str
     seconds: float
@@ -84,11 +86,13 @@ class ReportContent:
     fingerprint: str
     """Identity of the recipe and its data."""
     systems: Mapping[str, Measured]
-    """Measures by system: ``zero_shot``, ``student``, ``english_ceiling``, or any other name."""
+    """Measures by system: those of the protocol, or any other."""
+    protocol: EvaluationConfig = CrossLingual()
+    """What was compared with what, and how it was tested."""
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     """Interval of the mean, by system and measure (``AP``, ``RR@10``, ...)."""
     p_values: Mapping[str, float] = field(default_factory=dict)
-    """P-value of each system's AP against ``zero_shot``."""
+    """P-value of each system against the baseline, for the measure that the protocol tests."""
     training: Sequence[Mapping[str, float]] = ()
     """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``."""
     plans: Sequence[PlanPicture] = ()
@@ -96,12 +100,22 @@ class ReportContent:
     problem: str = ""
     """The transport problem that was trained, and that the plans solve, in words."""
     collection: CollectionFacts | None = None
-    """What was searched."""
+    """The collection that was searched."""
     data: DataFacts | None = None
-    """Where the sentence pairs came from."""
+    """The sentence pairs and their data sets."""
     work: Sequence[Work] = ()
     """When, where, with what and for how long each verb worked."""
     command: str = ""
-    """The command line that repeats the run; empty where none can."""
+    """The command line that repeats the run; empty where there is none."""
     topics: Mapping[str, TopicText] = field(default_factory=dict)
     """Texts of the judged topics."""
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+        return str(self.recipe.get("name", "run"))
+
+    @property
+    def judged(self) -> int:
+        """The number of judged topics."""
+        return max((len(system.topics) for system in self.systems.values()), default=0)

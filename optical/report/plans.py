@@ -1,7 +1,7 @@
-"""Transport plans as SVG: a browser has the fonts and shapes every script, which matplotlib does not.
+"""Transport plans as SVG: a browser finds fonts for every script and shapes them, and matplotlib does not.
 
-A picture is vector text and squares: a page enlarges it without blur, its tokens can be searched and copied, and a
-pointer over a square names its tokens and their mass.
+A picture consists of vector text and squares. A reader can enlarge it without blur and search and copy its tokens; a
+pointer over a square shows its tokens and their mass.
 """
 
 import html
@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optical.errors import DataError
-from optical.report.canvas import BLUE, FAINT, INK
+from optical.report.figures import BLUE, FAINT, INK
 
 MAX_TOKENS = 64
-"""Tokens of either side that a picture shows; those after are left out, and its title says so."""
+"""A picture shows this number of tokens of either side; its title says how many are left out."""
 
 _LONGEST_LABEL = 24
 _MANY = 40
@@ -28,14 +28,14 @@ _FAMILIES = "system-ui, 'Noto Sans', sans-serif"
 
 @dataclass(frozen=True, eq=False)
 class PlanPicture:
-    """One sentence pair's transport plan, ready to be drawn.
+    """The transport plan of one sentence pair, and its labels.
 
     Args:
         source_tokens: tokens of the source sentence that take part.
         target_tokens: tokens of the target sentence that take part.
         plan: transported mass, shape (source, target).
-        source_mass: mass of each source token, of which a partial plan moves a part only.
-        title: what is said of the plan: its cost, its marginal error, whether it converged.
+        source_mass: mass of each source token; a partial plan moves only a part of it.
+        title: states the plan's cost, its marginal error, and whether it converged.
 
     Raises:
         DataError: a shape does not fit the tokens, a mass is negative or not finite, or a token has none.
@@ -57,11 +57,11 @@ class PlanPicture:
 
     @property
     def shares(self) -> np.ndarray:
-        """What share of its own mass each source token sends to each target token."""
+        """The share of its own mass that each source token sends to each target token, shape (source, target)."""
         return self.plan / np.asarray(self.source_mass)[:, None]
 
     def cut(self, tokens: int = MAX_TOKENS) -> "PlanPicture":
-        """The picture of the first tokens of either side; the title says what is left out."""
+        """The picture of the first tokens of either side; the title says how many are left out."""
         rows, columns = self.plan.shape
         if max(rows, columns) <= tokens:
             return self
@@ -79,8 +79,8 @@ class PlanPicture:
 def plan_svg(picture: PlanPicture) -> str:
     """The plan as one SVG element: a row for each source token, a column for each target token.
 
-    A square is the darker the larger the share of its row's mass that goes to its column, on the same scale in every
-    picture. Where rows send less or more than their mass, a last column says how much.
+    The larger the share of a row's mass that goes to a column, the darker is their square. All pictures have the same
+    scale. Where rows send less or more than their mass, a last column shows how much.
     """
     drawn = _Drawing(picture)
     name = html.escape(visible(picture.title))
@@ -94,7 +94,7 @@ def plan_svg(picture: PlanPicture) -> str:
 
 
 def visible(token: str) -> str:
-    """A token as a label: what XML forbids is replaced, a leading combining mark stands on a dotted circle.
+    """A token as a label: letters that XML forbids are replaced, a leading combining mark gets a dotted circle.
 
     >>> visible("##\\u093f"), visible("a\\x00b"), visible(" ")
     ('##\\u25cc\\u093f', 'a\\ufffdb', '\\u2420')
@@ -113,7 +113,7 @@ def _forbidden(letter: str) -> bool:
 
 
 class _Drawing:
-    """Measures and parts of one picture, in pixels."""
+    """Sizes and parts of one picture, in pixels."""
 
     def __init__(self, picture: PlanPicture) -> None:
         self.picture = picture
@@ -156,10 +156,10 @@ class _Drawing:
     def _square(self, row: int, column: int) -> str:
         share = self.shares[row, column]
         source, target = self.picture.source_tokens[row], self.picture.target_tokens[column]
-        told = html.escape(f"{visible(source)} \u2192 {visible(target)}: {share:.1%}")
+        tooltip = html.escape(f"{visible(source)} \u2192 {visible(target)}: {share:.1%}")
         return (
             f'<rect x="{self._x(column)}" y="{self.top + row * self.cell}" width="{self.cell}" height="{self.cell}" '
-            f'fill-opacity="{_opacity(share)}"><title>{told}</title></rect>'
+            f'fill-opacity="{_opacity(share)}"><title>{tooltip}</title></rect>'
         )
 
     def _grid(self) -> str:
@@ -178,7 +178,7 @@ class _Drawing:
         return self.top + (row + 0.5) * self.cell + 0.36 * self.size
 
     def _length(self, token: str) -> float:
-        """About as long as the label will be: nobody knows the browser's font."""
+        """An estimate of the label's length: the font of the browser is unknown."""
         return self.size * sum(_em(letter) for letter in _short(token))
 
 
@@ -198,5 +198,5 @@ def _em(letter: str) -> float:
 
 
 def _opacity(share: float) -> str:
-    """Its square root, so that a tenth of the mass is still seen."""
+    """The square root of the share, so that a tenth of the mass stays visible."""
     return f"{min(1.0, share) ** 0.5:.2f}"

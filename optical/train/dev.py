@@ -5,10 +5,9 @@ No test query and no relevance judgement is looked at, so both exist for every l
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from optical.data.batches.batch import PairBatch
-from optical.model.encoder import Encoder
 from optical.model.maxsim import maxsim
 
 DEPTH = 10
@@ -16,7 +15,7 @@ _CHUNK = 32
 
 
 @torch.no_grad()
-def dev_measures(student: Encoder, teacher: Encoder, dev: PairBatch) -> dict[str, float]:
+def dev_measures(student: nn.Module, teacher: nn.Module, dev: PairBatch) -> dict[str, float]:
     """Search the held-out targets with the held-out sources.
 
     ``dev_mrr`` is the mean reciprocal rank of each source's own target; easy bitext takes it close to 1.
@@ -62,6 +61,6 @@ def _scores(
     return torch.cat([maxsim(some, mask, documents, document_mask) for some, mask in parts])
 
 
-def _embed(encoder: Encoder, ids: Tensor, mask: Bool[Tensor, "pairs tokens"]) -> Float[Tensor, "pairs tokens dim"]:
+def _embed(encoder: nn.Module, ids: Tensor, mask: Bool[Tensor, "pairs tokens"]) -> Float[Tensor, "pairs tokens dim"]:
     parts = zip(ids.split(_CHUNK), mask.split(_CHUNK), strict=True)
     return torch.cat([encoder(some, some_mask) for some, some_mask in parts])

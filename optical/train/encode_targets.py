@@ -5,8 +5,9 @@ made on a CPU differ by rounding alone, have the same name, and what was begun o
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -92,5 +93,6 @@ def encoded_targets(
         batch_format="pyarrow",
         **pool,
     )
-    for block in stream.iter_batches(batch_size=None, batch_format="pyarrow"):
+    blocks: Iterable[Any] = stream.iter_batches(batch_size=None, batch_format="pyarrow")
+    for block in blocks:
         yield from block.to_pylist()

@@ -26,7 +26,8 @@ from optical.train.step import Update, update
 
 BatchSource = Callable[[int], Iterator[PairBatch]]
 """Given the first step, this rank's batches from there to the end."""
-Report = Callable[[dict[str, float]], None]
+Metrics = dict[str, int | float]
+Report = Callable[[Metrics], None]
 """Receives the metrics of a dev step, on every rank."""
 Hook = Callable[[int, int, str], None]
 """Called with (rank, step, place) at each place of the loop, for tests that break something there: ``step`` before the
@@ -48,7 +49,7 @@ class Worker:
         job: TrainJob,
         rank: int = 0,
         device: torch.device | None = None,
-        wrap: Callable[[nn.Module], nn.Module] = lambda encoder: encoder,
+        wrap: Callable[[Encoder], nn.Module] = lambda encoder: encoder,
         hook: Hook = no_hook,
     ) -> None:
         self.job = job
@@ -121,9 +122,9 @@ class Worker:
             advice = f"set more than {train.accumulate} (students), or lower train.batch_tokens"
             raise UserError("train.accumulate", what, advice) from error
 
-    def _measure(self, done: int, outcome: Update) -> dict[str, float]:
+    def _measure(self, done: int, outcome: Update) -> Metrics:
         measures = {}
-        if self.rank == 0:
+        if self._dev is not None:
             measures = dev_measures(self.encoder, self.objective.reference(self.encoder), self._dev)
             self._note("dev", stage=self.job.trains, step=done, **measures)
         return {"step": done, "loss": outcome.loss, **measures}
@@ -158,17 +159,17 @@ class Worker:
 
     def _save(self, done: int) -> None:
         self._at("before_save")
-        if self.rank == 0:
-            self._try_to_save(done)
+        if self.journal:
+            self._try_to_save(done, self.journal)
         _barrier()
         self._at("after_save")
 
-    def _try_to_save(self, done: int) -> None:
+    def _try_to_save(self, done: int, journal: Journal) -> None:
         """Training goes on without a checkpoint, but not without three in a row."""
         folder, fingerprint = self.job.checkpoints, self.job.fingerprint
         try:
             with checkpoint.writing_to_disk(self.job.journal):
-                self.journal.sync()
+                journal.sync()
             checkpoint.save(folder, done, self.encoder, self.optimiser, fingerprint, lambda: self._at("during_save"))
             self._failed_saves = 0
         except InfrastructureError as error:
@@ -178,7 +179,7 @@ class Worker:
             self._warn(f"training goes on without a checkpoint: {error}")
 
     def _finish(self) -> None:
-        if self.rank == 0:
+        if self.journal:
             write_encoder(self.encoder, self.job.result, self.job.fingerprint)
             self._note("end", stage=self.job.trains, step=self.schedule.num_steps)
             self.journal.sync()

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import ray.train
 import torch
@@ -43,9 +44,10 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook
     if artefacts.exists(job.result, "encoder", job.fingerprint):
         return job.result
     failure.clear(job.folder)
-    workers: int | tuple[int, int] = resources.num_workers
-    if resources.fewest_workers < workers:
-        workers = (resources.fewest_workers, workers)
+    workers: Any = resources.num_workers
+    if resources.fewest_workers < resources.num_workers:
+        # Ray Train takes a range for an elastic run, which its annotation does not say.
+        workers = (resources.fewest_workers, resources.num_workers)
     trainer = TorchTrainer(
         _worker_main,
         train_loop_config={"job": job, "resources": resources, "hook": hook},

@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -11,7 +13,10 @@ from torch import Tensor, nn
 
 from optical.data.batches.batch import PairBatch
 from optical.errors import NotFiniteError, NumericalError
-from optical.objectives.base import Objective, Outcome
+from optical.objectives.base import Outcome
+
+LossFunction = Callable[[nn.Module, PairBatch], Outcome]
+"""An objective, or anything that measures an encoder on a batch."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Update:
 
 def update(
     encoder: nn.Module,
-    objective: Objective,
+    objective: LossFunction,
     optimiser: torch.optim.Optimizer,
     batch: PairBatch,
     rate: float,
@@ -64,7 +69,9 @@ def _diverged(batch: PairBatch, what: str) -> NumericalError:
     return NumericalError(f"step {batch.step}", what, advice)
 
 
-def _forward_backward(encoder: nn.Module, objective: Objective, batch: PairBatch, accumulate: int) -> dict[str, Tensor]:
+def _forward_backward(
+    encoder: nn.Module, objective: LossFunction, batch: PairBatch, accumulate: int
+) -> dict[str, Tensor]:
     """Add up this rank's gradients and sums part by part; ranks exchange gradients in the last backward pass only."""
     ranks = dist.get_world_size() if dist.is_initialized() else 1
     totals: dict[str, Tensor] = {}
@@ -83,12 +90,15 @@ def _parts(batch: PairBatch, count: int) -> list[PairBatch]:
     """A batch as ``count`` runs of its pairs, of sizes that differ by one at most; fewer if it has fewer pairs."""
     columns = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
     rows = torch.arange(len(batch.weight)).tensor_split(min(count, len(batch.weight)))
-    return [replace(batch, **{name: value[part[0] : part[-1] + 1] for name, value in columns.items()}) for part in rows]
+    parts: list[dict[str, Any]] = [
+        {name: value[part[0] : part[-1] + 1] for name, value in columns.items()} for part in rows
+    ]
+    return [replace(batch, **part) for part in parts]
 
 
 def _loss_sums(outcome: Outcome, batch: PairBatch) -> dict[str, Tensor]:
     """Of each data set of a mixture: the sum of its pairs' losses, and how many these are."""
-    if len(batch.dataset_names) < 2 or outcome.pair_loss is None:
+    if len(batch.dataset_names) < 2 or outcome.pair_loss is None or batch.dataset is None:
         return {}
     names = _labels(batch)
     member = nn.functional.one_hot(batch.dataset, len(names)).T * batch.weight

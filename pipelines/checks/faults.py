@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical.errors import DataError, UserError
+from optical.evaluation.notation import cutoff
 from optical.model.config import SCRATCH_POSITIONS
 from optical.model.shape import Shape, read_shape
 from optical.recipe import Recipe
@@ -21,9 +22,6 @@ from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
-
-DEEPEST_MEASURE = 100
-"""R@100 needs this many passages of a run."""
 
 
 def check_recipe(workspace: Workspace) -> None:
@@ -53,9 +51,10 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
     if recipe.student.vocabulary and shape and shape.vocabulary != "WordPiece":
         what = f"is {recipe.student.vocabulary}, and the teacher's vocabulary is {shape.vocabulary}, not WordPiece"
         yield UserError("student.vocabulary", what, "set 0, or take a teacher of the BERT kind")
-    if recipe.index.depth < DEEPEST_MEASURE:
-        what = f"is {recipe.index.depth}, and R@{DEEPEST_MEASURE} looks at {DEEPEST_MEASURE} passages of every query"
-        yield UserError("index.depth", what, f"set at least {DEEPEST_MEASURE}")
+    deepest = max(recipe.evaluation.measures, key=lambda measure: cutoff(measure) or 0)
+    if recipe.index.depth < (passages := cutoff(deepest) or 0):
+        what = f"is {recipe.index.depth}, and {deepest} looks at {passages} passages of every query"
+        yield UserError("index.depth", what, f"set at least {passages}")
     if recipe.index.search == "faiss" and shape:
         yield from _factory_faults(recipe, shape.dim)
 

@@ -1,11 +1,11 @@
 """The TREC runs, one for each system. Their fingerprint is the identity of the whole run."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from optical.evaluation.protocols.base import System
 from optical.evaluation.runs import Run, read_run, write_run
 from optical.tracking.progress import Progress
 from pipelines.graph.collection import COLLECTION
@@ -15,31 +15,18 @@ from pipelines.graph.student import STUDENT, STUDENT_START
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Maker, Workspace
 
-
-@dataclass(frozen=True)
-class System:
-    """An encoder, and the text of a topic that it encodes: ``query`` or ``english``."""
-
-    name: str
-    encoder: Node
-    field: str
+_ENCODERS = {"teacher": TEACHER, "start": STUDENT_START, "student": STUDENT}
 
 
-def systems(workspace: Workspace) -> list[System]:
-    """The systems a run compares: the teacher on the query, the student on it, the teacher on its translation.
+def systems(workspace: Workspace) -> tuple[System, ...]:
+    """The systems of the protocol that this run can measure.
 
-    A student with an extended vocabulary is also measured before its first step, as ``student_start``. There is no
-    ceiling if a topic has no English translation.
+    The encoder ``start`` differs from the teacher only if a vocabulary was added, and a topic may lack its English.
     """
     topics = workspace.path(COLLECTION) / "topics.parquet"
     english = pq.read_table(topics, columns=["english"])["english"].to_pylist()
-    start = [System("student_start", STUDENT_START, "query")] if workspace.recipe.student.vocabulary else []
-    return [
-        System("zero_shot", TEACHER, "query"),
-        *start,
-        System("student", STUDENT, "query"),
-        *([System("english_ceiling", TEACHER, "english")] if all(english) else []),
-    ]
+    encoders = _ENCODERS.keys() - (set() if workspace.recipe.student.vocabulary else {"start"})
+    return workspace.recipe.evaluation.possible(encoders, {"query", *(["english"] if all(english) else [])})
 
 
 def run_file(workspace: Workspace, system: System) -> Path:
@@ -73,7 +60,7 @@ def _search(workspace: Workspace, system: System, topics: pa.Table) -> Run:
 
     recipe = workspace.recipe
     torch.set_num_threads(workspace.settings.resources.threads or torch.get_num_threads())
-    encoder = Encoder.load(workspace.path(system.encoder)).eval()
+    encoder = Encoder.load(workspace.path(_ENCODERS[system.encoder])).eval()
     queries = [encoder.encode([text], recipe.teacher.query_length)[0] for text in topics[system.field].to_pylist()]
     passages = open_embeddings(*_origin(workspace, EMBEDDINGS), verify=False)
     proposed = workspace.has(CANDIDATES)

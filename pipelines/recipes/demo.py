@@ -1,7 +1,7 @@
 """The embedded default: no network, no data, two cores, a few minutes."""
 
 from optical.data.bitext.config import BitextConfig
-from optical.evaluation.config import EvaluationConfig
+from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.index.config import IndexConfig
 from optical.objectives import ot
 from optical.recipe import Recipe, ScratchConfig, TeacherConfig
@@ -32,5 +32,5 @@ def demo() -> Recipe:
         objective=ot.Config(epsilon=0.1),
         train=TrainConfig(epochs=6, batch_pairs=32, learning_rate=1e-3, dev_steps=100),
         index=IndexConfig(factory="IVF64,SQ8", num_probes=8, depth=400),
-        evaluation=EvaluationConfig(collection="demo-topics"),
+        evaluation=CrossLingual(collection="demo-topics"),
     )

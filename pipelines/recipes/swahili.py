@@ -1,7 +1,7 @@
 """Real Swahili: news bitext, a pretrained English teacher, AfriQA questions."""
 
 from optical.data.bitext.config import BitextConfig
-from optical.evaluation.config import EvaluationConfig
+from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.index.config import IndexConfig
 from optical.model.config import StudentConfig
 from optical.objectives import ot
@@ -23,5 +23,5 @@ def swahili() -> Recipe:
         objective=ot.Config(epsilon=0.1),
         train=TrainConfig(epochs=1, source_length=40, target_length=40, checkpoint_steps=100),
         index=IndexConfig(factory="IVF256,SQ8"),
-        evaluation=EvaluationConfig(collection="afriqa-swa"),
+        evaluation=CrossLingual(collection="afriqa-swa"),
     )

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from optical import artefacts
+from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.model.encoder import Encoder
-from optical.report.build import ReportContent, TopicText, write_report
+from optical.report.build import write_report
+from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
 from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.graph.bitext import BITEXT, rejects
@@ -20,7 +22,7 @@ from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import RECIPES
 from pipelines.repeat import repeat_command
 from pipelines.session import Session
-from pipelines.verbs.evaluate import Verdict, evaluate
+from pipelines.verbs.evaluate import evaluate
 from pipelines.verbs.search import collection_info
 
 
@@ -82,16 +84,16 @@ def run(session: Session) -> Summary:
     return summary
 
 
-def _verdict(session: Session) -> Verdict:
+def _verdict(session: Session) -> Comparison:
     """The measures. A collection without judgements has none; then everything else is made."""
     info = collection_info(session)
     if info["topics"] and info["judgements"]:
         return evaluate(session)
     session.make(*([RUNS] if info["topics"] else [STUDENT, EMBEDDINGS, CANDIDATES]))
-    return Verdict({}, {}, {}, tuple(info["remarks"]))
+    return Comparison({}, {}, {}, tuple(info["remarks"]))
 
 
-def report_content(session: Session, verdict: Verdict) -> ReportContent:
+def report_content(session: Session, verdict: Comparison) -> ReportContent:
     """Everything the report of a finished run shows."""
     workspace, recipe = session.workspace, session.workspace.recipe
     job = student_job(workspace, workspace.folder(STUDENT))
@@ -100,6 +102,7 @@ def report_content(session: Session, verdict: Verdict) -> ReportContent:
         recipe=recipe.as_dict(),
         registered=RECIPES[recipe.name]().as_dict() if recipe.name in RECIPES else None,
         fingerprint=workspace.fingerprint,
+        protocol=recipe.evaluation,
         systems=verdict.systems,
         intervals=verdict.intervals,
         p_values=verdict.p,

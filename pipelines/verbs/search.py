@@ -1,4 +1,4 @@
-"""search: one TREC run per system. All systems search the teacher's embeddings of the passages."""
+"""search: one TREC run per system of the protocol. All systems search the teacher's embeddings of the passages."""
 
 from optical.errors import DataError
 from pipelines.graph.collection import COLLECTION

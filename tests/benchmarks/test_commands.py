@@ -17,7 +17,8 @@ from benchmarks.train_peers import MseRun
 from optical import artefacts
 from optical.data.batches.token_shards import TOKENS
 from optical.data.bitext.shards import BITEXT
-from optical.evaluation.measures import MEASURES, Measured
+from optical.evaluation.measures import Measured
+from optical.evaluation.notation import MEASURES
 
 
 @pytest.fixture(scope="module")

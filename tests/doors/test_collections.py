@@ -15,7 +15,8 @@ from optical.data.collections.opening import Passage, Qrel, Topic, collection_id
 from optical.errors import DataError, InfrastructureError, UserError
 from optical.evaluation.measures import measure
 from optical.evaluation.runs import Run, ScoredDoc, read_qrels
-from optical.report.build import ReportContent, write_report
+from optical.report.build import write_report
+from optical.report.content import ReportContent
 from pipelines.__main__ import main
 from pipelines.cleaning import first_topics, topics_table
 from pipelines.graph.bitext import BITEXT

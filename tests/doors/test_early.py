@@ -10,11 +10,12 @@ from transformers import RobertaConfig, RobertaModel
 
 from optical import artefacts
 from optical.errors import DataError, UserError
+from optical.evaluation.notation import MEASURES, cutoff
 from optical.model.config import StudentConfig
 from optical.model.encoder import Encoder
 from optical.recipe import Recipe
 from pipelines.__main__ import main
-from pipelines.checks.faults import DEEPEST_MEASURE, certain_tokens, check_data, faults
+from pipelines.checks.faults import certain_tokens, check_data, faults
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.milestones import CHECKED_DATA, CLEAN_DATA
@@ -155,9 +156,12 @@ def test_every_word_is_a_token_at_least(tmp_path, encoder):
 
 
 def test_the_deepest_measure_is_the_one_that_is_checked():
-    from optical.evaluation.measures import MEASURES
-
-    assert max(int(name.split("@")[1]) for name in MEASURES if "@" in name) == DEEPEST_MEASURE
+    assert max(cutoff(name) or 0 for name in MEASURES) == 100
+    deeper = changed(DEMO, evaluation__measures=("AP", "nDCG@500"))
+    assert [str(fault) for fault in faults(deeper, None)] == [
+        "index.depth: is 400, and nDCG@500 looks at 500 passages of every query; set at least 500"
+    ]
+    assert not list(faults(changed(DEMO, index__depth=50, evaluation__measures=("AP", "nDCG@20")), None))
 
 
 def test_doctor_says_what_a_run_would_refuse(settings, capsys):

@@ -14,9 +14,12 @@ import yaml
 from transformers import AutoModel, AutoTokenizer
 
 from optical import artefacts
+from optical.data.collections.qrels import Qrel
 from optical.data.registry.datasets import datasets
-from optical.evaluation.measures import MEASURES, Measured
-from optical.evaluation.runs import Qrel, write_qrels
+from optical.evaluation.comparison import Comparison
+from optical.evaluation.measures import Measured
+from optical.evaluation.notation import MEASURES
+from optical.evaluation.runs import write_qrels
 from optical.model.encoder import Encoder
 from optical.recipe import Recipe
 from optical.report.content import DataFacts, DatasetFact
@@ -36,7 +39,6 @@ from pipelines.public import public_name, public_recipe, public_weights
 from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.settings import Settings
-from pipelines.verbs.evaluate import Verdict
 from pipelines.verbs.export import export
 from pipelines.verbs.run import report_content
 from tests.doors.places import Placed
@@ -234,7 +236,7 @@ def test_the_report_of_the_same_run_shows_its_problem_its_data_and_its_command(o
         journal.write("step", step=1, loss=0.5, unconverged=0.0)
     note_work(session.run_dir, "train", 3.0, session.workspace.settings.resources)
     measured = Measured({name: {"q": 0.5} for name in MEASURES}, dict.fromkeys(MEASURES, 0.5), ())
-    content = report_content(session, Verdict({"zero_shot": measured}, {}, {}))
+    content = report_content(session, Comparison({"zero_shot": measured}, {}, {}))
     assert content.problem.startswith("Method partial, angular cost, mass 0.5, epsilon 0.1")
     assert [picture.plan.sum() for picture in content.plans] == pytest.approx([0.5] * 3, abs=1e-3)
     _, command = parse(shlex.split(content.command)[3:])

@@ -14,7 +14,8 @@ import torch
 import optical
 from optical.data.batches.collate import padded
 from optical.data.batches.token_shards import read_split
-from optical.evaluation.measures import MEASURES, Measured
+from optical.evaluation.measures import Measured
+from optical.evaluation.notation import MEASURES
 from optical.evaluation.significance import Interval
 from optical.model.encoder import Encoder
 from optical.model.text import inner_mask
@@ -22,7 +23,8 @@ from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
 from optical.recipe import Recipe
-from optical.report.build import CollectionFacts, ReportContent, TopicText, Work, write_report
+from optical.report.build import write_report
+from optical.report.content import CollectionFacts, ReportContent, TopicText, Work
 from optical.report.plans import PlanPicture, plan_svg, visible
 from optical.resources import Resources
 from optical.train.config import TrainConfig

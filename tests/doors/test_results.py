@@ -30,6 +30,7 @@ from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.settings import Settings
+from tests.doors.places import Placed
 from tests.doors.recipes import EVERYTHING, changed, nodes
 
 DEMO = recipe("demo")
@@ -88,14 +89,6 @@ def test_every_kind_has_a_version_and_a_fingerprint_knows_those_it_rests_on(sett
     assert {len(fingerprint) for fingerprint in made.values()} == {64}
 
 
-class Found(Node):
-    """A tokens artefact of a given identity."""
-
-    def __init__(self, identity: Fingerprint, inner: str) -> None:
-        super().__init__(kind="tokens", version=1, inner=inner, make=lambda *_: None)
-        self.identity = lambda *parts: identity
-
-
 @pytest.mark.parametrize("place", ["", "/encoder", "/train-00000"])
 def test_what_another_version_made_is_made_anew_aloud(settings, capsys, place):
     parents = [Fingerprint.of("bitext", version, "maji") for version in (1, 2)]
@@ -105,13 +98,13 @@ def test_what_another_version_made_is_made_anew_aloud(settings, capsys, place):
         pass
     with artefacts.writing(shared / "tokens-other", "tokens", Fingerprint.of("tokens", 1, parents[0], 300)):
         pass
-    with Session(Workspace(DEMO, settings)) as session:
-        session.make(Found(new, place.strip("/")))
-        told = f"tokens-{old[:12]} was made by version 1 of bitext (now 2); making it anew\n"
-        assert capsys.readouterr().err == told
-        unknown = Fingerprint.of("tokens", 1, parents[0], 400)
-        session.make(Found(unknown, ""))
-        assert capsys.readouterr().err == ""
+    told = f"tokens-{old[:12]} was made by version 1 of bitext (now 2); making it anew\n"
+    unknown = Fingerprint.of("tokens", 1, parents[0], 400)
+    for identity, expected in ((new, told), (unknown, "")):
+        node = Node(kind="tokens", version=1, inner=place.strip("/"), make=lambda *_: None)
+        with Session(Placed(DEMO, settings, {}, {node: identity})) as session:
+            session.make(node)
+        assert capsys.readouterr().err == expected
 
 
 def test_a_manifest_says_which_versions_and_libraries_made_it(tmp_path):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import pytrec_eval
 
+from optical.data.collections.qrels import Qrel
 from optical.errors import DataError
-from optical.evaluation.measures import MEASURES, measure
-from optical.evaluation.runs import Qrel, Run, ScoredDoc
+from optical.evaluation.measures import measure
+from optical.evaluation.notation import MEASURES
+from optical.evaluation.runs import Run, ScoredDoc
 
 
 def _run(**topics: str) -> Run:

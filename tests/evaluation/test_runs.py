@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from optical.data.collections.qrels import Qrel
 from optical.errors import DataError, UserError
-from optical.evaluation.runs import Qrel, Run, ScoredDoc, read_qrels, read_run, write_qrels, write_run
+from optical.evaluation.runs import Run, ScoredDoc, read_qrels, read_run, write_qrels, write_run
 
 NAMES = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=6)
 SCORES = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -0.0, 1.0])
@@ -99,15 +100,18 @@ def test_runs_and_qrels_are_read_from_gzip_and_with_windows_line_ends(tmp_path: 
     (tmp_path / "qrels.gz").write_bytes(gzip.compress(b"query-id\tcorpus-id\tscore\r\nq\td\t1\r\n"))
     assert read_qrels(tmp_path / "qrels.gz") == (Qrel("q", "d", 1),)
     (tmp_path / "qrels.gz").write_bytes(gzip.compress(b"q 0 d 1\n" * 99)[:-9])
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="truncated"):
         read_qrels(tmp_path / "qrels.gz")
 
 
 def test_missing_and_binary_files_are_data_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be opened"):
         read_run(tmp_path / "absent.txt")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "latin").write_bytes(b"q 0 caf\xe9 1\n")
     with pytest.raises(DataError, match="not UTF-8"):
+        read_qrels(tmp_path / "latin")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError):
         read_qrels(tmp_path / "binary")
 
 

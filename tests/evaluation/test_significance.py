@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import permutation_test
+from scipy.stats import bootstrap, permutation_test
 
 from optical.errors import DataError, UserError
 from optical.evaluation.significance import Interval, bootstrap_interval, holm, paired_randomisation
@@ -98,6 +98,14 @@ def test_interval_of_a_normal_sample_is_the_normal_interval() -> None:
     assert interval.low == pytest.approx(values.mean() - half, abs=0.002)
     assert interval.high == pytest.approx(values.mean() + half, abs=0.002)
     assert interval == bootstrap_interval(values, 8000, 0)
+
+
+@pytest.mark.parametrize("topics", [2, 40, 300])
+def test_the_interval_is_scipys_percentile_interval(topics: int) -> None:
+    values = np.random.default_rng(topics).random(topics)
+    theirs = bootstrap((values,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(3))
+    interval = bootstrap_interval(values, 2000, 3)
+    assert (interval.low, interval.high) == pytest.approx(theirs.confidence_interval, abs=1e-14)
 
 
 def test_interval_widens_with_the_level_and_collapses_without_variance() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from optical.data.bitext.config import BitextConfig
 from optical.errors import UserError
-from optical.evaluation.config import EvaluationConfig
+from optical.evaluation.protocols.crosslingual import Config as EvaluationConfig
 from optical.index.config import IndexConfig
 from optical.model.config import StudentConfig
 from optical.objectives.ot import Config as OTConfig

@@ -2,17 +2,20 @@
 
 import base64
 import re
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from optical.evaluation.measures import MEASURES, Measured
+from optical.evaluation.measures import Measured
+from optical.evaluation.notation import MEASURES
 from optical.evaluation.significance import Interval
-from optical.report.build import DataFacts, DatasetFact, ReportContent, TopicText, Work, measures_table, write_report
+from optical.report.build import write_report
+from optical.report.content import DataFacts, DatasetFact, ReportContent, TopicText, Work
 from optical.report.plans import PlanPicture
-from optical.report.sections import gain_sentence, topic_gains
+from optical.report.results import gain_sentence, measures_table, topic_gains
 
 EVIL = "<script>alert('x')</script> & \"q\" | `c` [l](u)"
 
@@ -78,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_has_its_exact_shape() -> None:
     zero = Measured({}, {"AP": 0.207, "RR@10": 0.215, "nDCG@10": 0.25, "R@100": 0.49}, ())
     student = Measured({}, {"AP": 0.482, "RR@10": 0.5, "nDCG@10": 0.5126, "R@100": 1.0}, ())
-    table = measures_table({"student": student, "english_ceiling": zero, "zero_shot": zero}, {"student": 9.9e-5})
+    table = measures_table({"zero_shot": zero, "student": student, "english_ceiling": zero}, {"student": 9.9e-5})
     assert table == (
         "system           MAP    MRR@10  nDCG@10  R@100   p vs zero-shot\n"
         "zero_shot        0.207  0.215   0.250    0.490   -\n"
@@ -114,8 +117,9 @@ def test_the_gain_sentence_of_a_loss_or_without_ceiling() -> None:
 
 
 def test_topics_are_ordered_by_gain() -> None:
-    gains = topic_gains(_measured(0.5, 0.5, 0.1, 0.5), _measured(0.5, 0.0, 1.0, 0.5))
-    assert [(topic.qid, topic.gain) for topic in gains] == [("q2", 0.9), ("q0", 0.0), ("q3", 0.0), ("q1", -0.5)]
+    before, after = _measured(0.5, 0.5, 0.1, 0.5), _measured(0.5, 0.0, 1.0, 0.5)
+    gains = topic_gains(before.per_topic["AP"], after.per_topic["AP"])
+    assert list(gains.items()) == [("q2", 0.9), ("q0", 0.0), ("q3", 0.0), ("q1", -0.5)]
 
 
 def test_the_page_is_well_formed_stands_alone_and_runs_nothing(folder: Path) -> None:
@@ -173,6 +177,15 @@ def test_markdown_links_its_pictures_and_escapes_its_data(folder: Path) -> None:
             header = header if previous.startswith("| ") else columns
             assert columns == header, line
     assert len(tables) > 20
+
+
+def test_an_installed_package_holds_every_file_that_is_not_python() -> None:
+    root = Path(__file__).resolve().parents[2]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["optical"]
+    files = [path.relative_to(root / "optical") for path in (root / "optical").rglob("*") if path.is_file()]
+    others = [path for path in files if path.suffix not in (".py", ".pyc")]
+    assert len(others) >= 3
+    assert [path for path in others if not any(path.match(pattern) for pattern in patterns)] == []
 
 
 def test_an_almost_empty_report_is_still_a_report(tmp_path: Path) -> None:

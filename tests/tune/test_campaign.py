@@ -11,9 +11,9 @@ from optical.resources import Resources
 from pipelines.command_line import parse
 from pipelines.recipes import recipe
 from pipelines.settings import Settings
-from tune.report import Trial, best_command, table, write_campaign
 from tune.search import main
 from tune.space import CampaignConfig, applied
+from tune.summary import Trial, best_command, table, write_campaign
 from tune.trial import TrialMaker
 
 TRIALS = [Trial("b", 0.1, 1e-3, 100, 0.6, "ended"), Trial("a", 0.3, 2e-4, 40, 0.2, "stopped")]

@@ -110,6 +110,7 @@ def _finish(
     if solved.matrix is not None:
         solved.matrix[left] = matrix
         return
-    solved.source_gradient[left] = -(matrix @ target.float()).to(solved.source_gradient.dtype)
+    if solved.source_gradient is not None:
+        solved.source_gradient[left] = -(matrix @ target.float()).to(solved.source_gradient.dtype)
     if solved.target_gradient is not None:
         solved.target_gradient[left] = -(matrix.transpose(1, 2) @ source.float()).to(solved.target_gradient.dtype)

@@ -56,8 +56,19 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None) -> Pla
         value[row], optimal[row] = log["cost"], log["result_code"] == _OPTIMAL
     error = (matrix.sum(2) - a).abs().sum(1) + (matrix.sum(1) - b).abs().sum(1)
     none = torch.zeros_like(optimal, dtype=torch.int64)
-    parts = (part.to(problem.cost.device) for part in (f, g, torch.zeros_like(value), error, none, optimal))
-    return Plan(problem, *parts, given_matrix=matrix.to(problem.cost), given_cost=value.to(problem.cost))
+    device, evidence = problem.cost.device, (error, none, optimal)
+    error, iterations, converged = (part.to(device) for part in evidence)
+    return Plan(
+        problem,
+        f.to(device),
+        g.to(device),
+        torch.zeros_like(value).to(device),
+        error,
+        iterations,
+        converged,
+        given_matrix=matrix.to(problem.cost),
+        given_cost=value.to(problem.cost),
+    )
 
 
 def _pot() -> ModuleType:

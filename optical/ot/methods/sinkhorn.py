@@ -11,18 +11,19 @@ mass in turn (``forms``). What this file adds is patience where it is needed and
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
 from optical.ot.sinkhorn.chunks import chunks
 from optical.ot.sinkhorn.forms import Form, best_forms
+from optical.ot.sinkhorn.relaxation import relaxation_rule
 
 _CHECK_SWEEPS = 4
 # On a GPU a check waits for the device.
 _CHECK_SWEEPS_GPU = 10
-_MOST_RELAXED = 1.9
+_relaxation = relaxation_rule(torch.where, torch.clamp_max, torch.sqrt)
 # Rows within this share of the tolerance leave room for the rounding of the columns.
 _SHARE = 0.95
 
@@ -79,14 +80,6 @@ def _run(form: Form, index: Int[Tensor, " batch"], settings: Settings, plan: Pla
         if not len(index):
             return
     _write(form, index, last, plan)
-
-
-def _relaxation(omega: Float[Tensor, "batch 1"], rate: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
-    """The best factor for the plain sweeps' rate of convergence, by Young's estimate of it from the rate seen."""
-    plain_rate = ((rate + omega - 1) ** 2 / (rate * omega**2).clamp_min(1e-30)).clamp_max(0.9999)
-    best = (2 / (1 + (1 - plain_rate).sqrt())).clamp_max(_MOST_RELAXED)
-    best = torch.where(rate <= omega - 1 + 1e-3, omega, best)
-    return torch.where(rate >= 1, (1 + omega) / 2, best)
 
 
 def _write(form: Form, index: Int[Tensor, " batch"], sweep: int, plan: Plan) -> None:

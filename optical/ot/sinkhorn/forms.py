@@ -71,8 +71,10 @@ class Scalings(Form):
     columns, and on small problems every view of a tensor costs as much as a sweep's division.
     """
 
-    def __init__(self, scores: Tensor, log_v: Tensor, *rest: Tensor | float) -> None:
-        super().__init__(*rest)
+    def __init__(
+        self, scores: Tensor, log_v: Tensor, a: Tensor, b: Tensor, f: Tensor, g: Tensor, epsilon: float
+    ) -> None:
+        super().__init__(a, b, f, g, epsilon)
         self.kernel = scores.exp()
         self.transposed = self.kernel.transpose(1, 2).contiguous()
         self.left, self.right = self.a.unsqueeze(1), self.b.unsqueeze(1)
@@ -97,8 +99,10 @@ class Scalings(Form):
 class Logarithms(Form):
     """Sweeps on log u and log v."""
 
-    def __init__(self, scores: Tensor, log_v: Tensor, *rest: Tensor | float) -> None:
-        super().__init__(*rest)
+    def __init__(
+        self, scores: Tensor, log_v: Tensor, a: Tensor, b: Tensor, f: Tensor, g: Tensor, epsilon: float
+    ) -> None:
+        super().__init__(a, b, f, g, epsilon)
         self.scores, self.log_a, self.log_b = scores, self.a.log(), self.b.log()
         self.log_u, self.log_v = torch.full_like(self.a, -torch.inf), log_v
         self.row_sums = torch.logsumexp(scores + log_v.unsqueeze(1), 2)
@@ -144,13 +148,18 @@ def best_forms(
     if safe.all():
         return [(every, Scalings(scores, log_v, a, b, f, g, epsilon))]
     parts = scores, log_v, a, b, f, g
-    forms = [(every[safe], Scalings(*(part[safe] for part in parts), epsilon))]
     rest = every[~safe]
+    forms: list[tuple[Tensor, Form]] = [(every[safe], _form(Scalings, parts, safe, epsilon))]
     if cost.dtype == torch.float64:
-        return [*forms, (rest, Logarithms(*(part[rest] for part in parts), epsilon))]
-    doubled = (part[rest].double() for part in (cost, a, b))
-    others = best_forms(*doubled, epsilon, None if start is None else start[rest])
+        return [*forms, (rest, _form(Logarithms, parts, rest, epsilon))]
+    double_cost, double_a, double_b = (part[rest].double() for part in (cost, a, b))
+    others = best_forms(double_cost, double_a, double_b, epsilon, None if start is None else start[rest])
     return [*forms, *((rest[index], form) for index, form in others)]
+
+
+def _form(kind: type[Scalings] | type[Logarithms], parts: tuple[Tensor, ...], index: Tensor, epsilon: float) -> Form:
+    scores, log_v, a, b, f, g = (part[index] for part in parts)
+    return kind(scores, log_v, a, b, f, g, epsilon)
 
 
 def _start(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, start: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

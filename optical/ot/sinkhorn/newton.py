@@ -50,11 +50,10 @@ def finish(plan: Plan, settings: Settings) -> Plan:
     for index, n, m in chunks(problem):
         _run(_start(problem, plan.g[left], settings, index, n, m), left[index], settings, steps, result)
     converged.copy_(error <= settings.tolerance)
-    return replace(result, given_cost=None) if plan.given_cost is None else _with_cost(result, left)
+    return result if plan.given_cost is None else _with_cost(result, plan.given_cost.clone(), left)
 
 
-def _with_cost(plan: Plan, index: Int[Tensor, " chosen"]) -> Plan:
-    cost = plan.given_cost.clone()
+def _with_cost(plan: Plan, cost: Float[Tensor, " batch"], index: Int[Tensor, " chosen"]) -> Plan:
     cost[index] = (plan.matrix[index] * plan.problem.rows(index).real_cost).sum((1, 2)).to(cost.dtype)
     return replace(plan, given_cost=cost)
 

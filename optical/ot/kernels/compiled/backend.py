@@ -89,11 +89,13 @@ def gradients(
         wanted: whether the source's gradient is wanted, and the target's.
     """
     source, target = _single(source), _single(target)
-    made = [torch.empty_like(side) if want else None for side, want in zip((source, target), wanted, strict=True)]
+    by_source, by_target = (
+        torch.empty_like(side) if want else None for side, want in zip((source, target), wanted, strict=True)
+    )
     given = {"cost": solved.matrix, "source": source, "target": target, "scale": upstream.float().contiguous()}
-    given |= {name: side for name, side in zip(("by_source", "by_target"), made, strict=True) if side is not None}
-    _serve(given | {"a": a.contiguous(), "b": b.contiguous()})
-    return tuple(made)
+    given |= {"by_source": by_source, "by_target": by_target, "a": a.contiguous(), "b": b.contiguous()}
+    _serve({name: tensor for name, tensor in given.items() if tensor is not None})
+    return by_source, by_target
 
 
 def _single(side: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """How numba compiles the kernel: with NaN and infinity kept, sums in the order written, and once per machine.
 
 numba's cache on disk looks at the file of a function and not at those it calls, so machine code would outlive a
-change of them. Here the folder of the cache is named by the sources of the whole package. Functions are unwrapped
+change of them. Here the folder of the cache is named by the sources of everything compiled. Functions are unwrapped
 first: a runtime type checker may have wrapped them, and numba compiles what it is given.
 """
 
@@ -14,6 +14,8 @@ from typing import Any
 
 import numba
 from numba import types
+
+from optical.ot.sinkhorn import relaxation
 
 # Multiply-adds may be fused. Sums are not reordered: the kernel orders them itself, and the exponential relies on it.
 _CAREFUL = {"contract"}
@@ -42,7 +44,8 @@ def inlined(function: Callable) -> Callable:
 
 def cache_folder() -> Path | None:
     """Where machine code is kept: ``NUMBA_CACHE_DIR``, ``XDG_CACHE_HOME`` or ``~/.cache``; None if not writable."""
-    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(relaxation.__file__)]
+    sources = b"".join(path.read_bytes() for path in files)
     home = numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(home) / "optical-kernels" / sha256(sources).hexdigest()[:16]
     try:

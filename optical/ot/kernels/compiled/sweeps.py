@@ -1,17 +1,15 @@
 """The compiled Sinkhorn kernel: one problem at a time, over its real tokens, until it has converged.
 
-The sweeps are those of ``sinkhorn.py``. Rows are taken in blocks of eight: their eight sums under v are folded into
-one vector, and one division gives their scalings. After some blocks their share of the column sums follows, while they
-are in the nearest cache: the kernel is read from further away once a sweep, and everything is done eight cells at a
-time. (In one loop for both, the compiler would shuffle u out of its register, which costs more than to load it.)
+The sweeps are those of ``methods/sinkhorn.py``. Rows are taken in blocks of eight: their eight sums under v are folded
+into one vector, and one division gives their scalings. After some blocks their share of the column sums follows, while
+they are in the nearest cache: the kernel is read from further away once a sweep, and everything is done eight cells at
+a time. (In one loop for both, the compiler would shuffle u out of its register, which costs more than to load it.)
 Problems are gathered by their real tokens: padding never costs a multiplication, but for what fills up the last vector
 of a row and the last block.
 
 The kernel stays in single precision at any epsilon by absorption (Schmitzer 2019, arXiv:1610.06519, section 3.1):
 it holds exp((f + g - C) / epsilon) for potentials f and g in double precision, sweeps with scalings u and v that
-start at one, and moves the scalings into the potentials before they leave the range of a float. Over-relaxed sweeps
-(Thibault et al. 2021, arXiv:1711.01851; Lehmann et al. 2022, arXiv:2012.12562) take their factor from the observed
-rate of convergence, as in Young's adaptive SOR.
+start at one, and moves the scalings into the potentials before they leave the range of a float.
 """
 
 import numpy as np
@@ -37,6 +35,7 @@ from optical.ot.kernels.compiled.vector import (
     sums,
     total,
 )
+from optical.ot.sinkhorn.relaxation import relaxation_rule
 
 _CHECK_SWEEPS = 4
 _LOG_SWEEPS = 8
@@ -44,7 +43,6 @@ _LOG_SWEEPS = 8
 _ROWS_AT_ONCE = 64
 _TINY = np.float32(1e-35)
 _ONE, _ZERO, _HALF = np.float32(1), np.float32(0), np.float32(0.5)
-_MOST_RELAXED = 1.9
 
 
 @inlined
@@ -176,11 +174,18 @@ def _absorb(rule, desk, n, m):
 
 @inlined
 def _relaxation(omega, ratio):
-    """The over-relaxation for the rate of convergence seen over the last check (Young's estimate of the plain rate)."""
-    rate = np.sqrt(np.sqrt(ratio))  # the fourth root, for the four sweeps of a check: cheaper than a power
-    if rate >= 1:
-        return 1 + (omega - 1) / 2
-    if rate <= omega - 1 + 1e-3:
-        return omega
-    plain_rate = min((rate + omega - 1) ** 2 / (rate * omega * omega), 0.9999)
-    return min(2 / (1 + np.sqrt(1 - plain_rate)), _MOST_RELAXED)
+    """The over-relaxation for the rate of convergence over the last check of four sweeps."""
+    return _factor(omega, np.sqrt(np.sqrt(ratio)))  # two roots are cheaper than a power
+
+
+@inlined
+def _choose(condition, one, other):
+    return one if condition else other
+
+
+@inlined
+def _least(value, bound):
+    return min(value, bound)
+
+
+_factor = inlined(relaxation_rule(_choose, _least, np.sqrt))

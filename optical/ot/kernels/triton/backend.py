@@ -84,7 +84,9 @@ def transport(
     if batch == 0:
         return result
     inputs = (source.contiguous(), target.contiguous(), a.float().contiguous(), b.float().contiguous())
-    outputs = (*result[:3], result.potentials.f, result.potentials.g, *result[4:])
+    made = result.source_gradient, result.target_gradient
+    evidence = result.potentials.f, result.potentials.g, result.marginal_error, result.iterations
+    outputs = (result.value, *made, *evidence)
     height, width = _tile(n), _tile(m)
     with torch.cuda.device_of(source):
         transport_kernel[(batch,)](
@@ -117,9 +119,12 @@ def gradients(
         upstream: (batch,) derivatives in the losses.
         wanted: whether the source's gradient is wanted, and the target's.
     """
-    made = (solved.source_gradient, solved.target_gradient)
     scale = upstream.view(-1, 1, 1)
-    return tuple(part * scale if want else None for part, want in zip(made, wanted, strict=True))
+    by_source, by_target = (
+        part * scale if want and part is not None else None
+        for part, want in zip((solved.source_gradient, solved.target_gradient), wanted, strict=True)
+    )
+    return by_source, by_target
 
 
 def _tile(tokens: int) -> int:

@@ -1,13 +1,13 @@
-"""Particulars: the part of a report that says what a number was made of, and how to make it again."""
+"""The provenance of a report: its data, the command that repeats it, its machine and versions, its settings."""
 
 from collections.abc import Mapping, Sequence
 
-from optical.report.content import DataFacts, ReportContent, Work
-from optical.report.render import Block, Code, Fold, Heading, Paragraph, Table, Terms
+from optical.report.blocks import Block, Code, Fold, Heading, Paragraph, Table, Terms
+from optical.report.content import DataFacts, DatasetFact, ReportContent, Work
 
 
 def data(facts: DataFacts | None) -> list[Block]:
-    """Where the sentence pairs came from, under which licences, and what became of each."""
+    """The sentence pairs: the data sets with their licences, and how many pairs were accepted or rejected."""
     if facts is None:
         return []
     physical = facts.accepted + sum(facts.rejects.values())
@@ -17,19 +17,22 @@ def data(facts: DataFacts | None) -> list[Block]:
         for what, count in counts.items()
     ]
     header = ("sentence pairs", "count", "share", "meaning")
-    blocks: list[Block] = [
+    return [
         Heading("Data"),
         Table(header, rows, "Every physical pair, by what became of it.", frozenset({1, 2})),
         *map(Paragraph, facts.notes),
+        *([datasets_table(facts.datasets)] if facts.datasets else []),
     ]
-    if facts.datasets:
-        sets = [(fact.name, fact.use, fact.language, fact.size, fact.licence) for fact in facts.datasets]
-        blocks.append(Table(("data set", "used for", "language", "size", "licence"), sets))
-    return blocks
+
+
+def datasets_table(datasets: Sequence[DatasetFact]) -> Table:
+    """A row for each data set, with its licence."""
+    rows = [(fact.name, fact.use, fact.language, fact.size, fact.licence) for fact in datasets]
+    return Table(("data set", "used for", "language", "size", "licence"), rows)
 
 
 def repetition(content: ReportContent) -> list[Block]:
-    """The command that repeats the run, and when, where and with what it was made."""
+    """The command that repeats the run; date, machine, versions and seconds of its verbs."""
     blocks: list[Block] = []
     if content.command:
         blocks += [Paragraph("This command repeats the run:"), Code(content.command)]
@@ -48,17 +51,17 @@ def repetition(content: ReportContent) -> list[Block]:
 
 
 def settings(content: ReportContent) -> list[Block]:
-    """What was changed against the registered recipe, and everything else folded."""
+    """The settings that differ from the registered recipe, and all others folded."""
     rows = flatten(content.recipe)
     if content.registered is None:
         return [Heading("Settings"), Fold(f"All {len(rows)} settings", [Table(("setting", "value"), rows)])]
     changed = changed_settings(content)
-    named = {row[0] for row in changed}
-    left = [row for row in rows if row[0] not in named]
-    said: Block = Paragraph("Every setting is the registered recipe's own.")
+    names = {row[0] for row in changed}
+    left = [row for row in rows if row[0] not in names]
+    first: Block = Paragraph("Every setting is the registered recipe's own.")
     if changed:
-        said = Table(("changed setting", "value", "registered"), changed)
-    return [Heading("Settings"), said, Fold(f"The {len(left)} other settings", [Table(("setting", "value"), left)])]
+        first = Table(("changed setting", "value", "registered"), changed)
+    return [Heading("Settings"), first, Fold(f"The {len(left)} other settings", [Table(("setting", "value"), left)])]
 
 
 def changed_settings(content: ReportContent) -> list[tuple[str, str, str]]:
@@ -86,14 +89,14 @@ def flatten(values: Mapping[str, object], prefix: str = "") -> list[tuple[str, s
 
 
 def _made_with(work: Sequence[Work]) -> list[Block]:
-    """Machine and versions, once where all verbs share them."""
-    made: dict[tuple[str, str], list[str]] = {}
+    """Date, machine and versions, once where all verbs share them."""
+    groups: dict[tuple[str, str], list[Work]] = {}
     for part in work:
-        made.setdefault((part.machine, part.versions), []).append(part.verb)
+        groups.setdefault((part.machine, part.versions), []).append(part)
     blocks: list[Block] = []
-    for (machine, versions), verbs in made.items():
-        if len(made) > 1:
-            blocks.append(Paragraph(f"{', '.join(dict.fromkeys(verbs))}:"))
-        finished = max(part.finished for part in work if (part.machine, part.versions) == (machine, versions))
+    for (machine, versions), parts in groups.items():
+        if len(groups) > 1:
+            blocks.append(Paragraph(f"{', '.join(dict.fromkeys(part.verb for part in parts))}:"))
+        finished = max(part.finished for part in parts)
         blocks.append(Terms({"Date": f"{finished} UTC", "Machine": machine, "Versions": versions}))
     return blocks

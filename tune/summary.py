@@ -1,32 +1,20 @@
-"""What a campaign found: the table of trials, a picture of the searched plane, the best recipe as a command."""
+"""The summary of a campaign: the table of trials, a picture of the searched plane, the best recipe as a command."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from optical.artefacts import write_json
+from optical.artefacts import write_json, write_whole
 from optical.recipe import Recipe
-from optical.report.canvas import INK, new_figure, save, style
+from optical.report.blocks import Code, Paragraph, Picture, escape_markdown, render_blocks
+from optical.report.figures import INK, new_figure, save, style
 from optical.resources import Resources
 from pipelines.repeat import repeat_command
 from tune.space import applied
 
-_PAGE = """# Campaign: {recipe}
-
-Scored by dev agreement: the share of the teacher's ten nearest held-out English sentences, searched with the English
-sentence, that the student also finds when it searches with the source sentence.
-
-```
-{table}
-```
-
-![Trials in the searched plane](trials.png)
-
-Best recipe:
-
-```
-{best}
-```
-"""
+_MEASURE = (
+    "Scored by dev agreement: the share of the teacher's ten nearest held-out English sentences, searched with the "
+    "English sentence, that the student also finds when it searches with the source sentence."
+)
 
 
 @dataclass(frozen=True)
@@ -63,13 +51,18 @@ def write_campaign(folder: Path, recipe: Recipe, trials: list[Trial], resources:
     """Write ``trials.json``, ``report.md`` and ``trials.png`` into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "trials.json", [asdict(trial) for trial in trials])
-    _plot(folder / "trials.png", trials)
-    best = best_command(recipe, trials[0], resources)
-    page = _PAGE.format(recipe=recipe.name, table=table(trials), best=best)
-    (folder / "report.md").write_text(page)
+    blocks = [
+        Paragraph(_MEASURE),
+        Code(table(trials)),
+        Picture(_plot(folder / "trials.png", trials), "Trials in the searched plane"),
+        Paragraph("Best recipe:"),
+        Code(best_command(recipe, trials[0], resources)),
+    ]
+    page = f"# Campaign: {escape_markdown(recipe.name)}\n\n{render_blocks(blocks)}\n"
+    write_whole(folder / "report.md", page.encode())
 
 
-def _plot(path: Path, trials: list[Trial]) -> None:
+def _plot(path: Path, trials: list[Trial]) -> Path:
     figure = new_figure(6.4, 4.2)
     axes = figure.add_subplot()
     longest = max(1, *(trial.steps for trial in trials))
@@ -87,4 +80,4 @@ def _plot(path: Path, trials: list[Trial]) -> None:
     style(axes, "Trials (size: steps; ring: best)")
     axes.set(xscale="log", yscale="log", xlabel="epsilon", ylabel="learning rate")
     figure.colorbar(points, label="dev agreement")
-    save(figure, path)
+    return save(figure, path)

@@ -1,0 +1,111 @@
+"""What every evaluation protocol shares: the systems it compares, its baseline, its measures and its tests."""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from optical.errors import DataError, require, require_seed
+from optical.evaluation.notation import MEASURES, check_notation
+
+if TYPE_CHECKING:
+    from optical.evaluation.significance import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One way to encode the topics; its results are one run."""
+
+    name: str
+    """Its name in run files, tables and JSON."""
+    encoder: Literal["teacher", "start", "student"]
+    """Which encoder reads the topic: the teacher, the student before its first step, or the trained student."""
+    field: Literal["query", "english"]
+    """Which text of the topic it reads: the query, or its English translation."""
+    label: str
+    """Its name inside a sentence."""
+    meaning: str
+    """Its definition in the report, without a full stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """The test collection, the systems that search it, and the measures."""
+
+    systems: ClassVar[tuple[System, ...]]
+    """The systems to compare, in the order of every table."""
+    baseline: ClassVar[str]
+    """Name of the system that all others are tested against."""
+    subject: ClassVar[str] = "student"
+    """Name of the system whose gain over the baseline the report explains topic by topic."""
+    ceiling: ClassVar[str] = ""
+    """Name of the system whose measure the subject's is divided by; empty where there is none."""
+    test: ClassVar[str] = (
+        "a two-sided randomisation test over topics (every assignment of signs where few topics differ, else "
+        "{resamples:,} random ones), Holm-corrected for {comparisons} comparison(s)"
+    )
+    """What ``p_value`` and ``corrected`` do, for the report."""
+
+    collection: str = ""
+    """Registry name of the collection, or a folder with passages, topics and qrels."""
+    protocol: str
+    """Which systems are compared, with which baseline, by which test."""
+    measures: tuple[str, ...] = MEASURES
+    """Measures in the notation of ir_measures; the differences between systems are tested on the first."""
+    seed: int = 0
+    """Seed of the bootstrap and the randomisation test."""
+    resamples: int = 10_000
+    """Bootstrap resamples and sign flips."""
+
+    def __post_init__(self) -> None:
+        check_notation("evaluation.measures", self.measures)
+        require_seed("evaluation.seed", self.seed)
+        require(self.resamples > 0, "evaluation.resamples", f"is {self.resamples}", "set at least 1")
+
+    @property
+    def tested(self) -> str:
+        """The measure whose differences between systems are tested."""
+        return self.measures[0]
+
+    def possible(self, encoders: Container[str], fields: Container[str]) -> tuple[System, ...]:
+        """The systems that a run can measure.
+
+        Args:
+            encoders: the encoders that the run has; ``start`` only where it differs from the teacher.
+            fields: the texts that every topic has.
+
+        Raises:
+            DataError: the baseline is not among them.
+        """
+        found = tuple(system for system in self.systems if system.encoder in encoders and system.field in fields)
+        if self.baseline not in (system.name for system in found):
+            what = f"the protocol {self.protocol} compares with {self.baseline}, which this run cannot measure"
+            advice = "give every topic its English translation, or choose another evaluation.protocol"
+            raise DataError(self.collection, what, advice)
+        return found
+
+    def ordered(self, names: Iterable[str]) -> list[str]:
+        """Names of systems in the order of the protocol; names that it does not have come last, in the order given."""
+        known = {system.name: place for place, system in enumerate(self.systems)}
+        return sorted(names, key=lambda name: known.get(name, len(known)))
+
+    def label(self, name: str) -> str:
+        """The name of a system inside a sentence."""
+        return next((system.label for system in self.systems if system.name == name), name)
+
+    def interval(self, values: Sequence[float]) -> "Interval":
+        """The confidence interval of a measure's mean, from its values per topic."""
+        from optical.evaluation.significance import bootstrap_interval
+
+        return bootstrap_interval(values, self.resamples, self.seed)
+
+    def p_value(self, system: Sequence[float], baseline: Sequence[float]) -> float:
+        """P-value of the difference between a system and the baseline, from their values per topic, topics alike."""
+        from optical.evaluation.significance import paired_randomisation
+
+        return paired_randomisation(system, baseline, self.resamples, self.seed)
+
+    def corrected(self, p_values: Mapping[str, float]) -> dict[str, float]:
+        """The p-values of all systems, corrected for their number."""
+        from optical.evaluation.significance import holm
+
+        return holm(p_values)

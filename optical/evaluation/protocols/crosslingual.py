@@ -1,0 +1,52 @@
+"""The cross-lingual protocol: the student between zero-shot, which it starts from, and the English ceiling."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from optical.evaluation.protocols.base import EvaluationConfig, System
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(EvaluationConfig):
+    """The test collection, and the comparison of the student with the teacher on it.
+
+    ``student_start`` is measured where a vocabulary was added, ``english_ceiling`` where every topic has its English.
+    """
+
+    protocol: str = "crosslingual"
+    """Which systems are compared, with which baseline, by which test."""
+
+    baseline: ClassVar[str] = "zero_shot"
+    ceiling: ClassVar[str] = "english_ceiling"
+    systems: ClassVar[tuple[System, ...]] = (
+        System(
+            name="zero_shot",
+            encoder="teacher",
+            field="query",
+            label="zero-shot",
+            meaning="the English teacher reads the query in its own language: what there was before any training",
+        ),
+        System(
+            name="student_start",
+            encoder="start",
+            field="query",
+            label="student before its first step",
+            meaning="the student before its first step: the teacher with word pieces of the query's language added, "
+            "each placed where its translations are",
+        ),
+        System(
+            name="student",
+            encoder="student",
+            field="query",
+            label="student",
+            meaning="the trained query encoder, on the same queries and the same index",
+        ),
+        System(
+            name="english_ceiling",
+            encoder="teacher",
+            field="english",
+            label="English ceiling",
+            meaning="the teacher reads the human English translation of the query. It is a yardstick and no bound: "
+            "a student may pass it",
+        ),
+    )

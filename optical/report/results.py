@@ -1,0 +1,175 @@
+"""The results of a report: the measures with their definitions, and the topics that gained or lost most."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from optical.evaluation.measures import Measured
+from optical.evaluation.notation import cutoff, meaning, title
+from optical.evaluation.protocols.base import EvaluationConfig
+from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, Terms
+from optical.report.content import ReportContent, TopicText
+from optical.report.figures import plot_measures
+
+_EXTREMES = 5
+_SMALLEST_P = 1e-4
+
+Ends = Mapping[str, Mapping[str, tuple[float, float]]]
+"""Low and high end of an interval, by system and measure."""
+
+
+def gain_sentence(content: ReportContent) -> str:
+    """One sentence with the gain of the protocol's subject over the baseline, and its share of the ceiling."""
+    protocol, systems = content.protocol, content.systems
+    subject, baseline = protocol.label(protocol.subject), protocol.label(protocol.baseline)
+    if protocol.subject not in systems or protocol.baseline not in systems:
+        return f"The {subject} and {baseline} were not both measured, so no gain is stated."
+    after, before = (systems[name].mean[protocol.tested] for name in (protocol.subject, protocol.baseline))
+    p_value = content.p_values.get(protocol.subject)
+    said = "" if p_value is None else f", p {'<' if p_value < _SMALLEST_P else '='} {format_p(p_value).lstrip('<')}"
+    sentence = f"The {subject} reaches {title(protocol.tested)} {after:.3f}, {after - before:+.3f} against {baseline}"
+    sentence += f" ({before:.3f}{said})"
+    ceiling = systems[protocol.ceiling].mean[protocol.tested] if protocol.ceiling in systems else 0.0
+    if ceiling:
+        sentence += f"; that is {after / ceiling:.0%} of the {protocol.label(protocol.ceiling)} ({ceiling:.3f})"
+        if ceiling > before:
+            sentence += f", and {(after - before) / (ceiling - before):.0%} of the gap between the two"
+    return sentence + "."
+
+
+def format_p(p_value: float | None) -> str:
+    """A p-value with four decimals, ``<0.0001`` below that, ``-`` where there is none.
+
+    >>> format_p(0.00004), format_p(0.03)
+    ('<0.0001', '0.0300')
+    """
+    if p_value is None:
+        return "-"
+    return "<0.0001" if p_value < _SMALLEST_P else f"{p_value:.4f}"
+
+
+def measures_table(systems: Mapping[str, Measured], p: Mapping[str, float], baseline: str = "zero-shot") -> str:
+    """The measures as a plain-text table with aligned columns.
+
+    Args:
+        systems: measures by system.
+        p: p-value of each system against the baseline, for the systems that have one.
+        baseline: its name in the header.
+    """
+    measures = list(next(iter(systems.values())).mean)
+    width = max([15, *map(len, systems)])
+    lines = [f"{'system':<{width}}  {'  '.join(f'{title(name):<5}' for name in measures)}   p vs {baseline}"]
+    for name, measured in systems.items():
+        cells = (f"{measured.mean[key]:<{max(5, len(title(key)))}.3f}" for key in measures)
+        lines.append(f"{name:<{width}}  {'  '.join(cells)}   {format_p(p.get(name))}")
+    return "\n".join(lines)
+
+
+def measures_block(
+    protocol: EvaluationConfig,
+    means: Mapping[str, Mapping[str, float]],
+    ends: Ends,
+    p: Mapping[str, float],
+    caption: str,
+) -> Table:
+    """The measures as a table of a page: mean, interval where there is one, and p-value, a row for each system."""
+    rows = []
+    for name in protocol.ordered(means):
+        cells = [f"{mean:.3f}{_interval(ends.get(name, {}).get(key))}" for key, mean in means[name].items()]
+        rows.append((name, *cells, format_p(p.get(name))))
+    titles = map(title, next(iter(means.values())))
+    header = ("system", *titles, f"p vs {protocol.label(protocol.baseline)}")
+    return Table(header, rows, caption, frozenset(range(1, len(header))))
+
+
+def measures(content: ReportContent, folder: Path) -> list[Block]:
+    """The table of measures, their bars (drawn into ``folder``) and what every name in it means."""
+    systems, protocol = content.systems, content.protocol
+    if not systems:
+        return [Paragraph("Nothing was measured: the collection has no judgements.", lead=True)]
+    means = {name: systems[name].mean for name in protocol.ordered(systems)}
+    ends = {
+        name: {key: (interval.low, interval.high) for key, interval in by_measure.items()}
+        for name, by_measure in content.intervals.items()
+    }
+    caption = f"Means over all {content.judged} judged topics; a topic without results counts 0. "
+    if ends:
+        caption += "In brackets the bootstrap interval of the mean. "
+    caption += f"p belongs to {title(protocol.tested)}."
+    bars = {
+        name: {key: (mean, *ends.get(name, {}).get(key, (mean, mean))) for key, mean in by_measure.items()}
+        for name, by_measure in means.items()
+    }
+    picture = plot_measures(folder / "measures.png", bars)
+    return [
+        Heading("Measures"),
+        measures_block(protocol, means, ends, content.p_values, caption),
+        *(_missing(name, systems[name].missing) for name in means if systems[name].missing),
+        Picture(picture, f"Mean of each measure{' with its interval' if ends else ''}."),
+        Terms(definitions(content)),
+    ]
+
+
+def definitions(content: ReportContent) -> dict[str, str]:
+    """Each system that was measured, each measure, p and interval, with its meaning."""
+    protocol = content.protocol
+    found = {system.name: system.meaning for system in protocol.systems if system.name in content.systems}
+    index = content.recipe.get("index")
+    for measure in next(iter(content.systems.values())).mean:
+        found[title(measure)] = meaning(measure)
+        if isinstance(index, Mapping) and index["depth"] < (cutoff(measure) or 0):
+            found[title(measure)] += f"; but a run of this recipe ends at rank {index['depth']}"
+    if content.p_values:
+        test = protocol.test.format(resamples=protocol.resamples, comparisons=len(content.p_values))
+        found[f"p vs {protocol.label(protocol.baseline)}"] = (
+            f"how often chance alone would make a difference in {title(protocol.tested)} as large, were both systems "
+            f"equally good: {test}"
+        )
+    if content.intervals:
+        found["interval"] = (
+            f"holds 95 % of {protocol.resamples:,} means over topics drawn with replacement: how far the mean depends "
+            "on the choice of topics. Intervals of two systems may overlap although p is small, for p compares topic "
+            "by topic"
+        )
+    return {term: f"{text}." for term, text in found.items()}
+
+
+def topics(content: ReportContent) -> Iterator[Block]:
+    """How many topics gained and lost against the baseline, and the topics that did so most."""
+    protocol = content.protocol
+    if protocol.baseline not in content.systems or protocol.subject not in content.systems:
+        return
+    key = protocol.tested
+    before, after = (content.systems[name].per_topic[key] for name in (protocol.baseline, protocol.subject))
+    gains = topic_gains(before, after)
+    wins, losses = sum(gain > 0 for gain in gains.values()), sum(gain < 0 for gain in gains.values())
+    counts = f"better on {wins} topics, worse on {losses}, equal on {len(gains) - wins - losses} ({key})"
+    yield Heading("Topics")
+    yield Paragraph(f"The {protocol.label(protocol.subject)} is {counts}.")
+    order = list(gains)
+    best = order[: min(_EXTREMES, (len(order) + 1) // 2)]
+    worst = order[len(best) :][-_EXTREMES:][::-1]
+    header = ("topic", "query", "in English", f"{protocol.baseline} {key}", f"{protocol.subject} {key}", "gain")
+    label = protocol.label(protocol.baseline)
+    for caption, chosen in ((f"Largest gains over {label}", best), ("Smallest gains, or losses", worst)):
+        if chosen:
+            texts = {qid: content.topics.get(qid, TopicText("")) for qid in chosen}
+            rows = [
+                (qid, text.source, text.target, f"{before[qid]:.3f}", f"{after[qid]:.3f}", f"{gains[qid]:+.3f}")
+                for qid, text in texts.items()
+            ]
+            yield Table(header, rows, caption, frozenset({3, 4, 5}))
+
+
+def topic_gains(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """The gain on each topic that both systems were measured on, largest first, ties in the qrels' order."""
+    gains = {qid: after[qid] - value for qid, value in before.items() if qid in after}
+    return dict(sorted(gains.items(), key=lambda item: -item[1]))
+
+
+def _missing(name: str, missing: tuple[str, ...]) -> Paragraph:
+    listed = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+    return Paragraph(f"{name}: {len(missing)} judged topics without results ({listed}).")
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return f" ({ends[0]:.3f}, {ends[1]:.3f})" if ends else ""
