@@ -47,24 +47,14 @@ def rejects(info: dict) -> dict[str, int]:
     return total
 
 
-def _make_bitext(session: Maker, path: Path, made_from: str) -> None:
-    config = session.workspace.recipe.bitext
-    _make(session, path, made_from, config, Limits.of(config), passages=False)
-
-
-def _make_questions(session: Maker, path: Path, made_from: str) -> None:
-    workspace = session.workspace
-    config = replace(workspace.recipe.bitext, datasets=workspace.scratch.pairs, source="eng", max_pairs=None)
-    _make(session, path, made_from, config, QUESTION_LIMITS, passages=True)
-
-
-def _make(session: Maker, path: Path, made_from: str, config: BitextConfig, limits: Limits, passages: bool) -> None:
+def _make(session: Maker, path: Path, made_from: str, config: BitextConfig, passages: bool) -> None:
     from optical.data.bitext.stream import BitextSource, checked_pairs
 
     workspace = session.workspace
     files = [_opened(spec, workspace) for spec in config.datasets]
     _refuse_twins(files, config)
     sources = [BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)]
+    limits = QUESTION_LIMITS if passages else Limits.of(config)
     seen = {source.files.name: _sides(source, limits, config.cleaning.check_sides) for source in sources}
     with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
         cleaning, facts = _cleaning(workspace, config, passages)
@@ -163,6 +153,10 @@ def _sources(config: BitextConfig) -> list[str]:
     return [source_language(spec, config.source) for spec in config.datasets]
 
 
+def _questions(workspace: Workspace) -> BitextConfig:
+    return replace(workspace.recipe.bitext, datasets=workspace.scratch.pairs, source="eng", max_pairs=None)
+
+
 def _rules(workspace: Workspace, *names: str) -> dict:
     """The named fields of ``bitext``."""
     return {name: workspace.decisive["bitext"][name] for name in names}
@@ -176,7 +170,7 @@ BITEXT = Node(
         _rules(workspace, *(workspace.decisive["bitext"].keys() - {"datasets", "dev_pairs"})),
         *_content(workspace, workspace.recipe.bitext.datasets),
     ],
-    make=_make_bitext,
+    make=lambda session, *place: _make(session, *place, session.workspace.recipe.bitext, passages=False),
 )
 """Clean shards of the sentence pairs that the student learns from."""
 
@@ -188,7 +182,7 @@ QUESTIONS = Node(
         _rules(workspace, "cleaning", "target", "max_reject_share"),
         *_content(workspace, workspace.scratch.pairs),
     ],
-    make=_make_questions,
+    make=lambda session, *place: _make(session, *place, _questions(session.workspace), passages=True),
     needed=lambda recipe: recipe.teacher.scratch is not None,
 )
 """Clean shards of the question-passage pairs that a scratch teacher learns from."""

@@ -4,23 +4,19 @@ Every artefact is named by the fingerprint of what makes it, so runs share what 
 in epsilon share bitext, teacher, tokens and embeddings, and only train anew.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from optical import artefacts
 from optical.artefacts import Fingerprint
 from optical.data.bitext.sources import parse_source, understood
-from optical.data.fetch.resolve import Resolved
-from optical.data.registry.entry import DataSet
 from optical.recipe import Recipe, ScratchConfig, decisive
 from pipelines.graph.node import Node
 from pipelines.settings import SHARED, Settings
-
-T = TypeVar("T")
 
 
 class Workspace:
@@ -34,7 +30,8 @@ class Workspace:
         self.settings = settings
         self.shared = settings.runs_dir / SHARED
         self.decisive = decisive(self.recipe)
-        self._found: dict[tuple[str, object], Any] = {}
+        self.source = cache(parse_source)
+        """What a bitext source means: a registered data set, or local files, which are hashed once."""
 
     @property
     def scratch(self) -> ScratchConfig:
@@ -59,26 +56,26 @@ class Workspace:
         """Whether a run of this recipe has such an artefact."""
         return node.for_recipe(self.recipe) is not None
 
+    @cache  # noqa: B019 - a workspace lives as long as its command
     def folder(self, node: Node) -> Path:
         """The folder in which an artefact is made."""
-        own = self._own(node)
-        if folder := own.folder:
-            return self._once("folder", own, lambda: folder(self))
-        return self.shared / f"{own.kind}-{self.fingerprint_of(own)[:12]}"
+        own = node.for_recipe(self.recipe) or node
+        return own.folder(self) if own.folder else self.shared / f"{own.kind}-{self.fingerprint_of(own)[:12]}"
 
     def path(self, node: Node) -> Path:
         """Where an artefact is, or will be."""
-        return self.folder(node) / self._own(node).inner
+        return self.folder(node) / (node.for_recipe(self.recipe) or node).inner
 
     def info(self, node: Node) -> dict:
         """The facts in the manifest of an artefact that is made; its files are not read."""
         return artefacts.read(self.path(node), node.format or node.kind, verify=False).info
 
+    @cache  # noqa: B019 - see ``folder``
     def fingerprint_of(self, node: Node) -> Fingerprint:
         """Identity of an artefact: its kind, the version of its maker, and everything it is made from."""
-        own = self._own(node)
+        own = node.for_recipe(self.recipe) or node
         parts = (self.fingerprint_of(part) if isinstance(part, Node) else part for part in self._parts(own))
-        return self._once("fingerprint", own, lambda: Fingerprint.of(own.kind, own.version, *parts))
+        return Fingerprint.of(own.kind, own.version, *parts)
 
     def order(self, *wanted: Node) -> Iterator[Node]:
         """The wanted nodes and everything they depend on, each once, parents first.
@@ -103,29 +100,13 @@ class Workspace:
 
     def parents(self, node: Node) -> list[Node]:
         """The nodes that decide the content of an artefact."""
-        return [part for part in self._parts(self._own(node)) if isinstance(part, Node)]
+        return [part for part in self._parts(node) if isinstance(part, Node)]
 
-    def source(self, spec: str) -> DataSet | Resolved:
-        """A bitext source: a registered data set, or local files; their hashes are computed once."""
-        return self._once("source", spec, lambda: parse_source(spec))
-
+    @cache  # noqa: B019 - see ``folder``
     def _parts(self, node: Node) -> list[object]:
-        """What an artefact is made from, without the nodes that the recipe does not need."""
-
-        def parts() -> list[object]:
-            own = (part.for_recipe(self.recipe) if isinstance(part, Node) else part for part in node.made_from(self))
-            return [part for part in own if part is not None]
-
-        return self._once("parts", node, parts)
-
-    def _own(self, node: Node) -> Node:
-        return node.for_recipe(self.recipe) or node
-
-    def _once(self, what: str, key: object, find: Callable[[], T]) -> T:
-        """The result of ``find``, computed at the first call: it may read and hash files."""
-        if (what, key) not in self._found:
-            self._found[what, key] = find()
-        return self._found[what, key]
+        """What an artefact is made from, without the nodes that the recipe does not need; input is hashed once."""
+        parts = (part.for_recipe(self.recipe) if isinstance(part, Node) else part for part in node.made_from(self))
+        return [part for part in parts if part is not None]
 
 
 class Maker(Protocol):
