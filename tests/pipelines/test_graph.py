@@ -119,6 +119,17 @@ def test_a_failed_making_is_tried_again_in_the_same_session(settings):
     assert len(tries) == 2
 
 
+def test_an_artefact_in_parts_is_looked_into_in_every_session_under_its_lock(settings):
+    calls = []
+    parts = Node(kind="parts", version=1, partial=True, make=lambda session, path, made_from: calls.append(path))
+    for _ in range(2):
+        with Session(Workspace(DEMO, settings)) as session:
+            session.make(parts)
+            session.make(parts)
+    assert len(calls) == 2
+    assert (calls[0].parent / f".lock-{calls[0].name}").exists()
+
+
 def test_a_step_without_an_artefact_is_done_once_a_session_after_its_parents(settings, toys):
     done = []
     step = Node(kind="step", after=toys, make=lambda *_: done.append([toy.made for toy in toys]))

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from optical.data.bitext import sources
 from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
 from pipelines.__main__ import main
+from pipelines.graph import bitext
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.passages import EMBEDDINGS
@@ -76,6 +78,16 @@ def test_a_local_file_is_known_by_its_bytes(settings, tmp_path):
     assert Workspace(_with("bitext", datasets=(str(moved),)), settings).fingerprint_of(BITEXT) != before
 
 
+def test_a_local_file_is_hashed_once_for_its_name_and_for_its_making(settings, tmp_path, monkeypatch):
+    (tmp_path / "pairs.tsv").write_text("maji\twater\n")
+    hashed, whole = [], sources.sha256_file
+    monkeypatch.setattr(sources, "sha256_file", lambda path: hashed.append(path.name) or whole(path))
+    workspace = Workspace(_with("bitext", datasets=(f"{tmp_path}/pairs.tsv",)), settings)
+    assert workspace.fingerprint and list(workspace.order(BITEXT))
+    assert bitext._opened(f"{tmp_path}/pairs.tsv", workspace).paths == (tmp_path / "pairs.tsv",)
+    assert hashed == ["pairs.tsv"]
+
+
 def test_other_bytes_of_an_unpinned_origin_are_another_bitext(settings, tmp_path):
     entry = next(entry for entry in datasets().values() if [file.sha256 for file in entry.files] == [None])
     fingerprints = set()
@@ -89,8 +101,8 @@ def test_other_bytes_of_an_unpinned_origin_are_another_bitext(settings, tmp_path
             _with("evaluation", collection=entry.name),
         ]
         for settings in (here, replace(here, mirror=None)):
-            bitext, other = (Workspace(of, settings) for of in recipes)
-            fingerprints.add((bitext.fingerprint_of(BITEXT), other.fingerprint))
+            one, other = (Workspace(of, settings) for of in recipes)
+            fingerprints.add((one.fingerprint_of(BITEXT), other.fingerprint))
     assert len(fingerprints) == 2
 
 
