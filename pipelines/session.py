@@ -51,7 +51,9 @@ class Session:
             self._lock = (self.run_dir / "owner.lock").open("a+")
         except OSError as error:
             what = f"the folder of this run cannot be made or written ({(error.strerror or str(error)).lower()})"
-            raise UserError(self.run_dir, what, "give another --runs-dir, or check its permissions and the free space") from error
+            raise UserError(
+                self.run_dir, what, "give another --runs-dir, or check its permissions and the free space"
+            ) from error
         try:
             self._claim()
         except BaseException:

@@ -26,7 +26,7 @@ from optical.errors import DataError, UserError
 from optical.tracking.progress import Progress
 from pipelines.graph.collection import COLLECTION, licences
 from pipelines.graph.node import Node
-from pipelines.graph.workspace import Maker, Workspace
+from pipelines.graph.workspace import Context, Workspace
 
 if TYPE_CHECKING:
     from optical.data.bitext.stream import BitextSource
@@ -47,7 +47,7 @@ def rejects(info: dict) -> dict[str, int]:
     return total
 
 
-def _make(session: Maker, path: Path, made_from: str, config: BitextConfig, passages: bool) -> None:
+def _make(session: Context, path: Path, identity: str, config: BitextConfig, passages: bool) -> None:
     from optical.data.bitext.stream import BitextSource, checked_pairs
 
     workspace = session.workspace
@@ -60,7 +60,7 @@ def _make(session: Maker, path: Path, made_from: str, config: BitextConfig, pass
         cleaning, facts = _cleaning(workspace, config, passages)
         facts |= {"licences": licences(config.datasets), "sides": seen}
         checked = progress.counting(_without_gaps(checked_pairs(sources, limits, cleaning, config.max_pairs)))
-        shards.write_bitext(path, made_from, checked, config, facts)
+        shards.write_bitext(path, identity, checked, config, facts)
 
 
 def _cleaning(workspace: Workspace, config: BitextConfig, passages: bool) -> tuple[Cleaning, dict]:

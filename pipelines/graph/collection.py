@@ -11,7 +11,7 @@ from optical.data.collections.opening import Collection, Passage, Topic, collect
 from optical.data.registry.datasets import datasets
 from optical.evaluation.runs import write_qrels
 from pipelines.graph.node import Node
-from pipelines.graph.workspace import Maker, Workspace
+from pipelines.graph.workspace import Context, Workspace
 
 
 def licences(specs: tuple[str, ...]) -> dict[str, str]:
@@ -24,7 +24,7 @@ def _source(workspace: Workspace) -> tuple[str, Path, str | None]:
     return workspace.recipe.evaluation.collection, workspace.settings.cache, workspace.settings.mirror
 
 
-def _make(session: Maker, path: Path, made_from: str) -> None:
+def _make(session: Context, path: Path, identity: str) -> None:
     source = _source(session.workspace)
     collection = open_collection(*source)
     info = {
@@ -34,7 +34,7 @@ def _make(session: Maker, path: Path, made_from: str) -> None:
         "remarks": list(collection.remarks),
         "licence": licences(source[:1])[source[0]],
     }
-    with artefacts.writing(path, COLLECTION.kind, made_from, info) as scratch:
+    with artefacts.writing(path, COLLECTION.kind, identity, info) as scratch:
         _write(scratch, collection)
 
 

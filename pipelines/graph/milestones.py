@@ -5,16 +5,16 @@ from pathlib import Path
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
-from pipelines.graph.workspace import Maker
+from pipelines.graph.workspace import Context
 
 
-def _report(session: Maker, run_dir: Path, fingerprint: str) -> None:
+def _report(session: Context, run_dir: Path, fingerprint: str) -> None:
     from pipelines.cleaning import report_cleaning
 
     report_cleaning(session.workspace)
 
 
-def _check(session: Maker, run_dir: Path, fingerprint: str) -> None:
+def _check(session: Context, run_dir: Path, fingerprint: str) -> None:
     from pipelines.checks.faults import check_data
 
     check_data(session.workspace)

@@ -10,12 +10,12 @@ from optical.model.weights import DENSE
 from pipelines.graph.node import Node
 from pipelines.graph.student import STUDENT
 from pipelines.graph.teacher import ENCODER, TEACHER
-from pipelines.graph.workspace import Maker, Workspace
+from pipelines.graph.workspace import Context, Workspace
 
 
-def _make(session: Maker, path: Path, made_from: str) -> None:
+def _make(session: Context, path: Path, identity: str) -> None:
     workspace = session.workspace
-    with artefacts.writing(path, MODEL_FOLDER.kind, made_from) as scratch:
+    with artefacts.writing(path, MODEL_FOLDER.kind, identity) as scratch:
         manifest = shutil.ignore_patterns(artefacts.MANIFEST)
         shutil.copytree(workspace.path(STUDENT), scratch, dirs_exist_ok=True, ignore=manifest)
         for name, text in _texts(workspace).items():

@@ -15,7 +15,7 @@ from optical.recipe import Recipe
 from optical.tracking.progress import LineWriter
 
 if TYPE_CHECKING:
-    from pipelines.graph.workspace import Maker, Workspace
+    from pipelines.graph.workspace import Context, Workspace
 
 
 @dataclass(kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class Node:
     kind: str
     version: int | None = None
     made_from: Callable[[Workspace], Sequence[object]] = lambda workspace: ()
-    make: Callable[[Maker, Path, Fingerprint], object] | None = None
+    make: Callable[[Context, Path, Fingerprint], object] | None = None
     format: str = ""
     after: Sequence[Node] = ()
     needed: Callable[[Recipe], bool] = lambda recipe: True
@@ -61,7 +61,7 @@ class Node:
             return self
         return self.otherwise and self.otherwise.for_recipe(recipe)
 
-    def ensure(self, session: Maker) -> None:
+    def ensure(self, session: Context) -> None:
         """Make the artefact if it is missing or damaged, locked against other processes.
 
         Runs share artefacts, so two processes may need the same one at the same time: the second waits, and then finds
@@ -73,18 +73,18 @@ class Node:
         if self.version is None:
             self.make(session, workspace.run_dir, workspace.fingerprint)
             return
-        path, made_from = workspace.path(self), workspace.fingerprint_of(self)
+        path, identity = workspace.path(self), workspace.fingerprint_of(self)
         with _locked(path):
-            if self.partial or not artefacts.exists(path, self.format or self.kind, made_from):
+            if self.partial or not artefacts.exists(path, self.format or self.kind, identity):
                 if not path.exists():
-                    _report_other_version(workspace.shared, made_from)
-                self.make(session, path, made_from)
+                    _report_other_version(workspace.shared, identity)
+                self.make(session, path, identity)
 
 
-def _report_other_version(shared: Path, made_from: Fingerprint) -> None:
-    if found := artefacts.other_version(shared, made_from):
+def _report_other_version(shared: Path, identity: Fingerprint) -> None:
+    if found := artefacts.other_version(shared, identity):
         name, versions = found
-        changed = artefacts.version_changes(versions, made_from.versions)
+        changed = artefacts.version_changes(versions, identity.versions)
         LineWriter().show(f"{name} was made by {changed}; making it anew", final=True)
 
 

@@ -10,10 +10,10 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
 from pipelines.graph.teacher import TEACHER
-from pipelines.graph.workspace import Maker
+from pipelines.graph.workspace import Context
 
 
-def _embed(session: Maker, path: Path, made_from: str) -> None:
+def _embed(session: Context, path: Path, identity: str) -> None:
     from optical.index.embed import embed_passages
     from optical.index.embeddings import write_embeddings
     from optical.model.encoder import Encoder
@@ -24,17 +24,17 @@ def _embed(session: Maker, path: Path, made_from: str) -> None:
     length, resources = workspace.recipe.teacher.document_length, workspace.settings.resources
     with session.work("index"), Progress("index", total, "passages") as progress:
         embedded = embed_passages(passages.absolute(), teacher.absolute(), length, resources, os.cpu_count() or 1)
-        write_embeddings(path, made_from, dim, progress.counting(embedded))
+        write_embeddings(path, identity, dim, progress.counting(embedded))
 
 
-def _propose(session: Maker, path: Path, made_from: str) -> None:
+def _propose(session: Context, path: Path, identity: str) -> None:
     from optical.index.candidates import write_candidates
     from optical.index.embeddings import open_embeddings
 
     workspace = session.workspace
     with session.work("candidates"):
         passages = open_embeddings(workspace.path(EMBEDDINGS), verify=False)
-        write_candidates(path, made_from, passages.tokens, workspace.recipe.index.factory)
+        write_candidates(path, identity, passages.tokens, workspace.recipe.index.factory)
 
 
 EMBEDDINGS = Node(

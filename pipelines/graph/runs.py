@@ -13,7 +13,7 @@ from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.student import STUDENT, STUDENT_START
 from pipelines.graph.teacher import TEACHER
-from pipelines.graph.workspace import Maker, Workspace
+from pipelines.graph.workspace import Context, Workspace
 
 _ENCODERS = {"teacher": TEACHER, "start": STUDENT_START, "student": STUDENT}
 
@@ -39,7 +39,7 @@ def read_runs(workspace: Workspace) -> dict[str, Run]:
     return {system.name: read_run(run_file(workspace, system)) for system in systems(workspace)}
 
 
-def _make(session: Maker, path: Path, made_from: str) -> None:
+def _make(session: Context, path: Path, identity: str) -> None:
     """Search with every system that has no run yet."""
     workspace = session.workspace
     topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet")

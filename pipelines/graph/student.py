@@ -12,7 +12,7 @@ from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
 from pipelines.graph.teacher import ENCODER, TEACHER, train
 from pipelines.graph.tokens import tokenised
-from pipelines.graph.workspace import Maker, Workspace
+from pipelines.graph.workspace import Context, Workspace
 
 if TYPE_CHECKING:
     from optical.data.batches.teacher_cache import Encoded, TeacherCache
@@ -23,8 +23,8 @@ def teacher_cache(workspace: Workspace) -> "TeacherCache":
     """The teacher cache by its place and identity, made or not."""
     from optical.data.batches.teacher_cache import TeacherCache
 
-    folder, made_from = workspace.path(TEACHER_CACHE).absolute(), workspace.fingerprint_of(TEACHER_CACHE)
-    return TeacherCache(folder, made_from, workspace.recipe.train.target_length)
+    folder, identity = workspace.path(TEACHER_CACHE).absolute(), workspace.fingerprint_of(TEACHER_CACHE)
+    return TeacherCache(folder, identity, workspace.recipe.train.target_length)
 
 
 def cache_facts(workspace: Workspace) -> dict:
@@ -49,7 +49,7 @@ def student_job(workspace: Workspace, folder: Path) -> "TrainJob":
     )
 
 
-def _make_start(session: Maker, path: Path, made_from: str) -> None:
+def _make_start(session: Context, path: Path, identity: str) -> None:
     from optical.model.encoder import Encoder
     from optical.model.vocabulary.translation import extended_student
     from optical.train.loop import write_encoder
@@ -59,10 +59,10 @@ def _make_start(session: Maker, path: Path, made_from: str) -> None:
         sources, targets = (texts(workspace, BITEXT, side) for side in ("source", "target"))
         teacher = Encoder.load(workspace.path(TEACHER))
         student = extended_student(teacher, sources, targets, workspace.recipe.student.vocabulary)
-        write_encoder(student, path, made_from)
+        write_encoder(student, path, identity)
 
 
-def _make_cache(session: Maker, path: Path, made_from: str) -> None:
+def _make_cache(session: Context, path: Path, identity: str) -> None:
     """Encode the shards that are missing; raises an ``InfrastructureError`` if the disk has no room for them."""
     from optical.model.encoder import Encoder
     from optical.train.encode_targets import encoded_targets
@@ -87,7 +87,7 @@ def _counted(encoded: Iterator["Encoded"], progress: Progress) -> Iterator["Enco
         yield part
 
 
-def _train(session: Maker, path: Path, made_from: str) -> None:
+def _train(session: Context, path: Path, identity: str) -> None:
     workspace = session.workspace
     _report_cache(workspace)
     train(session, student_job(workspace, workspace.folder(STUDENT)), "train", workspace.settings.resources)

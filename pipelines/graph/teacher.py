@@ -10,7 +10,7 @@ from pipelines.graph.bitext import BITEXT, QUESTIONS, texts
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
 from pipelines.graph.tokens import tokenised
-from pipelines.graph.workspace import Maker, Workspace
+from pipelines.graph.workspace import Context, Workspace
 
 if TYPE_CHECKING:
     from optical.train.job import TrainJob
@@ -19,7 +19,7 @@ ENCODER = "encoder"
 _SHAPE = ("vocabulary", "hidden", "layers", "heads", "dim")
 
 
-def train(session: Maker, job: "TrainJob", verb: str, resources: Resources) -> None:
+def train(session: Context, job: "TrainJob", verb: str, resources: Resources) -> None:
     """Run a training job, which resumes from its last checkpoint; its journal is shown as progress and mirrored."""
     from optical.train.ray import fit
 
@@ -31,7 +31,7 @@ def _scratch(workspace: Workspace) -> dict:
     return workspace.decisive["teacher"]["scratch"]
 
 
-def _make_start(session: Maker, path: Path, made_from: str) -> None:
+def _make_start(session: Context, path: Path, identity: str) -> None:
     from optical.model.encoder import Encoder
     from optical.model.vocabulary.tokenizer import learn_wordpiece
     from optical.train.loop import write_encoder
@@ -40,16 +40,16 @@ def _make_start(session: Maker, path: Path, made_from: str) -> None:
     scratch = workspace.scratch
     learned_from = [text for pairs in (BITEXT, QUESTIONS) for text in texts(workspace, pairs, "source", "target")]
     encoder = Encoder.scratch(scratch, learn_wordpiece(learned_from, scratch.vocabulary), scratch.train.seed)
-    write_encoder(encoder, path, made_from)
+    write_encoder(encoder, path, identity)
 
 
-def _train(session: Maker, path: Path, made_from: str) -> None:
+def _train(session: Context, path: Path, identity: str) -> None:
     from optical.train.job import TrainJob
 
     workspace = session.workspace
     scratch = workspace.scratch
     job = TrainJob(
-        fingerprint=made_from,
+        fingerprint=identity,
         tokens=workspace.path(QUESTION_TOKENS).absolute(),
         start=workspace.path(TEACHER_START).absolute(),
         folder=workspace.folder(TEACHER).absolute(),

@@ -7,7 +7,7 @@ from optical.data.batches.token_shards import TOKENS, write_tokens
 from optical.data.bitext.shards import pair_counts, pair_shards
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
-from pipelines.graph.workspace import Maker
+from pipelines.graph.workspace import Context
 
 _MANY_UNKNOWN = 0.01
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def tokenised(kind: str, version: int, pairs: Node, tokenizers: tuple[Node, Node
         origin: the nodes that decide the content; other nodes it reads are their ancestors.
     """
 
-    def make(session: Maker, path: Path, made_from: str) -> None:
+    def make(session: Context, path: Path, identity: str) -> None:
         from optical.data.batches.tokenise import UnknownTokens, tokenised_pairs
 
         workspace = session.workspace
@@ -33,7 +33,7 @@ def tokenised(kind: str, version: int, pairs: Node, tokenizers: tuple[Node, Node
         with session.work("tokenise"):
             unknown = UnknownTokens(source)
             counted = unknown.counted(tokenised_pairs(pair_shards(folder), source, target))
-            write_tokens(path, made_from, counted, sum(sizes), dev_pairs, sizes)
+            write_tokens(path, identity, counted, sum(sizes), dev_pairs, sizes)
         if unknown.share > _MANY_UNKNOWN:
             what = "of the source tokens are [UNK], words with letters that the vocabulary lacks"
             log.warning("%s: %.1f %% %s; set student.vocabulary, to 8000 say", path, 100 * unknown.share, what)

@@ -109,7 +109,7 @@ class Workspace:
         return [part for part in parts if part is not None]
 
 
-class Maker(Protocol):
+class Context(Protocol):
     """The part of a session (``pipelines.session.Session``) that a node needs to make its artefact."""
 
     @property
