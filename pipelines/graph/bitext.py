@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,23 +48,26 @@ def rejects(info: dict) -> dict[str, int]:
     return total
 
 
-def _make(session: Context, path: Path, identity: str, config: BitextConfig, passages: bool) -> None:
+def _make(session: Context, path: Path, identity: str, questions: bool) -> None:
     from optical.data.bitext.stream import BitextSource, checked_pairs
 
     workspace = session.workspace
+    config = workspace.recipe.bitext
+    if questions:
+        config = replace(config, datasets=workspace.scratch.pairs, source="eng", max_pairs=None)
     files = [_opened(spec, workspace) for spec in config.datasets]
     _refuse_twins(files, config)
     sources = [BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)]
-    limits = QUESTION_LIMITS if passages else Limits.of(config)
+    limits = QUESTION_LIMITS if questions else Limits.of(config)
     seen = {source.files.name: _sides(source, limits, config.cleaning.check_sides) for source in sources}
     with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
-        cleaning, facts = _cleaning(workspace, config, passages)
+        cleaning, facts = _cleaning(workspace, config, questions)
         facts |= {"licences": licences(config.datasets), "sides": seen}
         checked = progress.counting(_without_gaps(checked_pairs(sources, limits, cleaning, config.max_pairs)))
         shards.write_bitext(path, identity, checked, config, facts)
 
 
-def _cleaning(workspace: Workspace, config: BitextConfig, passages: bool) -> tuple[Cleaning, dict]:
+def _cleaning(workspace: Workspace, config: BitextConfig, questions: bool) -> tuple[Cleaning, dict]:
     """The rules, and the test collections that the pairs are compared with.
 
     A passage of a test collection may appear in question-passage pairs, with other questions.
@@ -74,7 +78,7 @@ def _cleaning(workspace: Workspace, config: BitextConfig, passages: bool) -> tup
     languages = {*_sources(config), config.target}
     looked = look(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
     facts = {"compared_with": list(looked.held_out.names), "not_compared_with": looked.missed}
-    return Cleaning(config.cleaning, looked.held_out, passages=passages), facts
+    return Cleaning(config.cleaning, looked.held_out, passages=questions), facts
 
 
 def _content(workspace: Workspace, specs: Sequence[str]) -> list[object]:
@@ -153,10 +157,6 @@ def _sources(config: BitextConfig) -> list[str]:
     return [source_language(spec, config.source) for spec in config.datasets]
 
 
-def _questions(workspace: Workspace) -> BitextConfig:
-    return replace(workspace.recipe.bitext, datasets=workspace.scratch.pairs, source="eng", max_pairs=None)
-
-
 def _rules(workspace: Workspace, *names: str) -> dict:
     """The named fields of ``bitext``."""
     return {name: workspace.decisive["bitext"][name] for name in names}
@@ -170,7 +170,7 @@ BITEXT = Node(
         _rules(workspace, *(workspace.decisive["bitext"].keys() - {"datasets", "dev_pairs"})),
         *_content(workspace, workspace.recipe.bitext.datasets),
     ],
-    make=lambda session, *place: _make(session, *place, session.workspace.recipe.bitext, passages=False),
+    make=partial(_make, questions=False),
 )
 """Clean shards of the sentence pairs that the student learns from."""
 
@@ -182,7 +182,7 @@ QUESTIONS = Node(
         _rules(workspace, "cleaning", "target", "max_reject_share"),
         *_content(workspace, workspace.scratch.pairs),
     ],
-    make=lambda session, *place: _make(session, *place, _questions(session.workspace), passages=True),
+    make=partial(_make, questions=True),
     needed=lambda recipe: recipe.teacher.scratch is not None,
 )
 """Clean shards of the question-passage pairs that a scratch teacher learns from."""
