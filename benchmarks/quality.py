@@ -26,8 +26,12 @@ from optical.evaluation.measures import Measured, measure
 from optical.evaluation.runs import Run, ScoredDoc, read_qrels, read_run
 from optical.evaluation.significance import paired_randomisation
 from pipelines.environment import Settings
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.student import STUDENT, STUDENT_START
+from pipelines.graph.teacher import TEACHER
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes.swahili import swahili
-from pipelines.workspace import Workspace
 
 _DEPTH = 100
 _RESAMPLES = 10_000
@@ -43,7 +47,7 @@ def main(arguments: list[str]) -> None:
     if reason := missing():
         sys.exit(f"sentence-transformers cannot run: {reason}")
     workspace = _ours(chosen.pairs, chosen.runs_dir)
-    qrels = read_qrels(workspace.collection / "qrels.txt")
+    qrels = read_qrels(workspace.path(COLLECTION) / "qrels.txt")
     systems = {name: measure(read_run(workspace.run_dir / "runs" / f"{name}.trec"), qrels) for name in _SYSTEMS}
     for both_sides, reads in ((True, "both sides"), (False, "source")):
         seconds, run = _peer(workspace, both_sides)
@@ -74,7 +78,7 @@ def _ours(pairs: int, runs_dir: Path) -> Workspace:
     recipe = swahili()
     recipe = replace(recipe, bitext=replace(recipe.bitext, max_pairs=pairs))
     workspace = Workspace(recipe, Settings(runs_dir=runs_dir))
-    steps = [json.loads(line) for line in (workspace.student_training / "metrics.jsonl").open(encoding="utf-8")]
+    steps = [json.loads(line) for line in (workspace.folder(STUDENT) / "metrics.jsonl").open(encoding="utf-8")]
     trained, taken = sum(row["seconds"] for row in steps if row["event"] == "step"), time.perf_counter() - started
     print(f"optical: {trained:,.0f} s of steps, {taken:,.0f} s of the whole command", flush=True)
     return workspace
@@ -82,15 +86,15 @@ def _ours(pairs: int, runs_dir: Path) -> Workspace:
 
 def _peer(workspace: Workspace, both_sides: bool) -> tuple[float, Run]:
     """Distil on the clean pairs and search; seconds of labels and training, and the run."""
-    tables = [pq.read_table(shard, columns=["source", "target"]) for shard in pair_shards(workspace.bitext)]
+    tables = [pq.read_table(shard, columns=["source", "target"]) for shard in pair_shards(workspace.path(BITEXT))]
     sources, targets = ([text for part in tables for text in part[side].to_pylist()] for side in ("source", "target"))
     folder = workspace.run_dir / "sentence-transformers"
     train = workspace.recipe.train
-    taken = distil(workspace.start, workspace.teacher, sources, targets, train, both_sides, folder)
-    teacher = sentence_encoder(workspace.teacher, workspace.recipe.teacher.document_length)
+    taken = distil(workspace.path(STUDENT_START), workspace.path(TEACHER), sources, targets, train, both_sides, folder)
+    teacher = sentence_encoder(workspace.path(TEACHER), workspace.recipe.teacher.document_length)
     student = sentence_encoder(folder, workspace.recipe.teacher.query_length)
-    passages = pq.read_table(workspace.collection / "passages.parquet").to_pydict()
-    topics = pq.read_table(workspace.collection / "topics.parquet").to_pydict()
+    passages = pq.read_table(workspace.path(COLLECTION) / "passages.parquet").to_pydict()
+    topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet").to_pydict()
     options = {"batch_size": 32, "show_progress_bar": False, "normalize_embeddings": True}
     scores = student.encode(topics["query"], **options) @ teacher.encode(passages["text"], **options).T
     scored = [

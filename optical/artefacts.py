@@ -50,23 +50,23 @@ class Fingerprint(str):
     versions: dict[str, int]
 
     @classmethod
-    def of(cls, kind: str, version: int, *parts: object) -> "Fingerprint":
+    def of(cls, kind: str, version: int | None, *parts: object) -> "Fingerprint":
         """The identity of what version ``version`` of a kind's maker makes from ``parts``.
 
         Args:
             kind: what is made.
-            version: of its maker.
+            version: of its maker; None for given data, which no version of this project made.
             parts: configuration and hashes, and the fingerprints of the artefacts it is made from.
 
         >>> one, two = Fingerprint.of("bitext", 1, "maji"), Fingerprint.of("bitext", 2, "maji")
         >>> one == two, one.content == two.content, Fingerprint.of("tokens", 1, two).versions
         (False, True, {'bitext': 2, 'tokens': 1})
         """
-        versions = {kind: version}
+        versions = {} if version is None else {kind: version}
         for part in parts:
             versions |= getattr(part, "versions", {})
         content = fingerprint([kind, *(getattr(part, "content", part) for part in parts)])
-        made = cls(fingerprint([content, versions]))
+        made = cls(fingerprint([content, versions]) if versions else content)
         made.kind, made.content, made.versions = kind, content, dict(sorted(versions.items()))
         return made
 

@@ -1,4 +1,4 @@
-"""The one way this project connects to Ray, and the one way its failures come back as ours."""
+"""Connecting to Ray, pools of encoders on it, and errors of this project out of failures of Ray."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ def connect(resources: Resources, object_store_bytes: int = _OBJECT_STORE_BYTES)
         InfrastructureError: the cluster does not answer, or a local one does not start.
         UserError: GPUs are asked for and this machine has too few (a remote cluster may still scale up).
     """
-    import ray  # Takes half a second, which those who are refused before this need not wait.
+    import ray  # This takes half a second, and a refused command ends before it.
 
     if not ray.is_initialized():
         _start(resources, object_store_bytes)
@@ -51,8 +51,8 @@ def connect(resources: Resources, object_store_bytes: int = _OBJECT_STORE_BYTES)
             )
 
 
-def silent(address: str) -> str | None:
-    """Why nothing answers at an address of a cluster; None when something does, or when it has no port to ask."""
+def why_unreachable(address: str) -> str | None:
+    """Why a cluster's address does not answer; None if it answers, or if it names no port to connect to."""
     place = urlsplit(address if "://" in address else f"//{address}")
     try:
         if place.port is not None:
@@ -66,10 +66,10 @@ def _start(resources: Resources, object_store_bytes: int) -> None:
     import ray
 
     address = os.environ.get("RAY_ADDRESS")
-    if address and (reason := silent(address)):
-        # Ray itself would try for minutes, and say so line by line.
+    if address and (reason := why_unreachable(address)):
+        # Ray itself would try for minutes, and write a line each time.
         raise _unreachable(address, reason)
-    # Ray writes its token readable to all; a private folder keeps it from the other users of this machine.
+    # All users may read the token file that Ray writes; a private folder hides it from them.
     (Path.home() / ".ray").mkdir(mode=0o700, exist_ok=True)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     # Ray draws its own progress bars and prints its own tracebacks; ours replace both.
@@ -81,7 +81,7 @@ def _start(resources: Resources, object_store_bytes: int) -> None:
     local: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
     local["object_store_memory"] = object_store_bytes
     try:
-        with _native_words_kept():
+        with _native_output_logged():
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if address else local))
     except (ValueError, ConnectionError, RuntimeError) as error:
         raise _unreachable(address, " ".join(str(error).split())) from error
@@ -94,28 +94,28 @@ def _unreachable(address: str | None, reason: str) -> InfrastructureError:
 
 
 @contextmanager
-def _native_words_kept() -> Iterator[None]:
-    """Keep what native code writes to standard error, past Python's logging, for those who ask with --verbose.
+def _native_output_logged() -> Iterator[None]:
+    """Log what native code writes to standard error directly, so that only ``--verbose`` shows it.
 
-    Ray notes there that it has read its log level from the environment, before the level applies.
+    Ray writes there that it has read its log level from the environment, before the level applies.
     """
     sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(screen, 2)
-            os.close(screen)
-            said.seek(0)
-            if words := said.read().decode(errors="replace").strip():
-                log.info("Ray said while it started: %s", words)
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            output.seek(0)
+            if text := output.read().decode(errors="replace").strip():
+                log.info("Ray said while it started: %s", text)
 
 
 @contextmanager
-def surfacing() -> Iterator[None]:
-    """Raise the ``OpticalError`` that caused a Ray failure instead of Ray's wrapping of it."""
+def raising_own_errors() -> Iterator[None]:
+    """Raise the ``OpticalError`` that caused a Ray failure instead of Ray's error around it."""
     try:
         yield
     except Exception as error:
@@ -126,7 +126,7 @@ def surfacing() -> Iterator[None]:
 
 
 def _find(error: BaseException | None) -> OpticalError | None:
-    # Ray's wrapper is made a subclass of what it wraps, so the type's own module tells them apart.
+    # Ray's wrapper is a subclass of the wrapped error, so only the module of its type shows which one it is.
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, OpticalError) and type(error).__module__ == OpticalError.__module__:
@@ -144,8 +144,8 @@ def encoder_pool(resources: Resources, cores: int) -> tuple[dict, dict]:
         cores: physical cores of a worker machine, shared between its actors.
 
     Returns:
-        What an actor must know of where it runs (``threads``, ``use_gpu``), and the options of ``map_batches``.
+        Arguments of the actor (``threads``, ``use_gpu``), and the options of ``map_batches``.
     """
-    knows = {"threads": resources.threads or max(1, cores // resources.num_workers), "use_gpu": resources.use_gpu}
+    arguments = {"threads": resources.threads or max(1, cores // resources.num_workers), "use_gpu": resources.use_gpu}
     options = {"concurrency": resources.num_workers, "num_cpus": 1, "num_gpus": 1 if resources.use_gpu else 0}
-    return knows, options
+    return arguments, options

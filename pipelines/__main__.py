@@ -42,9 +42,9 @@ def _run(arguments: list[str]) -> int:
 
 def _work(verb: str, command: Command) -> None:
     from pipelines.cli.print import print_comparison, print_facts, print_run
+    from pipelines.graph.workspace import Workspace
     from pipelines.recipes.language_pair import found_words, is_pair
     from pipelines.session import Session
-    from pipelines.workspace import Workspace
 
     if is_pair(command.recipe.name):
         sys.stderr.write(f"{command.recipe.name}  {found_words(command.recipe)}\n")

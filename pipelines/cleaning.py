@@ -13,19 +13,19 @@ from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.data.bitext.shards import CLEANING, pair_shards
 from optical.report.blocks import Block, Heading, Paragraph, Table, render_markdown
 from pipelines.cli.print import table
-from pipelines.session import Session
-from pipelines.workspace import Workspace
+from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.workspace import Workspace
 
 REPORT = "cleaning.md"
 _FIRST = 3
 
 
-def report_cleaning(session: Session) -> Path:
+def report_cleaning(workspace: Workspace) -> Path:
     """Write ``cleaning.md`` for all bitext of the run; its numbers come from each artefact's ``cleaning.json``."""
-    workspace = session.workspace
     blocks = [block for path in _artefacts(workspace) for block in (*_blocks(_account(path)), *_firsts(path))]
     title = f"Cleaning: {workspace.recipe.name}"
-    return write_whole(session.run_dir / REPORT, render_markdown(title, workspace.fingerprint, blocks).encode())
+    return write_whole(workspace.run_dir / REPORT, render_markdown(title, workspace.fingerprint, blocks).encode())
 
 
 def first_pairs(bitext: Path) -> dict[str, dict]:
@@ -57,11 +57,11 @@ def first_topics(collection: Path) -> list[dict[str, str | None]]:
 
 def topics_table(workspace: Workspace) -> str:
     """The first topics as plain text, so that a person sees queries and translations that are swapped."""
-    count = parquet_data(workspace.collection / "topics.parquet", format="parquet").count_rows()
+    count = parquet_data(workspace.path(COLLECTION) / "topics.parquet", format="parquet").count_rows()
     lines = [f"{workspace.recipe.evaluation.collection}: the first of {count:,} topics"]
     rows = [
         row
-        for topic in first_topics(workspace.collection)
+        for topic in first_topics(workspace.path(COLLECTION))
         for row in (("query", topic["query"] or "none"), ("english", topic["english"] or "none"))
     ]
     return "\n".join([*lines, *table(rows, indent="    ").splitlines()])
@@ -74,7 +74,7 @@ def cleaning_table(workspace: Workspace) -> str:
 
 
 def _artefacts(workspace: Workspace) -> list[Path]:
-    return [workspace.bitext, *([workspace.questions] if workspace.scratch_teacher else [])]
+    return [workspace.path(node) for node in (BITEXT, QUESTIONS) if workspace.has(node)]
 
 
 def _account(bitext: Path) -> dict:

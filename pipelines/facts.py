@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from optical import artefacts
-from optical.data.batches.token_shards import TOKENS, read_lengths
+from optical.data.batches.token_shards import read_lengths
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.screen import REASONS
-from optical.data.bitext.shards import BITEXT
 from optical.data.bitext.sources import source_language
 from optical.data.registry.datasets import datasets
 from optical.data.registry.languages import known
@@ -20,15 +18,17 @@ from optical.model.weights import PACKAGED
 from optical.report.content import CollectionFacts, DataFacts, DatasetFact, Work
 from optical.tracking.journal import read_journal
 from pipelines.circumstances import WORK
+from pipelines.graph.bitext import BITEXT, QUESTIONS, rejects
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.student import TOKENS
+from pipelines.graph.workspace import Workspace
 from pipelines.public import public_weights
-from pipelines.verbs.prepare import COLLECTION, rejects
-from pipelines.workspace import Workspace
 
 
 def collection_facts(workspace: Workspace) -> CollectionFacts:
     """The test collection in numbers."""
-    info = artefacts.read(workspace.collection, COLLECTION, verify=False).info
-    qrels = list(read_qrels(workspace.collection / "qrels.txt"))
+    info = workspace.info(COLLECTION)
+    qrels = list(read_qrels(workspace.path(COLLECTION) / "qrels.txt"))
     name = workspace.recipe.evaluation.collection
     relevant = sum(qrel.relevance > 0 for qrel in qrels)
     return CollectionFacts(name, _topic_language(name), info["passages"], info["topics"], len(qrels), relevant)
@@ -41,8 +41,8 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
         workspace: the run's.
         called: gives the name of a data set that the reader sees.
     """
-    bitext = artefacts.read(workspace.bitext, BITEXT, verify=False).info
-    collection = artefacts.read(workspace.collection, COLLECTION, verify=False).info
+    bitext = workspace.info(BITEXT)
+    collection = workspace.info(COLLECTION)
     name = workspace.recipe.evaluation.collection
     counts = f"{collection['topics']:,} topics over {collection['passages']:,} passages"
     size = "; ".join([counts, *collection["remarks"]])
@@ -115,16 +115,16 @@ def _bitext(info: Mapping, config: BitextConfig) -> list[DatasetFact]:
 
 def _questions(workspace: Workspace) -> list[DatasetFact]:
     """What a scratch teacher learns from."""
-    if not workspace.scratch_teacher:
+    if not workspace.has(QUESTIONS):
         return []
-    info = artefacts.read(workspace.questions, BITEXT, verify=False).info
+    info = workspace.info(QUESTIONS)
     sizes = {name: f"{info['accepted'].get(name, 0):,} question-passage pairs" for name in info["licences"]}
     return [DatasetFact(name, info["licences"][name], "teacher", size, "English") for name, size in sizes.items()]
 
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
     """The weights of a pretrained teacher, which are also the student's first weights."""
-    if workspace.scratch_teacher:
+    if workspace.has(QUESTIONS):
         return []
     weights = workspace.recipe.teacher.weights
     licence = PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"
@@ -133,10 +133,10 @@ def _weights(workspace: Workspace) -> list[DatasetFact]:
 
 def _split(workspace: Workspace) -> str:
     """The split of the accepted pairs, and the share of sentences that training cuts."""
-    info = artefacts.read(workspace.tokens, TOKENS, verify=False).info
+    info = workspace.info(TOKENS)
     train = workspace.recipe.train
     limits = {"source": train.source_length, "target": train.target_length}
-    lengths = zip(limits.items(), read_lengths(workspace.tokens), strict=True)
+    lengths = zip(limits.items(), read_lengths(workspace.path(TOKENS)), strict=True)
     cut = [f"{np.mean(tokens > most):.1%} of the {side} sides to {most} tokens" for (side, most), tokens in lengths]
     return (
         f"Of the accepted pairs {info['train']:,} were trained on, {info['dev']:,} held out for the dev measures, and "

@@ -1,4 +1,4 @@
-"""``run.json``: what a run folder is, and whether a recipe that asks for it is the one it belongs to."""
+"""``run.json``: the recipe and the identity of a run folder, compared with a recipe that wants to use the folder."""
 
 import json
 import logging
@@ -7,14 +7,14 @@ from optical.artefacts import version_changes, write_json
 from optical.errors import UserError
 from optical.made_with import changes, made_with
 from optical.recipe import Recipe, decisive, differences
-from pipelines.workspace import Workspace
+from pipelines.graph.workspace import Workspace
 
 RUN_FILE = "run.json"
 log = logging.getLogger(__name__)
 
 
 def claim_run_file(workspace: Workspace) -> None:
-    """Write the run folder's ``run.json``, or compare the one that is there; other libraries are warned of.
+    """Write the run folder's ``run.json``, or compare with an existing one; changed libraries give a warning.
 
     Raises:
         UserError: the folder is of another recipe, of other data, or of another version of a maker.
@@ -46,7 +46,7 @@ def _refusal(known: dict, workspace: Workspace) -> UserError:
 
 
 def _decisive_differences(old: dict, recipe: Recipe) -> list[str]:
-    """A field that decides nothing is not the reason why two fingerprints differ."""
+    """Differences without the idle fields, which cannot be the reason for another fingerprint."""
     new = recipe.as_dict()
     idle = {line.split(":")[0] for line in differences(decisive(recipe), new)}
     return [line for line in differences(old, new) if line.split(":")[0] not in idle]

@@ -1,4 +1,4 @@
-"""A session: one command at work on one run folder. It owns the folder, keeps time, and mirrors to MLflow."""
+"""A session: one command that works on one run folder. It owns the folder, keeps time, and mirrors to MLflow."""
 
 import fcntl
 import json
@@ -12,34 +12,37 @@ from pathlib import Path
 from typing import Self
 
 import optical
-from optical import artefacts
-from optical.artefacts import Fingerprint, write_json
-from optical.cluster import connect, surfacing
+from optical.artefacts import write_json
+from optical.cluster import connect, raising_own_errors
 from optical.errors import UserError
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
-from optical.tracking.progress import LineWriter, ProgressLine
+from optical.tracking.progress import ProgressLine
 from pipelines.checks.faults import check_recipe
 from pipelines.circumstances import note_work
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.node import Node
+from pipelines.graph.teacher import TEACHER
+from pipelines.graph.workspace import Workspace
 from pipelines.run_file import RUN_FILE, claim_run_file
-from pipelines.workspace import Workspace
 
 
 class Session:
-    """Claims the run folder on entry and lets go of it on exit.
+    """Claims the run folder on entry and releases it on exit.
 
     Raises:
-        UserError: the recipe would fail later on; the folder cannot be written, belongs to another recipe or to another
-            version of a maker, or another process is at work in it.
+        UserError: the recipe would fail later; the folder cannot be written, belongs to another recipe or to another
+            version of a maker, or another process works in it.
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        # Before the fingerprint is asked for, which may fetch data.
+        # This comes before the fingerprint, which may fetch data.
         check_recipe(workspace)
         self.workspace = workspace
         self.run_dir = workspace.run_dir
         self._mirroring = False
-        self._verified: set[Path] = set()
+        self._done: set[Node] = set()
         self.resumed = (self.run_dir / RUN_FILE).exists()
 
     def __enter__(self) -> Self:
@@ -47,8 +50,10 @@ class Session:
             self.run_dir.mkdir(parents=True, exist_ok=True)
             self._lock = (self.run_dir / "owner.lock").open("a+")
         except OSError as error:
-            what = f"the folder of this run cannot be made or written ({os.strerror(error.errno).lower()})"
-            raise UserError(self.run_dir, what, "give another --runs-dir, or see to its rights and space") from error
+            what = f"the folder of this run cannot be made or written ({(error.strerror or str(error)).lower()})"
+            raise UserError(
+                self.run_dir, what, "give another --runs-dir, or check its permissions and the free space"
+            ) from error
         try:
             self._claim()
         except BaseException:
@@ -63,60 +68,42 @@ class Session:
 
     @cached_property
     def mirror(self) -> MlflowMirror:
-        """The MLflow run of this run; made when first asked for."""
+        """The MLflow run of this run; it is made on first use."""
         self._mirroring = True
-        runs_dir = self.workspace.settings.runs_dir
-        recipe = self.workspace.recipe
-        mirror = MlflowMirror(
-            default_uri(runs_dir), recipe.name, self.run_dir.name, run_id_file=self.run_dir / "mlflow_run_id"
-        )
+        workspace, run_dir = self.workspace, self.run_dir
+        recipe, uri = workspace.recipe, default_uri(workspace.settings.runs_dir)
+        mirror = MlflowMirror(uri, recipe.name, run_dir.name, run_id_file=run_dir / "mlflow_run_id")
         mirror.log_params(recipe.as_dict())
-        mirror.set_tags(
-            {
-                "fingerprint": self.workspace.fingerprint,
-                "bitext": self.workspace.bitext_fingerprint,
-                "collection": self.workspace.collection_fingerprint,
-                "teacher": self.workspace.teacher_fingerprint,
-                "version": optical.__version__,
-            }
-        )
+        origin = {node.kind: workspace.fingerprint_of(node) for node in (BITEXT, COLLECTION, TEACHER)}
+        mirror.set_tags({"fingerprint": workspace.fingerprint, **origin, "version": optical.__version__})
         return mirror
 
     def connect(self) -> None:
         """Join or start Ray."""
         connect(self.workspace.settings.resources)
 
+    def make(self, *wanted: Node) -> None:
+        """Walk the graph: make the wanted artefacts and all before them, in order, as far as they are missing.
+
+        Every artefact is verified once in a session.
+        """
+        for node in self.workspace.order(*wanted):
+            if node not in self._done:
+                node.ensure(self)
+                self._done.add(node)
+
     @contextmanager
     def work(self, verb: str) -> Iterator[None]:
-        """Do a verb's real work: on Ray, timed, with Ray's failures turned back into ours."""
+        """Do a verb's real work: on Ray, with its time recorded, and with this project's own errors raised."""
         self.connect()
         started = time.perf_counter()
         try:
-            with surfacing():
+            with raising_own_errors():
                 yield
         finally:
             seconds = time.perf_counter() - started
             self._keep_time(verb, seconds)
             note_work(self.run_dir, verb, seconds, self.workspace.settings.resources)
-
-    @contextmanager
-    def making(self, path: Path, kind: str, made_from: Fingerprint) -> Iterator[bool]:
-        """Whether an artefact still has to be made, with its making locked against other processes.
-
-        Runs share artefacts, so two may come to need the same one at once: the second waits, and finds it there.
-        An artefact is verified once a session. One of the same content by another version of its maker is told of.
-        """
-        if path in self._verified:
-            yield False
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with (path.parent / f".lock-{path.name}").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            needed = not artefacts.exists(path, kind, made_from)
-            if needed:
-                self._tell_of_other_version(made_from)
-            yield needed
-        self._verified.add(path)
 
     def follow(self, journal: Path) -> Follower:
         """Show a training journal as progress and mirror it, while it is written."""
@@ -127,12 +114,6 @@ class Session:
         """Seconds of real work by verb, over all sessions of this run."""
         path = self.run_dir / "seconds.json"
         return json.loads(path.read_text()) if path.exists() else {}
-
-    def _tell_of_other_version(self, made_from: Fingerprint) -> None:
-        if found := artefacts.other_version(self.workspace.shared, made_from):
-            name, versions = found
-            changed = artefacts.version_changes(versions, made_from.versions)
-            LineWriter().show(f"{name} was made by {changed}; making it anew", final=True)
 
     def _keep_time(self, verb: str, seconds: float) -> None:
         total = self.seconds

@@ -17,9 +17,9 @@ from optical.recipe import Recipe
 from optical.tracking.mlflow_mirror import default_uri
 from optical.tracking.progress import LineWriter
 from pipelines.environment import Settings
+from pipelines.graph.student import STUDENT, TOKENS
+from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
-from pipelines.verbs.train import make_ready
-from pipelines.workspace import Workspace
 from tune.space import CampaignConfig
 from tune.summary import Trial, write_campaign
 from tune.trial import TRIAL_CPUS, TrialMaker
@@ -44,7 +44,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
         # The first connection decides the size of a local Ray: room for every trial at once.
         workers = (settings.resources.num_workers + 1) * campaign.max_concurrent
         connect(replace(settings.resources, num_workers=workers, use_gpu=False))
-        make_ready(session)
+        session.make(*session.workspace.parents(STUDENT))
         trials = _tuned(session, campaign, settings)
         write_campaign(session.run_dir / "report", recipe, trials, settings)
         session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
@@ -60,7 +60,7 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
     maker = TrialMaker(recipe, _absolute(settings), (session.run_dir / "trials").absolute())
     runs_dir = settings.runs_dir
     children = child_mirror(default_uri(runs_dir), recipe.name, session.mirror)
-    num_steps = Schedule(open_tokens(workspace.tokens), recipe.train).num_steps
+    num_steps = Schedule(open_tokens(workspace.path(TOKENS)), recipe.train).num_steps
     grace = min(num_steps, campaign.grace_looks * recipe.train.dev_steps)
     tuner = tune.Tuner(
         tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),

@@ -13,8 +13,8 @@ from optical.tracking.journal import rows
 from optical.train.job import TrainJob
 from optical.train.ray import fit
 from pipelines.environment import Settings
-from pipelines.verbs.train import student_job
-from pipelines.workspace import Workspace
+from pipelines.graph.student import STUDENT, student_job
+from pipelines.graph.workspace import Workspace
 from tune.space import applied
 
 TRIAL_CPUS = 0.25
@@ -36,7 +36,7 @@ class TrialMaker:
     def job(self, point: dict[str, float]) -> TrainJob:
         """The training job of a point; its folder is named by the student's fingerprint, so a rerun finds it."""
         workspace = self.workspace(point)
-        return student_job(workspace, self.folder / workspace.student_fingerprint[:12])
+        return student_job(workspace, self.folder / workspace.fingerprint_of(STUDENT)[:12])
 
     def __call__(self, point: dict[str, float]) -> None:
         """Train and report the dev measures to Tune; a trial that ended earlier reports those of its journal."""

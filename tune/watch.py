@@ -10,6 +10,9 @@ from ray.tune.experiment import Trial
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror
 from optical.tracking.progress import LineWriter
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.student import STUDENT
+from pipelines.graph.teacher import TEACHER
 from tune.trial import TrialMaker
 
 
@@ -39,8 +42,7 @@ class CampaignWatch(tune.Callback):
         workspace = self._maker.workspace(trial.config)
         mirror = self._mirror_of(trial.trial_id)
         mirror.log_params(workspace.recipe.as_dict())
-        tags = {name: getattr(workspace, f"{name}_fingerprint") for name in ("student", "bitext", "teacher")}
-        mirror.set_tags(tags)
+        mirror.set_tags({node.kind: workspace.fingerprint_of(node) for node in (STUDENT, BITEXT, TEACHER)})
         follower = Follower(self._maker.job(trial.config).journal, [mirror])
         follower.__enter__()
         self._open[trial.trial_id] = (mirror, follower)

@@ -1,8 +1,8 @@
-"""Checks: what would stop a run, found before it begins.
+"""Checks: find what would stop a run, before it begins.
 
-A check is a function that yields findings; those of ``machine.CHECKS`` are given the settings, those of
-``recipe.CHECKS`` the recipe and the settings.
-A check may also raise the very error that the run would meet, which is a finding like any other.
+A check is a function that yields findings; those of ``machine.CHECKS`` receive the settings, those of
+``recipe.CHECKS`` the recipe and the settings. A check may also raise the error that the run would raise; this counts as
+a finding.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from optical.errors import OpticalError
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: whether it is fine, and what was seen."""
+    """The result of one check: its subject, whether it is fine, and a description."""
 
     what: str
     fine: bool
@@ -21,7 +21,7 @@ class Finding:
 
 
 def findings(check: Callable[..., Iterator[Finding]], *given: object) -> Iterator[Finding]:
-    """What a check finds; an error of ours that it raises is a finding under the check's own name."""
+    """The findings of a check; an ``OpticalError`` that it raises is a finding under the check's own name."""
     try:
         yield from check(*given)
     except OpticalError as error:

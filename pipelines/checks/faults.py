@@ -1,6 +1,6 @@
-"""What would fail after minutes of work, looked at before it: a recipe on its own, then its data.
+"""Early refusals: what would fail after minutes of work is found before it.
 
-``faults`` looks at a recipe and the shape of its teacher, when nothing is made yet. ``check_data`` looks at what
+``faults`` checks a recipe and the shape of its teacher, before anything is made. ``check_data`` checks the data that
 ``prepare`` made, before anything is trained.
 """
 
@@ -10,34 +10,37 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from optical import artefacts
-from optical.data.bitext.shards import BITEXT
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import cutoff
 from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe
 from optical.train.config import TrainConfig
-from pipelines.workspace import Workspace
+from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.node import Node
+from pipelines.graph.passages import CANDIDATES
+from pipelines.graph.teacher import TEACHER
+from pipelines.graph.workspace import Workspace
 
 
 def check_recipe(workspace: Workspace) -> None:
-    """Refuse a recipe that would fail later on.
+    """Refuse a recipe that would fail later.
 
     Raises:
         UserError: the first of its ``faults``.
     """
-    folder = None if workspace.scratch_teacher else workspace.pretrained
+    folder = None if workspace.recipe.teacher.scratch else workspace.path(TEACHER)
     for fault in faults(workspace.recipe, folder):
         raise fault
 
 
 def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
-    """What is impossible in a recipe, field by field.
+    """Impossible values in a recipe, field by field.
 
     Args:
-        recipe: as it was asked for.
-        teacher: folder of a pretrained teacher; None when it is not at hand, or trained by the run.
+        recipe: the recipe.
+        teacher: folder of a pretrained teacher; None if it is not available, or if the run trains the teacher.
     """
     scratch = recipe.teacher.scratch
     shape = Shape(SCRATCH_POSITIONS, scratch.dim, "WordPiece") if scratch else read_shape(teacher) if teacher else None
@@ -57,24 +60,24 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
 
 
 def check_data(workspace: Workspace) -> None:
-    """Compare what ``prepare`` made with what training and index will ask of it.
+    """Compare the prepared data with what training and index need.
 
     Raises:
         DataError: too few sentence pairs or questions.
         UserError: the index cannot be built from so few passages.
     """
-    recipe = workspace.recipe
-    _check_pairs(workspace.bitext, "sentence pairs", recipe)
-    if workspace.scratch_teacher:
-        _check_pairs(workspace.questions, "question-passage pairs", recipe)
-    if workspace.proposes:
-        dim = recipe.teacher.scratch.dim if workspace.scratch_teacher else read_shape(workspace.pretrained).dim
-        tokens = certain_tokens(workspace.collection / "passages.parquet", recipe.teacher.document_length)
-        recipe.index.check(dim, tokens)
+    _check_pairs(workspace, BITEXT, "sentence pairs")
+    if workspace.has(QUESTIONS):
+        _check_pairs(workspace, QUESTIONS, "question-passage pairs")
+    if workspace.has(CANDIDATES):
+        teacher = workspace.recipe.teacher
+        dim = teacher.scratch.dim if teacher.scratch else read_shape(workspace.path(TEACHER)).dim
+        tokens = certain_tokens(workspace.path(COLLECTION) / "passages.parquet", teacher.document_length)
+        workspace.recipe.index.check(dim, tokens)
 
 
 def certain_tokens(passages: Path, length: int) -> int:
-    """Fewest tokens that passages cut to ``length`` can have: one a word, and the two special ones."""
+    """Lower bound of the number of tokens in passages cut to ``length``: one for each word, and two special ones."""
     texts = pq.read_table(passages, columns=["text"])["text"]
     words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts)))
     return pc.sum(pc.min_element_wise(pc.add(words, 2), length)).as_py()
@@ -109,8 +112,8 @@ def _index_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
         yield fault
 
 
-def _check_pairs(folder: Path, what: str, recipe: Recipe) -> None:
-    pairs, dev = sum(artefacts.read(folder, BITEXT, verify=False).info["accepted"].values()), recipe.bitext.dev_pairs
+def _check_pairs(workspace: Workspace, node: Node, what: str) -> None:
+    pairs, dev = sum(workspace.info(node)["accepted"].values()), workspace.recipe.bitext.dev_pairs
     if pairs < 2 * dev:
         advice = f"give more, or set bitext.dev_pairs to {pairs // 2} or less"
-        raise DataError(folder, f"{pairs} {what}, of which bitext.dev_pairs would hold out {dev}", advice)
+        raise DataError(workspace.path(node), f"{pairs} {what}, of which bitext.dev_pairs would hold out {dev}", advice)

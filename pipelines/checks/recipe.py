@@ -1,4 +1,4 @@
-"""What a run needs besides the machine: languages, data, a collection and a teacher. Nothing is fetched."""
+"""Checks of the recipe: languages, data, collection, teacher and fields. Nothing is fetched."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,14 +18,14 @@ from pipelines.environment import Settings
 
 
 def languages(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether every language is in the table, and that of every registered data set."""
+    """Whether every language is in the table of languages and agrees with the registered data sets."""
     config = understood(recipe.bitext)
     codes = [*(source_language(spec, config.source) for spec in config.datasets), config.target]
     yield Finding("languages", True, ", ".join(dict.fromkeys(language(code).name for code in codes)))
 
 
 def bitext(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether every source of pairs is there, or can be fetched."""
+    """Whether every source of pairs exists, or can be fetched."""
     scratch = recipe.teacher.scratch
     for spec in (*recipe.bitext.datasets, *(scratch.pairs if scratch else ())):
         try:
@@ -33,13 +33,14 @@ def bitext(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         except OpticalError as error:
             yield Finding(f"data {spec}", False, str(error))
             continue
-        local = not isinstance(found, DataSet)
-        seen = Finding(f"data {spec}", True, f"{len(found.paths)} file(s), read as {found.reader}") if local else None
-        yield seen or _registered(found, settings)
+        if isinstance(found, DataSet):
+            yield _registered(found, settings)
+        else:
+            yield Finding(f"data {spec}", True, f"{len(found.paths)} file(s), read as {found.reader}")
 
 
 def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether the test collection is there, or can be fetched; a local one is read."""
+    """Whether the test collection exists, or can be fetched; a local one is read."""
     spec = recipe.evaluation.collection
     if spec in datasets():
         yield _registered(datasets()[spec], settings)
@@ -52,7 +53,7 @@ def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 
 
 def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether the teacher's weights are there, or can be fetched."""
+    """Whether the teacher's weights exist, or can be fetched."""
     config = recipe.teacher
     if config.weights == "scratch":
         yield Finding("teacher", True, "trained by the run")
@@ -65,7 +66,7 @@ def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 
 
 def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether the recipe's fields are possible with this teacher, as far as it is at hand."""
+    """Whether the recipe's fields are possible with this teacher, as far as it is available."""
     found = list(faults(recipe, _teacher_here(recipe)))
     yield from (Finding(fault.where, False, str(fault)) for fault in found)
     if not found:
@@ -76,7 +77,7 @@ CHECKS = (languages, bitext, collection, teacher, fields)
 
 
 def _teacher_here(recipe: Recipe) -> Path | None:
-    """The folder of a pretrained teacher; None where there is none, of which ``teacher`` tells."""
+    """The folder of a pretrained teacher; None without one (the check ``teacher`` reports why)."""
     config = recipe.teacher
     if config.scratch or hub_address(config.weights, config.revision):
         return None

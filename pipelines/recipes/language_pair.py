@@ -69,7 +69,7 @@ def check_complete(recipe: Recipe) -> None:
     Raises:
         UserError: names the field to give.
     """
-    spoken = language(recipe.bitext.source).name if recipe.bitext.source != "*" else "these languages"
+    spoken = language(recipe.bitext.source, "bitext.source").name if recipe.bitext.source != "*" else "these languages"
     if _NEEDED in recipe.bitext.datasets:
         what, advice = f"the registry has no bitext of {spoken} and English", "give files: --bitext.datasets pairs.tsv"
         raise UserError("bitext.datasets", what, advice)

@@ -3,16 +3,18 @@
 from optical.artefacts import write_json
 from optical.evaluation.comparison import Comparison, compare
 from optical.evaluation.runs import read_qrels
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.runs import RUNS, read_runs
 from pipelines.session import Session
-from pipelines.verbs.prepare import collection_of
-from pipelines.verbs.search import read_runs, search
+from pipelines.verbs.search import collection_info
 
 
 def evaluate(session: Session) -> Comparison:
     """Measure all runs and write ``evaluation.json``."""
-    remarks = tuple(collection_of(session, "topics", "judgements")["remarks"])
-    search(session)
-    qrels = read_qrels(session.workspace.collection / "qrels.txt")
-    found = compare(read_runs(session), qrels, session.workspace.recipe.evaluation, remarks)
+    remarks = tuple(collection_info(session, "topics", "judgements")["remarks"])
+    session.make(RUNS)
+    workspace = session.workspace
+    qrels = read_qrels(workspace.path(COLLECTION) / "qrels.txt")
+    found = compare(read_runs(workspace), qrels, workspace.recipe.evaluation, remarks)
     write_json(session.run_dir / "evaluation.json", found.as_dict())
     return found

@@ -1,4 +1,4 @@
-"""run: every verb in order, skipping what is done, and a report of what came out."""
+"""run: every artefact in order, as far as it is missing, and a report of the results."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,24 @@ from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
 from pipelines.cli.repeat import repeat_command
 from pipelines.facts import collection_facts, data_facts, work_done
+from pipelines.graph.bitext import BITEXT, rejects
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.model_folder import MODEL_FOLDER
+from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
+from pipelines.graph.runs import RUNS
+from pipelines.graph.student import STUDENT, TOKENS, student_job
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import known
 from pipelines.session import Session
 from pipelines.verbs.evaluate import evaluate
-from pipelines.verbs.export import export
-from pipelines.verbs.index import index
-from pipelines.verbs.prepare import collection_of
-from pipelines.verbs.search import search
-from pipelines.verbs.train import student_job, train
+from pipelines.verbs.search import collection_info
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``run`` tells: measures by system, p-values, and how the pairs and the time were spent.
+    """The facts that ``run`` returns: measures by system, p-values, counts of pairs, seconds by verb.
 
-    There are no systems where the collection has no judgements; ``remarks`` say so.
+    There are no systems if the collection has no judgements; ``remarks`` say so.
     """
 
     recipe: str
@@ -59,21 +61,22 @@ class Summary:
 def run(session: Session) -> Summary:
     """Do everything, write ``report/report.html`` and mirror measures and report to MLflow."""
     verdict = _verdict(session)
-    export(session)
+    session.make(MODEL_FOLDER)
     content = report_content(session, verdict)
     page = write_report(session.run_dir / "report", content)
     for name, measured in verdict.systems.items():
         named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
         session.mirror.log_metrics(named, step=0)
     session.mirror.log_artifacts(page.parent)
+    bitext = session.workspace.info(BITEXT)
     summary = Summary(
         recipe=session.workspace.recipe.name,
         fingerprint=session.workspace.fingerprint,
         systems=verdict.systems,
         p=verdict.p,
         remarks=verdict.remarks,
-        pairs=content.data.accepted,
-        rejected=dict(content.data.rejects),
+        pairs=sum(bitext["accepted"].values()),
+        rejected=rejects(bitext),
         seconds=session.seconds,
         report=str(page),
     )
@@ -82,22 +85,19 @@ def run(session: Session) -> Summary:
 
 
 def _verdict(session: Session) -> Comparison:
-    """The measures; without judgements none, after all that can be done without them."""
-    info = collection_of(session)
+    """The measures. A collection without judgements has none; then everything else is made."""
+    info = collection_info(session)
     if info["topics"] and info["judgements"]:
         return evaluate(session)
-    if info["topics"]:
-        search(session)
-    else:
-        train(session)
-        index(session)
+    session.make(*([RUNS] if info["topics"] else [STUDENT, EMBEDDINGS, CANDIDATES]))
     return Comparison({}, {}, {}, tuple(info["remarks"]))
 
 
 def report_content(session: Session, verdict: Comparison) -> ReportContent:
     """Everything the report of a finished run shows."""
     workspace, recipe = session.workspace, session.workspace.recipe
-    topics = pq.read_table(workspace.collection / "topics.parquet").to_pylist()
+    job = student_job(workspace, workspace.folder(STUDENT))
+    topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet").to_pylist()
     return ReportContent(
         recipe=recipe.as_dict(),
         registered=base.as_dict() if (base := known(recipe.name)) else None,
@@ -106,11 +106,11 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
         systems=verdict.systems,
         intervals=verdict.intervals,
         p_values=verdict.p,
-        training=rows(workspace.student_training / "metrics.jsonl"),
+        training=rows(job.journal),
         plans=plan_pictures(
-            load_encoder(workspace.student).eval(),
-            student_job(workspace, workspace.student_training).build_objective(),
-            workspace.tokens,
+            load_encoder(workspace.path(STUDENT)).eval(),
+            job.build_objective(),
+            workspace.path(TOKENS),
             recipe.train,
         ),
         problem=problem_in_words(recipe),

@@ -1,10 +1,17 @@
-"""Recipes with some fields changed."""
+"""Recipes with some fields changed, and one that needs every kind of artefact."""
 
 from dataclasses import fields, replace
+from functools import cache
 
 from optical.components import config_class
 from optical.index.kinds.base import IndexConfig
 from optical.recipe import Recipe
+from pipelines.environment import Settings
+from pipelines.graph.model_folder import MODEL_FOLDER
+from pipelines.graph.node import Node
+from pipelines.graph.runs import RUNS
+from pipelines.graph.workspace import Workspace
+from pipelines.recipes import recipe
 
 
 def changed(base: Recipe, **values) -> Recipe:
@@ -25,3 +32,14 @@ def changed(base: Recipe, **values) -> Recipe:
             value = replace(parent, **{key: value})
         base = value
     return base
+
+
+EVERYTHING = changed(recipe("demo"), student__vocabulary=500, teacher__cache=True, index__search="faiss")
+"""A recipe that needs every kind of artefact."""
+
+
+@cache
+def nodes() -> tuple[Node, ...]:
+    """The node of every kind of artefact, parents first."""
+    found = Workspace(EVERYTHING, Settings(mirror=None)).order(RUNS)
+    return (*(node for node in found if node.version is not None), MODEL_FOLDER)

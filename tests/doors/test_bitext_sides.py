@@ -20,7 +20,7 @@ from optical.data.fetch.resolve import Resolved, resolve
 from optical.data.registry.datasets import dataset, datasets
 from optical.errors import DataError
 from pipelines.cleaning import first_pairs, report_cleaning, sides_table
-from pipelines.verbs.prepare import _looked_at, _without_gaps
+from pipelines.graph.bitext import BITEXT, _sides, _without_gaps
 
 ENG = """Where are you going now?|The children are playing behind the house.|I have not seen him since he left.
 |What is the name of this village?|They were waiting for the rain.|She gave it to her mother.|Who built the bridge?
@@ -146,9 +146,9 @@ def test_prepare_looks_before_it_reads(tmp_path: Path):
     assert CleaningConfig().check_sides, "on unless a flag says otherwise"
     swapped = source_of(tmp_path / "a.tsv", pairs(ENG, SWA))
     with pytest.raises(DataError, match="the two sides look swapped"):
-        _looked_at(swapped, Limits(), check_sides=True)
-    assert len(_looked_at(swapped, Limits(), check_sides=False)["decided"]) == 1
-    assert _looked_at(source_of(tmp_path / "b.tsv", pairs(SWA, ENG)), Limits(), check_sides=True) == {
+        _sides(swapped, Limits(), check_sides=True)
+    assert len(_sides(swapped, Limits(), check_sides=False)["decided"]) == 1
+    assert _sides(source_of(tmp_path / "b.tsv", pairs(SWA, ENG)), Limits(), check_sides=True) == {
         "source": "swa",
         "target": "eng",
         "decided": [
@@ -170,13 +170,18 @@ def test_the_first_three_accepted_pairs_are_shown(tmp_path: Path):
     write_bitext(tmp_path / "bitext", "f" * 64, [pa.Table.from_pylist(rows, CHECKED)], config, facts)
     shown = [[f"b neno {n}", f"word {n}"] for n in (1, 2, 4)]
     assert first_pairs(tmp_path / "bitext")["b"] == side | {"pairs": shown}
+    places = {BITEXT: tmp_path / "bitext"}
     workspace = SimpleNamespace(
-        bitext=tmp_path / "bitext", scratch_teacher=False, recipe=SimpleNamespace(name="toy"), fingerprint="f" * 64
+        path=places.get,
+        has=places.__contains__,
+        recipe=SimpleNamespace(name="toy"),
+        fingerprint="f" * 64,
+        run_dir=tmp_path / "run",
     )
     assert "b\n  column 1 and column 2\n    swa  b neno 1\n    eng  word 1\n    swa  b neno 2\n" in sides_table(
         workspace
     )
-    page = report_cleaning(SimpleNamespace(workspace=workspace, run_dir=tmp_path / "run")).read_text()
+    page = report_cleaning(workspace).read_text()
     assert "| source (swa) | target (eng) |\n| --- | --- |\n| b neno 1 | word 1 |\n| b neno 2 | word 2 |" in page
     json.dumps(first_pairs(tmp_path / "bitext"))
 

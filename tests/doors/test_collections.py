@@ -20,11 +20,16 @@ from optical.report.content import ReportContent
 from pipelines.__main__ import main
 from pipelines.cleaning import first_topics, topics_table
 from pipelines.environment import Settings
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
+from pipelines.graph.runs import RUNS
+from pipelines.graph.student import STUDENT
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.verbs import prepare as prepare_verb
 from pipelines.verbs import run as run_verb
-from pipelines.workspace import Workspace
+from pipelines.verbs.search import collection_info
 
 PASSAGES, TOPICS, QRELS = "d1\tone\nd2\ttwo\n", "q1\tmoja\tone\nq2\tmbili\ttwo\n", "q1 0 d1 1\nq2 0 d2 1\n"
 USUAL = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS, "qrels.txt": QRELS}
@@ -468,7 +473,7 @@ def test_a_verb_says_what_it_lacks_before_any_work(tmp_path, monkeypatch, capsys
     def worked(*_):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(prepare_verb, "_bitext", worked)
+    monkeypatch.setattr(BITEXT, "make", worked)
     assert main([verb, *flags(tmp_path, laid(tmp_path / "mine", files))]) == DataError.exit_code
     assert message in capsys.readouterr().err
 
@@ -476,17 +481,19 @@ def test_a_verb_says_what_it_lacks_before_any_work(tmp_path, monkeypatch, capsys
 @pytest.mark.parametrize(
     ("files", "done"),
     [
-        ({"passages.tsv": PASSAGES}, ["train", "index"]),
-        ({"passages.tsv": PASSAGES, "topics.tsv": TOPICS}, ["search"]),
+        ({"passages.tsv": PASSAGES}, [STUDENT, EMBEDDINGS, CANDIDATES]),
+        ({"passages.tsv": PASSAGES, "topics.tsv": TOPICS}, [RUNS]),
         (USUAL, ["evaluate"]),
     ],
 )
 def test_run_does_what_the_collection_allows(tmp_path, monkeypatch, files, done):
-    called: list[str] = []
-    for name in ("train", "index", "search", "evaluate"):
-        monkeypatch.setattr(run_verb, name, lambda _, name=name: called.append(name))
+    called: list[object] = []
+    monkeypatch.setattr(run_verb, "evaluate", lambda _: called.append("evaluate"))
     with session_over(tmp_path, files) as session:
+        session.make(COLLECTION)
+        monkeypatch.setattr(session, "make", lambda *wanted: called.extend(wanted))
         verdict = run_verb._verdict(session)
+    called.remove(COLLECTION)
     assert called == done
     if "evaluate" not in done:
         assert (verdict.systems, len(verdict.remarks)) == ({}, 1)
@@ -510,8 +517,8 @@ def test_run_without_judgements_tells_what_was_not_done(tmp_path, monkeypatch, c
 def test_the_artefact_lists_what_dangles_and_what_is_unjudged(tmp_path: Path):
     files = USUAL | {"qrels.txt": "q1 0 d1 1\nq1 0 gone 1\n"}
     with session_over(tmp_path, files) as session:
-        info = prepare_verb.collection_of(session, "topics", "judgements")
-        folder = session.workspace.collection
+        info = collection_info(session, "topics", "judgements")
+        folder = session.workspace.path(COLLECTION)
     assert (info["passages"], info["topics"], info["judgements"]) == (2, 2, 2)
     assert len(info["remarks"]) == 2
     assert read_qrels(folder / "dangling.txt") == (Qrel("q1", "gone", 1),)
@@ -521,8 +528,8 @@ def test_the_artefact_lists_what_dangles_and_what_is_unjudged(tmp_path: Path):
 
 def test_a_collection_of_passages_alone_is_written_with_empty_topics(tmp_path: Path):
     with session_over(tmp_path, {"passages.tsv": PASSAGES}) as session:
-        prepare_verb.collection_of(session)
-        topics = pq.read_table(session.workspace.collection / "topics.parquet")
+        collection_info(session)
+        topics = pq.read_table(session.workspace.path(COLLECTION) / "topics.parquet")
     assert (topics.num_rows, topics.column_names) == (0, ["qid", "query", "english"])
     assert str(topics.schema.field("qid").type) == "string"
 
@@ -672,10 +679,10 @@ def test_unread_files_are_named_where_nothing_is_judged(tmp_path: Path):
 def test_prepare_shows_the_first_topics(tmp_path: Path):
     topics = "".join(f"q{n}\tswali {n}\tquestion {n}\n" for n in range(5))
     with session_over(tmp_path, {"passages.tsv": PASSAGES, "topics.tsv": topics}) as session:
-        prepare_verb.collection_of(session)
+        collection_info(session)
         workspace = session.workspace
     expected = [{"qid": f"q{n}", "query": f"swali {n}", "english": f"question {n}"} for n in range(3)]
-    assert first_topics(workspace.collection) == expected
+    assert first_topics(workspace.path(COLLECTION)) == expected
     table = topics_table(workspace)
     assert "the first of 5 topics\n    query    swali 0\n    english  question 0\n    query    swali 1\n" in table
     assert "swali 3" not in table

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +9,6 @@ import pytest
 from transformers import RobertaConfig, RobertaModel
 
 from optical import artefacts
-from optical.data.bitext.shards import BITEXT
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import MEASURES, cutoff
 from optical.model.config import StudentConfig
@@ -20,9 +18,15 @@ from optical.recipe import Recipe
 from pipelines.__main__ import main
 from pipelines.checks.faults import certain_tokens, check_data, faults
 from pipelines.environment import Settings
+from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.milestones import CHECKED_DATA, CLEAN_DATA
+from pipelines.graph.passages import EMBEDDINGS
+from pipelines.graph.student import STUDENT, TEACHER_CACHE, TOKENS
+from pipelines.graph.teacher import PRETRAINED
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
-from pipelines.verbs import index as index_verb
-from pipelines.verbs import train as train_verb
+from tests.doors.places import Placed
 from tests.doors.recipes import changed
 
 DEMO = recipe("demo")
@@ -95,17 +99,19 @@ def test_a_model_that_counts_positions_from_its_padding_has_fewer(tokenizer):
 
 
 @pytest.fixture
-def prepared(tmp_path):
+def prepared(tmp_path, settings):
     """A stand-in for a workspace whose bitext, questions and passages are made: so many pairs, these texts."""
 
-    def make(of: Recipe, pairs: int, questions: int, texts: list[str]) -> SimpleNamespace:
+    def make(of: Recipe, pairs: int, questions: int, texts: list[str]) -> Workspace:
         for name, count in (("bitext", pairs), ("questions", questions)):
-            with artefacts.writing(tmp_path / name, BITEXT, "f" * 64, {"accepted": {"one": count - 1, "two": 1}}):
+            with artefacts.writing(
+                tmp_path / name, BITEXT.format, "f" * 64, {"accepted": {"one": count - 1, "two": 1}}
+            ):
                 pass
         (tmp_path / "collection").mkdir()
         pq.write_table(pa.table({"text": texts}), tmp_path / "collection" / "passages.parquet")
-        places = {name: tmp_path / name for name in ("bitext", "questions", "collection")}
-        return SimpleNamespace(recipe=of, scratch_teacher=True, proposes=of.index.builds, **places)
+        places = {node: tmp_path / node.kind for node in (BITEXT, QUESTIONS, COLLECTION)}
+        return Placed(of, settings, places, {})
 
     return make
 
@@ -133,14 +139,14 @@ def test_data_that_are_too_few_are_refused_before_training(prepared, of, pairs, 
             check_data(workspace)
 
 
-@pytest.mark.parametrize(("verb", "begin"), [(index_verb, index_verb.index), (train_verb, train_verb.make_ready)])
-def test_data_are_checked_before_the_teacher_is_trained(monkeypatch, verb, begin):
-    done = []
-    for name in ("prepare", "check_data", "ensure_teacher"):
-        monkeypatch.setattr(verb, name, lambda _, name=name: done.append(name) or (done[2:] and 1 / 0))
-    with pytest.raises(ZeroDivisionError):
-        begin(SimpleNamespace(workspace=None))
-    assert done == ["prepare", "check_data", "ensure_teacher"]
+@pytest.mark.parametrize("name", ["demo", "swahili"])
+@pytest.mark.parametrize("wanted", [EMBEDDINGS, STUDENT, TEACHER_CACHE, TOKENS])
+def test_data_are_checked_before_anything_is_trained(settings, name, wanted):
+    workspace = Workspace(recipe(name), settings)
+    made = [node for node in workspace.order(wanted) if node is not PRETRAINED]
+    data = [node for node in (COLLECTION, BITEXT, QUESTIONS) if workspace.has(node)]
+    assert made[: len(data) + 2] == [*data, CLEAN_DATA, CHECKED_DATA]
+    assert len(made) > len(data) + 2
 
 
 def test_every_word_is_a_token_at_least(tmp_path, encoder):

@@ -19,7 +19,8 @@ from optical.errors import UserError
 from pipelines.cli.listing import listed
 from pipelines.cli.parse import parse
 from pipelines.environment import Settings
-from pipelines.workspace import Workspace
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.workspace import Workspace
 
 SAMPLES = {
     "Adlm": "\U0001e900\U0001e92b\U0001e924\U0001e922\U0001e925",
@@ -197,13 +198,13 @@ def test_aliases_share_a_fingerprint_and_a_named_script_has_its_own(tmp_path: Pa
     (tmp_path / "p.tsv").write_text("a\tb\n")
     data = ("--bitext.datasets", f"{tmp_path}/p.tsv")
     prints = {
-        word: with_bitext(*data, "--bitext.source", word).bitext_fingerprint
+        word: with_bitext(*data, "--bitext.source", word).fingerprint_of(BITEXT)
         for word in ("swa", "sw", "sw-KE", "Swahili", "srp", "sr", "srp_Latn", "sr-Latn-RS", "srp_Cyrl")
     }
     assert len({prints[word] for word in ("swa", "sw", "sw-KE", "Swahili")}) == 1
     assert prints["srp"] == prints["sr"] and prints["srp_Latn"] == prints["sr-Latn-RS"]
     assert len(set(prints.values())) == 4
-    suffixed = {with_bitext("--bitext.datasets", f"{data[1]}@{word}").bitext_fingerprint for word in ("so", "som")}
+    suffixed = {with_bitext("--bitext.datasets", f"{data[1]}@{word}").fingerprint_of(BITEXT) for word in ("so", "som")}
     assert len(suffixed) == 1
     assert with_bitext(*data, "--bitext.source", "sw").recipe.bitext.source == "swa"
 

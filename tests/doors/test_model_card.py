@@ -5,7 +5,6 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +14,6 @@ import yaml
 from transformers import AutoModel, AutoTokenizer
 
 from optical import artefacts
-from optical.data.bitext.shards import BITEXT
 from optical.data.collections.qrels import Qrel
 from optical.data.registry.datasets import datasets
 from optical.evaluation.comparison import Comparison
@@ -32,12 +30,19 @@ from optical.train.loop import write_encoder
 from pipelines.circumstances import note_work
 from pipelines.cli.parse import parse
 from pipelines.environment import Settings
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.model_folder import MODEL_FOLDER
+from pipelines.graph.runs import RUNS
+from pipelines.graph.student import STUDENT, STUDENT_START, TOKENS
+from pipelines.graph.teacher import TEACHER
 from pipelines.model_card import model_card
 from pipelines.public import public_name, public_recipe, public_weights
 from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.verbs.export import export
 from pipelines.verbs.run import report_content
+from tests.doors.places import Placed
 
 EVALUATION = {
     "measures": {name: dict.fromkeys(MEASURES, 0.25) for name in ("zero_shot", "student")},
@@ -153,11 +158,11 @@ def test_a_public_teacher_leaves_the_folders_out():
 
 
 @pytest.fixture
-def session(tmp_path, encoder_folder, tokens, monkeypatch):
-    """A session whose student is trained: a tiny encoder that was saved and loaded, with an old path in its config."""
+def open_session(tmp_path, encoder_folder, tokens, monkeypatch):
+    """Opens sessions whose student is trained: a tiny encoder that was saved and loaded, an old path in its config."""
     config = encoder_folder / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_name_or_path": str(encoder_folder)}))
-    monkeypatch.setattr("pipelines.verbs.export.train", lambda session: None)
+    monkeypatch.setattr(MODEL_FOLDER, "after", ())
     student = tmp_path / "run" / "student" / "encoder"
     write_encoder(load_encoder(encoder_folder), student, "s" * 64)
     local = str(tmp_path / "pairs.tsv@som")
@@ -170,37 +175,29 @@ def session(tmp_path, encoder_folder, tokens, monkeypatch):
     )
     facts = {"licences": {local: "given by the user"}, "accepted": {local: 96}, "rejected": {}}
     leaks = {"compared_with": [str(tmp_path / "my collection")], "not_compared_with": {}}
-    with artefacts.writing(tmp_path / "bitext", BITEXT, "b", facts | leaks):
+    with artefacts.writing(tmp_path / "bitext", BITEXT.format, "b", facts | leaks):
         pass
     info = {"passages": 3, "topics": 2, "judgements": 1, "licence": "given by the user", "remarks": []}
     with artefacts.writing(tmp_path / "collection", "collection", "c", info) as scratch:
         topic = {"qid": ["q"], "query": ["maji"], "english": ["water"]}
         pq.write_table(pa.table(topic), scratch / "topics.parquet")
         write_qrels(scratch / "qrels.txt", [Qrel("q", "d", 1)])
-    workspace = SimpleNamespace(
-        recipe=made,
-        run_dir=tmp_path / "run",
-        fingerprint="f" * 64,
-        student=student,
-        student_training=student.parent,
-        start=student,
-        teacher=encoder_folder,
-        settings=Settings(resources=Resources(num_workers=2)),
-        student_fingerprint="s" * 64,
-        teacher_fingerprint="t" * 64,
-        bitext=tmp_path / "bitext",
-        tokens=tokens,
-        collection=tmp_path / "collection",
-        scratch_teacher=False,
-        pretrained=encoder_folder,
-        shared=tmp_path / "shared",
-        export_fingerprint=lambda files: artefacts.Fingerprint.of("export", 1, files),
+    places = {
+        BITEXT: tmp_path / "bitext",
+        COLLECTION: tmp_path / "collection",
+        TEACHER: encoder_folder,
+        STUDENT_START: student,
+        TOKENS: tokens,
+        STUDENT: student,
+    }
+    settings = Settings(runs_dir=tmp_path, run_name="run", resources=Resources(num_workers=2))
+    return lambda of=made: Session(
+        Placed(of, settings, places, {RUNS: "f" * 64, STUDENT: "s" * 64, TEACHER: "t" * 64, TOKENS: "k" * 64})
     )
-    return Session(workspace)
 
 
-def test_no_file_of_the_export_holds_a_local_path(session, tmp_path):
-    folder = Path(export(session)["student"])
+def test_no_file_of_the_export_holds_a_local_path(open_session, tmp_path):
+    folder = Path(export(open_session())["student"])
     files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     assert set(files) >= {"README.md", "config.json", "tokenizer_config.json", "tokenizer.json", "manifest.json"}
     for name, content in files.items():
@@ -210,8 +207,8 @@ def test_no_file_of_the_export_holds_a_local_path(session, tmp_path):
     assert _front(files["README.md"].decode())["language"] == ["so", "en"]
 
 
-def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(session, monkeypatch, encoder):
-    folder = Path(export(session)["student"])
+def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(open_session, monkeypatch, encoder):
+    folder = Path(export(open_session())["student"])
     assert AutoModel.from_pretrained(folder).config.hidden_size == 32
     assert AutoTokenizer.from_pretrained(folder)("maji").input_ids[0] == encoder.tokenizer.token_to_id("[CLS]")
     code = re.search(r"```python\n(.*?)\n```", (folder / "README.md").read_text(), flags=re.S).group(1)
@@ -221,22 +218,22 @@ def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(sessio
     torch.testing.assert_close(said["vectors"], encode_texts(load_encoder(folder), ["mtoto maji shule"], 64)[0])
 
 
-def test_an_export_is_made_anew_when_its_card_has_more_to_say(session):
-    folder = Path(export(session)["student"])
+def test_an_export_is_made_anew_when_its_card_has_more_to_say(open_session):
+    folder = Path(export(open_session())["student"])
     assert "Nothing yet" in (folder / "README.md").read_text()
-    (session.run_dir / "evaluation.json").write_text(json.dumps(EVALUATION))
-    session = Session(session.workspace)
-    export(session)
+    (folder.parent / "evaluation.json").write_text(json.dumps(EVALUATION))
+    export(open_session())
     assert "0.250 (0.200, 0.300)" in (folder / "README.md").read_text()
     before = (folder / "README.md").stat().st_mtime_ns
-    export(Session(session.workspace))
+    export(open_session())
     assert (folder / "README.md").stat().st_mtime_ns == before
 
 
-def test_the_report_of_the_same_run_shows_its_problem_its_data_and_its_command(session):
-    trained = replace(session.workspace.recipe.objective, method="partial", mass=0.5, cost="angular")
-    session.workspace.recipe = replace(session.workspace.recipe, objective=trained)
-    with Journal(session.workspace.student_training / "metrics.jsonl") as journal:
+def test_the_report_of_the_same_run_shows_its_problem_its_data_and_its_command(open_session):
+    recipe = open_session().workspace.recipe
+    trained = replace(recipe.objective, method="partial", mass=0.5, cost="angular")
+    session = open_session(replace(recipe, objective=trained))
+    with Journal(session.run_dir / "student" / "metrics.jsonl") as journal:
         journal.write("step", step=1, loss=0.5, unconverged=0.0)
     note_work(session.run_dir, "train", 3.0, session.workspace.settings.resources)
     measured = Measured({name: {"q": 0.5} for name in MEASURES}, dict.fromkeys(MEASURES, 0.5), ())

@@ -1,4 +1,4 @@
-"""A small product of every maker: when one changes, its version in ``pipelines/versions.py`` must be raised.
+"""A small product of every maker: when one changes, its version in ``pipelines/graph`` must be raised.
 
 Searching and measuring (``run``) have their tests against brute force and ir_measures, and ``export`` copies files.
 """
@@ -34,7 +34,7 @@ from optical.tracking.journal import rows
 from optical.train.config import TrainConfig
 from optical.train.encode_targets import TargetEncoder
 from optical.train.job import TrainJob
-from pipelines.versions import VERSIONS
+from tests.doors.recipes import nodes
 from tests.train.ranks import train
 
 PAIRS = [
@@ -51,6 +51,9 @@ SHAPE = ScratchConfig(pairs=("toy",), hidden=16, layers=1, heads=2, dim=8)
 SOURCES = ["maji mtoto", "maji", "mtoto shule", "shule maji", "uhai मुले", "uhai maji"]
 TARGETS = ["water child", "water", "child school", "school water", "life child", "life water"]
 SENTENCES = ["Maji ni uhai", "Éléphant naïf ŵ मुले मूल", "child water [SEP] school", "nyumba 12.5 kg"]
+
+
+VERSIONS = {node.kind: node.version for node in nodes()}
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def test_what_a_maker_makes_changes_with_its_version_alone(kind, tmp_path, reque
     made, found = MAKERS[kind](world)
     same = made == exact and found == pytest.approx(numbers, rel=5e-3, abs=5e-4)
     line = f'"{kind}": ({VERSIONS[kind]}, "{made}", {[round(number, 4) for number in found]}),'
-    told = f"the maker of {kind} makes something else: raise its version in pipelines/versions.py, and write here"
+    told = f"the maker of {kind} makes something else: raise its version in pipelines/graph, and write here"
     assert same and version == VERSIONS[kind], f"{told}\n    {line}"
 
 

@@ -23,15 +23,19 @@ from optical.recipe import Recipe, decisive
 from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
 from pipelines.environment import Settings
+from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.model_folder import MODEL_FOLDER
+from pipelines.graph.node import Node
+from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
+from pipelines.graph.teacher import TEACHER
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.versions import VERSIONS
-from pipelines.workspace import Workspace
-from tests.doors.recipes import changed
+from tests.doors.places import Placed
+from tests.doors.recipes import EVERYTHING, changed, nodes
 
 DEMO = recipe("demo")
-EVERYTHING = changed(DEMO, student__vocabulary=500, teacher__cache=True, index__search="faiss")
-"""A recipe that makes every kind of artefact."""
+VERSIONS = {node.kind: node.version for node in nodes()}
 
 
 @pytest.fixture
@@ -39,12 +43,12 @@ def settings(tmp_path) -> Settings:
     return Settings(runs_dir=tmp_path / "runs", cache=tmp_path / "cache", mirror=None)
 
 
-def fingerprints(of: Recipe, settings: Settings) -> dict[str, Fingerprint]:
-    workspace = Workspace(of, settings)
-    named = {kind: kind.replace("-", "_") for kind in VERSIONS} | {"student-start": "start"}
-    found = {kind: getattr(workspace, f"{name}_fingerprint", None) for kind, name in named.items()}
-    own = {"teacher-cache": workspace.teacher_cache.fingerprint, "run": workspace.fingerprint}
-    return found | own | {"export": workspace.export_fingerprint({})}
+def fingerprints(of: Recipe, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, Fingerprint]:
+    """Of every node, with an export that has no text."""
+    with monkeypatch.context() as patched:
+        patched.setattr(MODEL_FOLDER, "made_from", lambda workspace: [workspace.fingerprint, {}])
+        workspace = Workspace(of, settings)
+        return {node.kind: workspace.fingerprint_of(node) for node in nodes()}
 
 
 LATE = {"student", "run", "export"}
@@ -70,17 +74,17 @@ CHANGES = {
 # versions
 
 
-@pytest.mark.parametrize("kind", VERSIONS)
-def test_raising_a_version_changes_its_descendants_and_nothing_else(settings, monkeypatch, kind):
-    before = fingerprints(EVERYTHING, settings)
-    monkeypatch.setitem(VERSIONS, kind, VERSIONS[kind] + 1)
-    after = fingerprints(EVERYTHING, settings)
-    assert {name for name in VERSIONS if after[name] != before[name]} == CHANGES[kind]
+@pytest.mark.parametrize("node", nodes(), ids=lambda node: node.kind)
+def test_raising_a_version_changes_its_descendants_and_nothing_else(settings, monkeypatch, node):
+    before = fingerprints(EVERYTHING, settings, monkeypatch)
+    monkeypatch.setattr(node, "version", node.version + 1)
+    after = fingerprints(EVERYTHING, settings, monkeypatch)
+    assert {name for name in VERSIONS if after[name] != before[name]} == CHANGES[node.kind]
     assert {name: made.content for name, made in after.items()} == {name: made.content for name, made in before.items()}
 
 
-def test_every_kind_has_a_version_and_a_fingerprint_knows_those_it_rests_on(settings):
-    made = fingerprints(EVERYTHING, settings)
+def test_every_kind_has_a_version_and_a_fingerprint_knows_those_it_rests_on(settings, monkeypatch):
+    made = fingerprints(EVERYTHING, settings, monkeypatch)
     assert made["export"].versions == VERSIONS
     assert made["bitext"].versions == {"bitext": VERSIONS["bitext"], "collection": VERSIONS["collection"]}
     assert {len(fingerprint) for fingerprint in made.values()} == {64}
@@ -95,15 +99,13 @@ def test_what_another_version_made_is_made_anew_aloud(settings, capsys, place):
         pass
     with artefacts.writing(shared / "tokens-other", "tokens", Fingerprint.of("tokens", 1, parents[0], 300)):
         pass
-    with Session(Workspace(DEMO, settings)) as session:
-        with session.making(shared / f"tokens-{new[:12]}{place}", "tokens", new) as needed:
-            assert needed
-        told = f"tokens-{old[:12]} was made by version 1 of bitext (now 2); making it anew\n"
-        assert capsys.readouterr().err == told
-        unknown = Fingerprint.of("tokens", 1, parents[0], 400)
-        with session.making(shared / f"tokens-{unknown[:12]}", "tokens", unknown) as needed:
-            assert needed
-        assert capsys.readouterr().err == ""
+    told = f"tokens-{old[:12]} was made by version 1 of bitext (now 2); making it anew\n"
+    unknown = Fingerprint.of("tokens", 1, parents[0], 400)
+    for identity, expected in ((new, told), (unknown, "")):
+        node = Node(kind="tokens", version=1, inner=place.strip("/"), make=lambda *_: None)
+        with Session(Placed(DEMO, settings, {}, {node: identity})) as session:
+            session.make(node)
+        assert capsys.readouterr().err == expected
 
 
 def test_a_manifest_says_which_versions_and_libraries_made_it(tmp_path):
@@ -133,8 +135,8 @@ def _refused(of: Recipe, settings: Settings) -> str:
 def test_a_run_of_another_version_is_refused_by_that_name(settings, monkeypatch):
     named = replace(settings, run_name="mine")
     _begin(DEMO, named)
-    monkeypatch.setitem(VERSIONS, "bitext", VERSIONS["bitext"] + 1)
-    old, new = VERSIONS["bitext"] - 1, VERSIONS["bitext"]
+    old, new = BITEXT.version, BITEXT.version + 1
+    monkeypatch.setattr(BITEXT, "version", new)
     assert _refused(DEMO, named) == f"it was made by version {old} of bitext (now {new})"
     assert _begin(DEMO, settings).parent.name == f"demo-{Workspace(DEMO, settings).fingerprint[:12]}"
 
@@ -225,19 +227,19 @@ def test_a_field_that_is_used_changes_the_run(settings, given, field, value):
 def test_candidates_share_the_embeddings_of_an_exact_search(settings):
     exact = Workspace(DEMO, settings)
     one, other = (Workspace(changed(EVERYTHING, index__factory=name), settings) for name in ("Flat", "IVF8,SQ8"))
-    assert one.embeddings == other.embeddings == exact.embeddings
-    assert one.candidates != other.candidates
-    assert not exact.proposes
+    assert one.path(EMBEDDINGS) == other.path(EMBEDDINGS) == exact.path(EMBEDDINGS)
+    assert one.path(CANDIDATES) != other.path(CANDIDATES)
+    assert not exact.has(CANDIDATES)
 
 
 def test_a_question_set_is_known_by_its_bytes_and_by_the_language_of_its_passages(settings, tmp_path):
     for name in ("a.tsv", "b.tsv"):
         (tmp_path / name).write_text("where is it\tit is here\n")
     one, moved = (changed(DEMO, teacher__scratch__pairs=(str(tmp_path / name),)) for name in ("a.tsv", "b.tsv"))
-    assert Workspace(moved, settings).teacher_fingerprint == Workspace(one, settings).teacher_fingerprint
+    assert Workspace(moved, settings).fingerprint_of(TEACHER) == Workspace(one, settings).fingerprint_of(TEACHER)
     own = changed(DEMO, bitext__datasets=(str(tmp_path / "a.tsv"),))
     english, french = (Workspace(changed(own, bitext__target=code), settings) for code in ("eng", "fra"))
-    assert french.questions_fingerprint != english.questions_fingerprint
+    assert french.fingerprint_of(QUESTIONS) != english.fingerprint_of(QUESTIONS)
 
 
 # precision

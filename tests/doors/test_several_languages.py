@@ -20,7 +20,7 @@ from optical.data.cleaning import duplicates
 from optical.data.cleaning.predicates import Cleaning
 from optical.errors import DataError, UserError
 from optical.resources import Resources
-from pipelines.verbs.prepare import _refuse_twins
+from pipelines.graph.bitext import _refuse_twins
 
 WORDS = ["moja", "mbili", "tatu", "nne", "tano", "sita", "saba", "nane", "tisa", "kumi"]
 

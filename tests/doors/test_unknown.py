@@ -1,16 +1,19 @@
 """Text that the vocabulary cannot spell: counted, and said aloud."""
 
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
+from optical.data.batches import tokenise
 from optical.data.batches.token_shards import TOKENISED
 from optical.data.batches.tokenise import UnknownTokens
 from optical.model.vocabulary.tokenizer import learn_wordpiece, load_tokenizer, save_tokenizer
-from pipelines.verbs import train
+from pipelines.graph import tokens
+from pipelines.graph.bitext import QUESTIONS
+from pipelines.graph.teacher import QUESTION_TOKENS, TEACHER_START
 
 
 @pytest.fixture
@@ -35,21 +38,15 @@ def test_unknown_tokens_are_counted(folder: Path):
 def test_many_unknown_tokens_are_said_aloud(
     folder: Path, strange: int, told: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    @contextmanager
-    def making(*asked: object):
-        yield True
-
-    @contextmanager
-    def work(verb: str):
-        yield
-
+    places = {TEACHER_START: folder, QUESTIONS: Path("questions")}
     recipe = SimpleNamespace(bitext=SimpleNamespace(dev_pairs=2))
-    session = SimpleNamespace(making=making, work=work, workspace=SimpleNamespace(recipe=recipe))
+    workspace = SimpleNamespace(recipe=recipe, path=places.get)
+    session = SimpleNamespace(work=lambda verb: nullcontext(), workspace=workspace)
     table = tokenised(folder, ["maji ni baridi"] * (100 - strange) + ["ሰላም ni baridi"] * strange)
-    monkeypatch.setattr(train, "tokenised_pairs", lambda shards, *folders: [table])
-    monkeypatch.setattr(train, "pair_shards", lambda bitext: [])
-    monkeypatch.setattr(train, "pair_counts", lambda bitext: [100])
-    train._ensure_tokens(session, Path("bitext"), (folder, folder), folder.parent / "tokens", "f" * 64)
+    monkeypatch.setattr(tokenise, "tokenised_pairs", lambda shards, *folders: [table])
+    monkeypatch.setattr(tokens, "pair_shards", lambda bitext: [])
+    monkeypatch.setattr(tokens, "pair_counts", lambda bitext: [100])
+    QUESTION_TOKENS.make(session, folder.parent / "tokens", "f" * 64)
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == (
         [
             "8.0 % of the source tokens are [UNK], words with letters that the vocabulary lacks; "

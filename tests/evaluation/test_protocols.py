@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,11 @@ from optical.evaluation.protocols.crosslingual import Config
 from optical.evaluation.runs import Run, ScoredDoc
 from optical.report.build import write_report
 from optical.report.content import ReportContent
-from pipelines.verbs.search import systems
+from pipelines.environment import Settings
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.runs import systems
+from pipelines.recipes import recipe
+from tests.doors.places import Placed
 
 PACKAGE = "optical.evaluation.protocols"
 TOY = """
@@ -66,9 +70,8 @@ QRELS = [Qrel("q1", "a", 1), Qrel("q2", "b", 1)]
 
 def test_a_protocol_is_one_file(toy: EvaluationConfig, tmp_path: Path) -> None:
     pq.write_table(pa.table({"english": ["one", "two"]}), tmp_path / "topics.parquet")
-    recipe = SimpleNamespace(evaluation=toy, student=SimpleNamespace(vocabulary=0))
-    session = SimpleNamespace(workspace=SimpleNamespace(recipe=recipe, collection=tmp_path))
-    assert [system.name for system in systems(session)] == ["student", "monolingual"]
+    workspace = Placed(replace(recipe("demo"), evaluation=toy), Settings(), {COLLECTION: tmp_path}, {})
+    assert [system.name for system in systems(workspace)] == ["student", "monolingual"]
     found = compare({"student": _run(q1="ba", q2="ab"), "monolingual": _run(q1="ab", q2="ab")}, QRELS, toy)
     said = found.as_dict()
     assert said["measures"] == {

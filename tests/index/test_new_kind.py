@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from pipelines.settings import Settings
+from pipelines.workspace import Workspace
 
 from optical.components import config_class, names
 from optical.errors import UserError
 from optical.index import kinds
 from optical.index.retriever import Retriever
 from optical.model.encoder import Encoder
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
-from pipelines.workspace import Workspace
 from tests.doors.recipes import changed
 
 PACKAGE = "optical.index.kinds"

@@ -10,6 +10,7 @@ import pytest
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.shards import CHECKED, write_bitext
 from pipelines.cleaning import REPORT, cleaning_table, report_cleaning
+from pipelines.graph.bitext import BITEXT
 
 
 def checked(*reasons: str | None) -> pa.Table:
@@ -29,11 +30,13 @@ def workspace(tmp_path: Path) -> SimpleNamespace:
     table = table.set_column(5, "detail", pa.array([None] * 7 + ["own"]))
     write_bitext(tmp_path / "bitext", "f" * 64, [table], config, facts)
     recipe = SimpleNamespace(name="toy")
-    return SimpleNamespace(bitext=tmp_path / "bitext", scratch_teacher=False, recipe=recipe, fingerprint="f" * 64)
+    places = {BITEXT: tmp_path / "bitext"}
+    run_dir, has = tmp_path / "run", places.__contains__
+    return SimpleNamespace(path=places.get, has=has, recipe=recipe, fingerprint="f" * 64, run_dir=run_dir)
 
 
-def test_the_page(workspace: SimpleNamespace, tmp_path: Path):
-    path = report_cleaning(SimpleNamespace(workspace=workspace, run_dir=tmp_path / "run"))
+def test_the_page(workspace: SimpleNamespace):
+    path = report_cleaning(workspace)
     page = path.read_text()
     assert path.name == REPORT
     assert "| toy | physical | 8 | 100.00% |  |\n| toy | accepted | 2 | 25.00% |  |\n| toy | duplicate | 4 |" in page
@@ -47,5 +50,5 @@ def test_the_numbers_add_up_to_the_physical_pairs(workspace: SimpleNamespace):
     lines = [line.split() for line in cleaning_table(workspace).splitlines()]
     counts = {what: int(count) for _, what, count, _ in lines}
     assert counts.pop("physical") == 8 == sum(counts.values())
-    account = json.loads((workspace.bitext / "cleaning.json").read_text())
+    account = json.loads((workspace.path(BITEXT) / "cleaning.json").read_text())
     assert sum(account["rejected"]["toy"].values()) + account["accepted"]["toy"] == 8

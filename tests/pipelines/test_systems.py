@@ -6,14 +6,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.runs import systems
 from pipelines.recipes import recipe
-from pipelines.verbs.search import systems
 
 
-def _session(folder, name: str, english: list[str]):
+def _workspace(folder, name: str, english: list[str]):
     pq.write_table(pa.table({"english": english}), folder / "topics.parquet")
-    workspace = SimpleNamespace(recipe=recipe(name), collection=folder, teacher="T", start="S0", student="S")
-    return SimpleNamespace(workspace=workspace)
+    return SimpleNamespace(recipe=recipe(name), path={COLLECTION: folder}.get)
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def _session(folder, name: str, english: list[str]):
     ],
 )
 def test_a_ceiling_needs_translations_and_a_start_an_extended_vocabulary(tmp_path, name, english, expected):
-    assert [system.name for system in systems(_session(tmp_path, name, english))] == expected
+    assert [system.name for system in systems(_workspace(tmp_path, name, english))] == expected

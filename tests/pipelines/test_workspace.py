@@ -1,21 +1,24 @@
 """Fingerprints: what changes them, what does not, and who owns a run folder."""
 
-import fcntl
 import zipfile
 from dataclasses import replace
 
 import pytest
 
-from optical import artefacts
+from optical.data.bitext import sources
 from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
 from pipelines.__main__ import main
 from pipelines.environment import Settings
+from pipelines.graph import bitext
+from pipelines.graph.bitext import BITEXT
+from pipelines.graph.collection import COLLECTION
+from pipelines.graph.passages import EMBEDDINGS
+from pipelines.graph.student import STUDENT, TOKENS, teacher_cache
+from pipelines.graph.teacher import TEACHER
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.workspace import Workspace
-
-THING = artefacts.Fingerprint.of("thing", 1)
 
 
 @pytest.fixture
@@ -35,44 +38,54 @@ def test_equal_recipes_share_everything(settings):
 def test_epsilon_changes_the_student_and_nothing_before_it(settings):
     base = Workspace(recipe("demo"), settings)
     other = Workspace(_with("objective", epsilon=0.2), settings)
-    assert other.student_fingerprint != base.student_fingerprint
+    assert other.fingerprint_of(STUDENT) != base.fingerprint_of(STUDENT)
     assert other.fingerprint != base.fingerprint
-    for shared in ("bitext", "collection", "teacher", "tokens", "embeddings"):
-        assert getattr(other, f"{shared}_fingerprint") == getattr(base, f"{shared}_fingerprint")
+    for shared in (BITEXT, COLLECTION, TEACHER, TOKENS, EMBEDDINGS):
+        assert other.fingerprint_of(shared) == base.fingerprint_of(shared)
 
 
 def test_a_teacher_cache_changes_the_student_and_nothing_before_it(settings):
     base = Workspace(recipe("demo"), settings)
     cached = Workspace(_with("teacher", cache=True), settings)
-    assert cached.student_fingerprint != base.student_fingerprint
-    assert cached.embeddings_fingerprint == base.embeddings_fingerprint
-    assert cached.teacher_cache == base.teacher_cache
+    assert cached.fingerprint_of(STUDENT) != base.fingerprint_of(STUDENT)
+    assert cached.fingerprint_of(EMBEDDINGS) == base.fingerprint_of(EMBEDDINGS)
+    assert teacher_cache(cached) == teacher_cache(base)
 
 
 def test_a_teacher_cache_is_of_one_teacher_its_tokens_and_their_length(settings):
-    base = Workspace(recipe("demo"), settings).teacher_cache
+    base = teacher_cache(Workspace(recipe("demo"), settings))
     for same in (_with("objective", epsilon=0.2), _with("train", learning_rate=1e-5, epochs=9)):
-        assert Workspace(same, settings).teacher_cache == base
+        assert teacher_cache(Workspace(same, settings)) == base
     scratch = replace(recipe("demo").teacher.scratch, dim=32)
     for other in (_with("train", target_length=20), _with("bitext", max_pairs=9), _with("teacher", scratch=scratch)):
-        assert Workspace(other, settings).teacher_cache.fingerprint != base.fingerprint
+        assert teacher_cache(Workspace(other, settings)).fingerprint != base.fingerprint
 
 
 @pytest.mark.parametrize("cadence", ["checkpoint_steps", "dev_steps"])
 def test_how_often_training_is_looked_at_does_not_change_the_student(settings, cadence):
     base = Workspace(recipe("demo"), settings)
-    assert Workspace(_with("train", **{cadence: 7}), settings).student_fingerprint == base.student_fingerprint
+    assert Workspace(_with("train", **{cadence: 7}), settings).fingerprint_of(STUDENT) == base.fingerprint_of(STUDENT)
 
 
 def test_a_local_file_is_known_by_its_bytes(settings, tmp_path):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("maji\twater\n")
-    before = Workspace(_with("bitext", datasets=(str(pairs),)), settings).bitext_fingerprint
+    before = Workspace(_with("bitext", datasets=(str(pairs),)), settings).fingerprint_of(BITEXT)
     moved = tmp_path / "moved.tsv"
     moved.write_text("maji\twater\n")
-    assert Workspace(_with("bitext", datasets=(str(moved),)), settings).bitext_fingerprint == before
+    assert Workspace(_with("bitext", datasets=(str(moved),)), settings).fingerprint_of(BITEXT) == before
     moved.write_text("maji\tfire\n")
-    assert Workspace(_with("bitext", datasets=(str(moved),)), settings).bitext_fingerprint != before
+    assert Workspace(_with("bitext", datasets=(str(moved),)), settings).fingerprint_of(BITEXT) != before
+
+
+def test_a_local_file_is_hashed_once_for_its_name_and_for_its_making(settings, tmp_path, monkeypatch):
+    (tmp_path / "pairs.tsv").write_text("maji\twater\n")
+    hashed, whole = [], sources.sha256_file
+    monkeypatch.setattr(sources, "sha256_file", lambda path: hashed.append(path.name) or whole(path))
+    workspace = Workspace(_with("bitext", datasets=(f"{tmp_path}/pairs.tsv",)), settings)
+    assert workspace.fingerprint and list(workspace.order(BITEXT))
+    assert bitext._opened(f"{tmp_path}/pairs.tsv", workspace).paths == (tmp_path / "pairs.tsv",)
+    assert hashed == ["pairs.tsv"]
 
 
 def test_other_bytes_of_an_unpinned_origin_are_another_bitext(settings, tmp_path):
@@ -87,15 +100,15 @@ def test_other_bytes_of_an_unpinned_origin_are_another_bitext(settings, tmp_path
             _with("bitext", datasets=(entry.name,), source=entry.source),
             _with("evaluation", collection=entry.name),
         ]
-        fingerprints.add((Workspace(recipes[0], here).bitext_fingerprint, Workspace(recipes[1], here).fingerprint))
-        again = replace(here, mirror=None)
-        fingerprints.add((Workspace(recipes[0], again).bitext_fingerprint, Workspace(recipes[1], again).fingerprint))
+        for settings in (here, replace(here, mirror=None)):
+            one, other = (Workspace(of, settings) for of in recipes)
+            fingerprints.add((one.fingerprint_of(BITEXT), other.fingerprint))
     assert len(fingerprints) == 2
 
 
 def test_a_missing_file_is_a_data_error(settings, capsys):
     with pytest.raises(DataError, match=r"nowhere\.tsv"):
-        _ = Workspace(_with("bitext", datasets=("nowhere.tsv",)), settings).bitext_fingerprint
+        _ = Workspace(_with("bitext", datasets=("nowhere.tsv",)), settings).fingerprint_of(BITEXT)
     assert main(["prepare", "demo", "--bitext.datasets", "nowhere.tsv"]) == 3
 
 
@@ -137,28 +150,10 @@ def test_two_members_of_one_zip_are_two_sources(settings, tmp_path):
         archive.writestr("a.tsv", "maji\twater\n")
         archive.writestr("b.tsv", "moto\tfire\n")
     one, other = (
-        Workspace(_with("bitext", datasets=(f"{tmp_path}/x.zip!{name}.tsv",)), settings).bitext_fingerprint
+        Workspace(_with("bitext", datasets=(f"{tmp_path}/x.zip!{name}.tsv",)), settings).fingerprint_of(BITEXT)
         for name in "ab"
     )
     assert one != other
-
-
-def test_an_artefact_is_made_once_and_found_afterwards(settings, tmp_path):
-    place = tmp_path / "shared" / "thing"
-    for needed in (True, False):
-        with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", THING) as asked:
-            assert asked is needed
-            if asked:
-                with artefacts.writing(place, "thing", THING) as scratch:
-                    (scratch / "file").write_text("x")
-
-
-def test_the_making_of_an_artefact_is_locked(settings, tmp_path):
-    place = tmp_path / "thing"
-    with Session(Workspace(recipe("demo"), settings)) as session, session.making(place, "thing", THING):
-        lock = (tmp_path / ".lock-thing").open("a")
-        with lock, pytest.raises(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_time_is_kept_of_work_that_was_interrupted(settings, monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from optical.cluster import surfacing
+from optical.cluster import raising_own_errors
 from optical.errors import DataError, NumericalError
 
 OURS = DataError("eng-swa/0003.gz", "is truncated", "fetch it again")
@@ -30,7 +30,7 @@ def during(error: BaseException) -> Exception:
 
 @pytest.mark.parametrize("wrap", [Wrapped, chained, during, lambda error: Wrapped(chained(during(error)))])
 def test_our_error_comes_out_of_any_wrapping(wrap):
-    with pytest.raises(DataError) as caught, surfacing():
+    with pytest.raises(DataError) as caught, raising_own_errors():
         raise wrap(OURS)
     assert type(caught.value) is DataError
     assert str(caught.value) == "eng-swa/0003.gz: is truncated; fetch it again"
@@ -38,18 +38,18 @@ def test_our_error_comes_out_of_any_wrapping(wrap):
 
 def test_our_error_passes_as_it_is():
     error = NumericalError("step 3", "loss is nan", "lower the rate")
-    with pytest.raises(NumericalError) as caught, surfacing():
+    with pytest.raises(NumericalError) as caught, raising_own_errors():
         raise error
     assert caught.value is error
 
 
 def test_a_foreign_error_stays_itself():
-    with pytest.raises(KeyError), surfacing():
+    with pytest.raises(KeyError), raising_own_errors():
         raise KeyError("x")
 
 
 def test_a_ring_of_causes_ends():
     first, second = RuntimeError("first"), RuntimeError("second")
     first.__cause__, second.__cause__ = second, first
-    with pytest.raises(RuntimeError, match="first"), surfacing():
+    with pytest.raises(RuntimeError, match="first"), raising_own_errors():
         raise first

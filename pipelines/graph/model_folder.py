@@ -1,0 +1,68 @@
+"""The student as a folder that ``AutoModel`` and ``AutoTokenizer`` load."""
+
+import json
+import shutil
+from pathlib import Path
+
+from optical import artefacts
+from optical.artefacts import Artefact
+from optical.model.folder import DENSE
+from pipelines.graph.node import Node
+from pipelines.graph.student import STUDENT
+from pipelines.graph.teacher import ENCODER, TEACHER
+from pipelines.graph.workspace import Context, Workspace
+
+
+def _make(session: Context, path: Path, identity: str) -> None:
+    workspace = session.workspace
+    with artefacts.writing(path, MODEL_FOLDER.kind, identity) as scratch:
+        manifest = shutil.ignore_patterns(artefacts.MANIFEST)
+        shutil.copytree(workspace.path(STUDENT), scratch, dirs_exist_ok=True, ignore=manifest)
+        for name, text in _texts(workspace).items():
+            (scratch / name).write_text(text, encoding="utf-8")
+
+
+def _texts(workspace: Workspace) -> dict[str, str]:
+    """The model card, and the file of facts for programs."""
+    student = artefacts.read(workspace.path(STUDENT), ENCODER, verify=False)
+    return {"README.md": _card(workspace, student), "optical.json": _facts(workspace, student)}
+
+
+def _card(workspace: Workspace, student: Artefact) -> str:
+    from pipelines.facts import data_facts
+    from pipelines.model_card import model_card
+    from pipelines.public import public_name, public_recipe
+
+    measured = workspace.run_dir / "evaluation.json"
+    return model_card(
+        public_recipe(workspace.recipe),
+        workspace.fingerprint,
+        student.info["dim"],
+        projected=student.file(DENSE).is_dir(),
+        data=data_facts(workspace, public_name),
+        evaluation=json.loads(measured.read_text()) if measured.exists() else None,
+    )
+
+
+def _facts(workspace: Workspace, student: Artefact) -> str:
+    """What a program needs to know to use the student."""
+    teacher = workspace.recipe.teacher
+    facts = {
+        "fingerprint": workspace.fingerprint,
+        "teacher": workspace.fingerprint_of(TEACHER),
+        "query_length": teacher.query_length,
+        "document_length": teacher.document_length,
+        "dim": student.info["dim"],
+    }
+    return json.dumps(facts, indent=2) + "\n"
+
+
+MODEL_FOLDER = Node(
+    kind="export",
+    version=1,
+    after=(STUDENT,),
+    made_from=lambda workspace: [workspace.fingerprint, _texts(workspace)],
+    make=_make,
+    folder=lambda workspace: workspace.run_dir / "export",
+)
+"""The student with a model card, for use without this project."""

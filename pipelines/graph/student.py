@@ -1,0 +1,143 @@
+"""The student: the encoder it starts from, its tokens, the teacher cache, and the distillation."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optical.data.batches.token_shards import open_tokens
+from optical.tracking.progress import LineWriter, Progress
+from pipelines.graph.bitext import BITEXT, texts
+from pipelines.graph.milestones import CHECKED_DATA
+from pipelines.graph.node import Node
+from pipelines.graph.teacher import ENCODER, TEACHER, train
+from pipelines.graph.tokens import tokenised
+from pipelines.graph.workspace import Context, Workspace
+
+if TYPE_CHECKING:
+    from optical.data.batches.teacher_cache import Encoded, TeacherCache
+    from optical.train.job import TrainJob
+
+
+def teacher_cache(workspace: Workspace) -> "TeacherCache":
+    """The teacher cache by its place and identity, made or not."""
+    from optical.data.batches.teacher_cache import TeacherCache
+
+    folder, identity = workspace.path(TEACHER_CACHE).absolute(), workspace.fingerprint_of(TEACHER_CACHE)
+    return TeacherCache(folder, identity, workspace.recipe.train.target_length)
+
+
+def cache_facts(workspace: Workspace) -> dict:
+    """Pairs, tokens, megabytes, and seconds of encoding of a complete teacher cache."""
+    return teacher_cache(workspace).open(open_tokens(workspace.path(TOKENS))).facts
+
+
+def student_job(workspace: Workspace, folder: Path) -> "TrainJob":
+    """The distillation of a workspace's student in ``folder``."""
+    from optical.train.job import TrainJob
+
+    recipe = workspace.recipe
+    return TrainJob(
+        fingerprint=workspace.fingerprint_of(STUDENT),
+        tokens=workspace.path(TOKENS).absolute(),
+        start=workspace.path(STUDENT_START).absolute(),
+        teacher=workspace.path(TEACHER).absolute(),
+        teacher_cache=teacher_cache(workspace) if recipe.teacher.cache else None,
+        folder=folder.absolute(),
+        train=recipe.train,
+        objective=recipe.objective,
+    )
+
+
+def _make_start(session: Context, path: Path, identity: str) -> None:
+    from optical.model.storage import load_encoder
+    from optical.model.vocabulary.translation import extended_student
+    from optical.train.loop import write_encoder
+
+    workspace = session.workspace
+    with session.work("vocabulary"):
+        sources, targets = (texts(workspace, BITEXT, side) for side in ("source", "target"))
+        teacher = load_encoder(workspace.path(TEACHER))
+        student = extended_student(teacher, sources, targets, workspace.recipe.student.vocabulary)
+        write_encoder(student, path, identity)
+
+
+def _make_cache(session: Context, path: Path, identity: str) -> None:
+    """Encode the shards that are missing; raises an ``InfrastructureError`` if the disk has no room for them."""
+    from optical.model.folder import read_shape
+    from optical.train.encode_targets import encoded_targets
+
+    workspace = session.workspace
+    cache, tokens, teacher = teacher_cache(workspace), open_tokens(workspace.path(TOKENS)), workspace.path(TEACHER)
+    missing = cache.missing(tokens)
+    if not missing:
+        return
+    dim = read_shape(teacher).dim
+    cache.check_space(tokens, missing, dim)
+    total = sum(len(lengths) for number, lengths in enumerate(cache.lengths(tokens)) if number in missing)
+    resources, cores, length = workspace.settings.resources, os.cpu_count() or 1, cache.target_length
+    with session.work("cache"), Progress("cache", total, "pairs") as progress:
+        encoded = encoded_targets(tokens, missing, teacher.absolute(), length, resources, cores)
+        cache.write(tokens, missing, dim, _counted(encoded, progress))
+
+
+def _counted(encoded: Iterator["Encoded"], progress: Progress) -> Iterator["Encoded"]:
+    for part in encoded:
+        progress.advance(part["pairs"])
+        yield part
+
+
+def _train(session: Context, path: Path, identity: str) -> None:
+    workspace = session.workspace
+    _report_cache(workspace)
+    train(session, student_job(workspace, workspace.folder(STUDENT)), "train", workspace.settings.resources)
+
+
+def _report_cache(workspace: Workspace) -> None:
+    """Report whether training reads a teacher cache, and what that saves; or that there is one that it could read."""
+    folder = workspace.path(TEACHER_CACHE).absolute()
+    if workspace.recipe.teacher.cache:
+        facts = cache_facts(workspace)
+        saved = f"saves about {facts['encoder_seconds']:,.0f} s of encoding an epoch, {facts['megabytes']:,.1f} MB"
+        LineWriter().show(f"teacher cache  {saved}  {folder}", final=True)
+    elif folder.is_dir():
+        LineWriter().show(f"teacher cache  not read, --teacher.cache would  {folder}", final=True)
+
+
+STUDENT_START = Node(
+    kind="student-start",
+    version=2,
+    format=ENCODER,
+    after=(CHECKED_DATA,),
+    made_from=lambda workspace: [workspace.recipe.student.vocabulary, TEACHER, BITEXT],
+    make=_make_start,
+    needed=lambda recipe: recipe.student.vocabulary > 0,
+    otherwise=TEACHER,
+)
+"""The encoder that the student starts from: the teacher, with pieces of the student's language if these are added."""
+
+TOKENS = tokenised("tokens", 2, BITEXT, (STUDENT_START, TEACHER), (BITEXT, STUDENT_START))
+
+TEACHER_CACHE = Node(
+    kind="teacher-cache",
+    version=1,
+    made_from=lambda workspace: [TEACHER, TOKENS, workspace.recipe.train.target_length],
+    make=_make_cache,
+    partial=True,
+)
+"""The teacher's embeddings of the target side of every training pair; each shard is an artefact of its own."""
+
+STUDENT = Node(
+    kind="student",
+    version=1,
+    format=ENCODER,
+    made_from=lambda workspace: [
+        *(TOKENS, TEACHER, workspace.decisive["objective"]),
+        *([TEACHER_CACHE] if workspace.recipe.teacher.cache else []),
+        workspace.decisive["train"],
+    ],
+    make=_train,
+    folder=lambda workspace: workspace.run_dir / "student",
+    inner=ENCODER,
+)
+"""The distilled student, in the run's own folder; checkpoints and journal are next to the encoder."""
