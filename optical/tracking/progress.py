@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Self, TextIO, TypeVar
 
 from optical.tracking.journal import NON_FINITE
@@ -109,10 +109,16 @@ class Progress:
         self.close()
 
     def _line(self) -> str:
-        seconds = self._writer.clock() - self._start
-        rate = self._done / seconds if seconds > 0 else 0.0
-        speeds = {self._unit: rate} if rate > 0 else {}
-        return _line(self._verb, "{} " + self._unit, self._done, self._total, speeds, (), 1 / rate if rate > 0 else 0.0)
+        seconds, done, total = self._writer.clock() - self._start, self._done, self._total
+        rate = done / seconds if seconds > 0 else 0.0
+        parts = [self._verb, f"{done} {self._unit}" if total is None else f"{done}/{total} {self._unit}"]
+        if total is not None:
+            parts.append(percent(done, total))
+        if rate > 0:
+            parts.append(f"{quantity(rate)} {self._unit}/s")
+        if rate > 0 and total is not None and done < total:
+            parts.append(f"ETA {duration((total - done) / rate)}")
+        return "  ".join(parts)
 
 
 class ProgressLine:
@@ -153,10 +159,16 @@ class ProgressLine:
             self._shown = ""
 
     def _render(self, row: dict) -> str:
-        seconds = self._sum("seconds")
-        speeds = {unit: self._sum(unit) / seconds for unit in ("pairs", "tokens")} if seconds > 0 else {}
-        label, numbers = f"train {row.get('stage', '')}".strip(), _numbers(self._dev | row)
-        return _line(label, "step {}", row["step"], row.get("steps"), speeds, numbers, seconds / len(self._recent))
+        step, steps, seconds = row["step"], row.get("steps"), self._sum("seconds")
+        parts = [f"train {row.get('stage', '')}".strip(), f"step {step}/{steps}" if steps else f"step {step}"]
+        if steps:
+            parts.append(percent(step, steps))
+        if seconds > 0:
+            parts += [f"{quantity(self._sum(unit) / seconds)} {unit}/s" for unit in ("pairs", "tokens")]
+        parts += _numbers(self._dev | row)
+        if steps and step < steps and seconds > 0:
+            parts.append(f"ETA {duration((steps - step) * seconds / len(self._recent))}")
+        return "  ".join(parts)
 
     def _sum(self, name: str) -> float:
         return sum(row.get(name) or 0.0 for row in self._recent)
@@ -195,25 +207,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-
-
-def _line(
-    label: str,
-    count: str,
-    done: int,
-    total: int | None,
-    speeds: Mapping[str, float],
-    numbers: Sequence[str],
-    seconds_each: float,
-) -> str:
-    """One line of progress: ``count`` is a template for the count, ``seconds_each`` the time of one unit, 0 unknown."""
-    parts = [label, count.format(f"{done}/{total}" if total is not None else done)]
-    if total is not None:
-        parts.append(percent(done, total))
-    parts += [*(f"{quantity(speed)} {unit}/s" for unit, speed in speeds.items()), *numbers]
-    if total is not None and done < total and seconds_each > 0:
-        parts.append(f"ETA {duration((total - done) * seconds_each)}")
-    return "  ".join(parts)
 
 
 def _numbers(row: dict) -> list[str]:

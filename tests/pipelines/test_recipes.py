@@ -14,6 +14,7 @@ from optical import cluster
 from optical.artefacts import write_json
 from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
+from optical.index.kinds import faiss
 from optical.objectives import contrastive
 from optical.resources import Resources
 from pipelines.__main__ import main
@@ -242,9 +243,12 @@ def test_the_repeating_command_of_a_recipe_of_ones_own_names_its_file(own):
 
 
 def test_the_repeating_command_names_another_component_before_its_fields():
-    made = replace(recipe("demo"), objective=contrastive.Config(temperature=0.1))
+    index = faiss.Config(depth=recipe("demo").index.depth, factory="IVF8,SQ8")
+    made = replace(recipe("demo"), objective=contrastive.Config(temperature=0.1), index=index)
     line = repeat_command(made, Resources())
-    assert line == "python -m pipelines run demo --objective.name contrastive --objective.temperature 0.1"
+    chosen = "--objective.name contrastive --index.search faiss"
+    fields = "--objective.temperature 0.1 --index.factory IVF8,SQ8"
+    assert line == f"python -m pipelines run demo {chosen} {fields}"
     assert parse(shlex.split(line)[3:])[1].recipe == made
 
 
