@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Sequence
 
-from optical.errors import UserError, require
+from optical.errors import UserError, require, suggest
 
 MEASURES = ("AP", "RR@10", "nDCG@10", "R@100")
 """The measures of a recipe that names no others."""
@@ -47,7 +47,7 @@ def title(measure: str) -> str:
     >>> title("AP"), title("RR@10"), title("nDCG@20")
     ('MAP', 'MRR@10', 'nDCG@20')
     """
-    return f"M{measure}" if re.split(r"[@(]", measure)[0] in ("AP", "RR") else measure
+    return f"M{measure}" if _name(measure) in ("AP", "RR") else measure
 
 
 def meaning(measure: str) -> str:
@@ -60,16 +60,22 @@ def meaning(measure: str) -> str:
     return " ".join(text.split(".. cite")[0].split("\n\n")[0].split()).removesuffix(".")
 
 
+def _name(measure: str) -> str:
+    return re.split(r"[@(]", measure)[0]
+
+
 def _fault(measure: str) -> tuple[str, str] | None:
     """What is wrong with a notation, and the advice."""
     import ir_measures
-    from ir_measures.measures import MeanAgg
+    from ir_measures.measures import MeanAgg, registry
 
     advice = "give a measure of ir_measures with its cutoff, such as nDCG@20 or 'P(rel=2)@5'"
     try:
         parsed = ir_measures.parse_measure(measure)
         parsed.validate_params()
-    except (NameError, ValueError, AssertionError, TypeError, KeyError):
+    except NameError:
+        return f"{measure!r} is not a measure of ir_measures", suggest(_name(measure), registry, advice)
+    except (ValueError, AssertionError, TypeError, KeyError):
         return f"{measure!r} is not a complete measure of ir_measures", advice
     if cutoff(measure) == 0:
         return f"{measure!r} looks at no passage", advice

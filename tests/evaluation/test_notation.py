@@ -17,7 +17,8 @@ from optical.evaluation.runs import Run, ScoredDoc
 @pytest.mark.parametrize(
     ("measures", "fault"),
     [
-        (["AP", "nDGC@10"], "'nDGC@10' is not a complete measure of ir_measures"),
+        (["AP", "nDGC@10"], "'nDGC@10' is not a measure of ir_measures; did you mean nDCG?"),
+        (["foo"], "'foo' is not a measure of ir_measures; give a measure of ir_measures with its cutoff"),
         (["R"], "'R' is not a complete measure"),
         (["P@0"], "'P@0' looks at no passage"),
         (["AP@10 RR"], "'AP@10 RR' is not a complete measure"),

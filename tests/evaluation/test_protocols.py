@@ -11,7 +11,7 @@ import pytest
 
 from optical.components import config_class, names
 from optical.data.collections.qrels import Qrel
-from optical.errors import DataError
+from optical.errors import DataError, UserError
 from optical.evaluation import protocols
 from optical.evaluation.comparison import compare
 from optical.evaluation.protocols.base import EvaluationConfig
@@ -19,6 +19,7 @@ from optical.evaluation.protocols.crosslingual import Config
 from optical.evaluation.runs import Run, ScoredDoc
 from optical.report.build import write_report
 from optical.report.content import ReportContent
+from pipelines.cli.parse import parse
 from pipelines.environment import Settings
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.runs import systems
@@ -90,6 +91,15 @@ def test_a_protocol_is_one_file(toy: EvaluationConfig, tmp_path: Path) -> None:
         *("Largest gains over English", "monolingual nDCG@20", "better on 0 topics, worse on 1, equal on 1 (nDCG@20)"),
     ):
         assert expected in page, expected
+
+
+def test_a_flag_chooses_a_protocol_which_keeps_the_collection_and_brings_its_measures(toy: EvaluationConfig) -> None:
+    _, command = parse(["evaluate", "demo", "--evaluation.protocol", "toy", "--evaluation.seed", "3"])
+    chosen = command.recipe.evaluation
+    assert type(chosen) is type(toy)
+    assert (chosen.collection, chosen.seed, chosen.measures) == ("demo-topics", 3, ("nDCG@20", "AP"))
+    with pytest.raises(UserError, match="did you mean crosslingual"):
+        parse(["evaluate", "demo", "--evaluation.protocol", "crosslingul"])
 
 
 @pytest.mark.parametrize(
