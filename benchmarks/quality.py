@@ -25,13 +25,13 @@ from optical.data.bitext.shards import pair_shards
 from optical.evaluation.measures import Measured, measure
 from optical.evaluation.runs import Run, ScoredDoc, read_qrels, read_run
 from optical.evaluation.significance import paired_randomisation
+from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.student import STUDENT, STUDENT_START
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes.swahili import swahili
-from pipelines.settings import Settings
 
 _DEPTH = 100
 _RESAMPLES = 10_000

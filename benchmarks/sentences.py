@@ -14,7 +14,9 @@ from benchmarks.synthetic import write_corpus
 from optical.data.bitext.readers import read_pairs
 from optical.data.bitext.screen import Limits, SentencePair
 from optical.data.bitext.sources import open_source
+from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
 from optical.model.vocabulary.translation import extended_student
 from optical.model.weights import find_weights
 from pipelines.recipes.swahili import swahili
@@ -73,8 +75,8 @@ def _models_and_pairs() -> tuple[Encoder, Encoder, list[tuple[str, str]]]:
         pairs, _ = texts(Path(folder))
     weights = find_weights(RECIPE.teacher.weights)
     some = pairs[:: max(1, len(pairs) // VOCABULARY_PAIRS)]
-    student = extended_student(Encoder.load(weights), *map(list, zip(*some, strict=True)), RECIPE.student.vocabulary)
-    return student.eval(), Encoder.load(weights).eval(), pairs
+    student = extended_student(load_encoder(weights), *map(list, zip(*some, strict=True)), RECIPE.student.vocabulary)
+    return student.eval(), load_encoder(weights).eval(), pairs
 
 
 def _encoded(encoder: Encoder, pairs: list[tuple[str, str]], place: int) -> list[list[int]]:
@@ -87,7 +89,7 @@ def _padded(encoder: Encoder, sentences: list[str], length: int) -> tuple[Tensor
         torch.zeros(len(sentences), length, dtype=torch.bool),
     )
     for start in range(0, len(sentences), _AT_ONCE):
-        found = encoder.encode(sentences[start : start + _AT_ONCE], length + 2)
+        found = encode_texts(encoder, sentences[start : start + _AT_ONCE], length + 2)
         for row, tokens in enumerate(found, start):
             inner = tokens[1:-1]
             embeddings[row, : len(inner)], mask[row, : len(inner)] = inner, True

@@ -37,6 +37,7 @@ from optical.data.batches.share import RankShare
 from optical.data.batches.teacher_cache import Encoded, TeacherCache
 from optical.data.batches.token_shards import TOKENISED, open_tokens, write_tokens
 from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
 from optical.model.vocabulary.translation import extended_student
 from optical.model.weights import find_weights
 from optical.objectives.base import Embed
@@ -131,7 +132,7 @@ def _prepare(folder: Path, pairs: int) -> tuple[Setting, Path]:
     found, data = texts(folder)
     teacher = find_weights(RECIPE.teacher.weights)
     some = found[:: max(1, len(found) // VOCABULARY_PAIRS)]
-    student = extended_student(Encoder.load(teacher), *map(list, zip(*some, strict=True)), RECIPE.student.vocabulary)
+    student = extended_student(load_encoder(teacher), *map(list, zip(*some, strict=True)), RECIPE.student.vocabulary)
     write_encoder(student, folder / "start", _MADE_FROM)
     chosen = found[:: len(found) // (pairs + _DEV_PAIRS)][: pairs + _DEV_PAIRS]
     held_out = set(np.linspace(0, len(chosen) - 1, _DEV_PAIRS).astype(int).tolist())
@@ -144,7 +145,7 @@ def _prepare(folder: Path, pairs: int) -> tuple[Setting, Path]:
 
 
 def _tokenised(pairs: list[tuple[str, str]], student: Encoder, teacher: Path) -> pa.Table:
-    tokenizers = (student.tokenizer, Encoder.load(teacher).tokenizer)
+    tokenizers = (student.tokenizer, load_encoder(teacher).tokenizer)
     ids = [
         [encoding.ids for encoding in tokenizer.encode_batch_fast(list(side))]
         for tokenizer, side in zip(tokenizers, zip(*pairs, strict=True), strict=True)
@@ -233,8 +234,8 @@ def _transport_seconds(setting: Setting) -> float:
     This is the objective of the recipe with the embeddings of both sides given.
     """
     schedule = Schedule(open_tokens(setting.folder / "tokens"), RECIPE.train)
-    student = Encoder.load(setting.start).eval()
-    objective = TransportDistillation(Encoder.load(setting.teacher), RECIPE.objective)
+    student = load_encoder(setting.start).eval()
+    objective = TransportDistillation(load_encoder(setting.teacher), RECIPE.objective)
     medians = []
     for block in RankShare.of(schedule).blocks(schedule.stretches(0)[0]):
         for batch in collate(block):

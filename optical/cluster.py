@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,9 @@ from optical.errors import InfrastructureError, OpticalError, UserError
 from optical.resources import Resources
 
 log = logging.getLogger(__name__)
+
+PICKLED_BY_VALUE: list[ModuleType] = []
+"""Modules that workers cannot import, such as a recipe file of the user: their classes travel with their objects."""
 
 _PATIENCE_SECONDS = 3.0
 _DRIVER_AND_DATA_CPUS = 2
@@ -35,6 +39,8 @@ def connect(resources: Resources, object_store_bytes: int = _OBJECT_STORE_BYTES)
 
     if not ray.is_initialized():
         _start(resources, object_store_bytes)
+    for module in PICKLED_BY_VALUE:
+        ray.cloudpickle.register_pickle_by_value(module)
     if resources.use_gpu and "RAY_ADDRESS" not in os.environ:
         have = int(ray.cluster_resources().get("GPU", 0))
         if have < resources.fewest_workers:

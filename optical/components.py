@@ -4,13 +4,36 @@ Objectives, index kinds and evaluation protocols are found this way: to add one 
 class ``Config`` that describes itself and builds what it configures.
 """
 
-import difflib
+import dataclasses
 import pkgutil
+from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
-from optical.errors import UserError
+from optical.errors import UserError, suggest
 
 _BASE = "base"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of component: the package that holds its files, and the field of a ``Config`` that names the file."""
+
+    package: str
+    field: str
+
+
+KINDS = (
+    Kind("optical.objectives", "name"),
+    Kind("optical.index.kinds", "search"),
+    Kind("optical.evaluation.protocols", "protocol"),
+)
+
+
+def kind_of(config_type: type) -> Kind | None:
+    """The kind of component that a class configures; None for a class that configures no component."""
+    packages = {base.__module__.rpartition(".")[0] for base in config_type.__mro__}
+    return next((kind for kind in KINDS if kind.package in packages), None)
 
 
 def names(package: str) -> tuple[str, ...]:
@@ -36,7 +59,33 @@ def config_class(package: str, name: str, field: str) -> type:
     """
     known = names(package)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        advice = f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(known)}"
-        raise UserError(field, f"is {name!r}", advice)
+        raise UserError(field, f"is {name!r}", suggest(name, known, f"choose one of: {', '.join(known)}"))
     return import_module(f"{package}.{name}").Config
+
+
+def replaced(config: Any, kind: Kind, name: str, field: str) -> object:
+    """The ``Config`` of another component in place of ``config``.
+
+    Fields that both classes inherit keep the values that were set on ``config``; the others get their defaults.
+
+    Args:
+        config: of the present component.
+        kind: of both components.
+        name: of the new component; ``config`` itself is returned if that is the present one.
+        field: the recipe's field that names the component, for the message.
+
+    Raises:
+        UserError: there is no such component.
+    """
+    if getattr(config, kind.field) == name:
+        return config
+    new = config_class(kind.package, name, field)
+    inherited = {
+        item.name
+        for base in type(config).__mro__
+        if base in new.__mro__ and dataclasses.is_dataclass(base)
+        for item in dataclasses.fields(base)
+    } - {kind.field}
+    defaults = {item.name: item.default for item in dataclasses.fields(config)}
+    now = {item: getattr(config, item) for item in inherited}
+    return new(**{item: value for item, value in now.items() if value != defaults[item]})

@@ -3,6 +3,9 @@
 The class decides the exit code of the command line; nothing else does.
 """
 
+import difflib
+from collections.abc import Callable, Iterable
+
 
 class OpticalError(Exception):
     """A failure with a place, a reason and a next step.
@@ -80,3 +83,28 @@ def require_seed(where: str, seed: int) -> None:
         UserError: it is negative, or has more than 63 bits.
     """
     require(0 <= seed < 1 << 63, where, f"is {seed}", "set 0 or a positive number below 2^63")
+
+
+def suggest(
+    word: str,
+    known: Iterable[str],
+    otherwise: str,
+    most: int = 1,
+    likeness: float = 0.6,
+    shown: Callable[[str], str] = str,
+) -> str:
+    """Advice for a mistyped name: the known names nearest to it, or ``otherwise`` when none is near.
+
+    >>> suggest("trian", ["train", "index"], "see --help")
+    'did you mean train?'
+
+    Args:
+        word: the name as it was typed.
+        known: the names that exist.
+        otherwise: the advice when no known name is near.
+        most: most names to suggest.
+        likeness: least likeness of a suggested name, 0 to 1 (see ``difflib.get_close_matches``).
+        shown: how the advice writes a known name.
+    """
+    near = dict.fromkeys(map(shown, difflib.get_close_matches(word, list(known), n=most, cutoff=likeness)))
+    return f"did you mean {', '.join(near)}?" if near else otherwise

@@ -12,14 +12,14 @@ from math import inf
 from optical.data.bitext.config import BitextConfig
 from optical.errors import require
 from optical.evaluation.protocols.base import EvaluationConfig
-from optical.index.config import IndexConfig
+from optical.index.kinds import exact
+from optical.index.kinds.base import IndexConfig
 from optical.model.config import ScratchShape, StudentConfig
 from optical.objectives import contrastive, ot
 from optical.objectives.base import ObjectiveConfig
 from optical.train.config import TrainConfig
 
 _CADENCE = ("checkpoint_steps", "dev_steps")
-_OF_CANDIDATES = ("factory", "num_probes", "tokens_per_probe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class Recipe:
     student: StudentConfig = field(default_factory=StudentConfig)
     objective: ObjectiveConfig = field(default_factory=ot.Config)
     train: TrainConfig = field(default_factory=TrainConfig)
-    index: IndexConfig = field(default_factory=IndexConfig)
+    index: IndexConfig = field(default_factory=exact.Config)
 
     def __post_init__(self) -> None:
         _check_parts(self.objective, self.train, "train")
@@ -141,8 +141,6 @@ def _idle(recipe: Recipe) -> Iterator[str]:
         yield from (f"{where}.{name}" for name in _CADENCE)
         if train.mixture.weights:
             yield f"{where}.mixture.temperature"
-    if recipe.index.search == "exact":
-        yield from (f"index.{name}" for name in _OF_CANDIDATES)
     yield from (f"objective.{name}" for name in recipe.objective.idle())
 
 

@@ -1,4 +1,4 @@
-"""Records of work: the time, the machine and the versions, for every verb, in the run's folder."""
+"""The circumstances of work: the time, the machine and the versions of each verb, kept in the folder of the run."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 
 def note_work(run_dir: Path, verb: str, seconds: float, resources: Resources) -> None:
-    """Append a record of a verb's work on this machine with the versions of this process."""
+    """Append the work of a verb; its machine and versions are those of this process."""
     with Journal(run_dir / WORK) as journal:
         journal.write(
             "work", verb=verb, seconds=round(seconds, 2), machine=machine(resources), versions=", ".join(versions())
@@ -32,16 +32,16 @@ def machine(resources: Resources) -> str:
 
 
 def versions() -> list[str]:
-    """Python, this project with its commit, and the libraries that decide numbers."""
+    """Python, this project with its commit, and the libraries whose version can change a number."""
     own = f"optical {optical.__version__}" + (f" (commit {found})" if (found := commit()) else "")
     made = made_with()
     return [f"Python {made['python']}", own, *(f"{name} {made[name]}" for name in _LIBRARIES)]
 
 
 def commit() -> str | None:
-    """The commit of this code's checkout, and whether files differ from it; None outside a checkout of this project."""
+    """The commit of this project's checkout, and whether files differ from it; None outside such a checkout."""
     here = Path(optical.__file__).parent
-    # A virtual environment may be inside another repository; only this project's has this file under version control.
+    # A virtual environment may be inside another repository; only this project's repository has this file.
     if _git(here, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     head = _git(here, "rev-parse", "--short=12", "HEAD")
@@ -58,7 +58,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _processor() -> str:
-    """The model's name on Linux; elsewhere the name that Python reports."""
+    """The name of the processor on Linux; on other systems the name that Python gives."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -68,7 +68,7 @@ def _processor() -> str:
 
 
 def _memory() -> int:
-    """Bytes of memory of the machine, or of the container if that is less."""
+    """Bytes of the machine, or of the container if that has less."""
     whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = _CGROUP_MEMORY.read_text().strip() if _CGROUP_MEMORY.is_file() else "max"
     return whole if limit == "max" else min(whole, int(limit))
@@ -91,7 +91,7 @@ def _system() -> str:
 
 
 def _cluster() -> list[str]:
-    """Machines, CPUs and GPUs of a cluster; nothing for a local Ray, which counts more cores than the machine has."""
+    """The size of a cluster. A local Ray is left out: it counts logical cores that the machine does not have."""
     if "RAY_ADDRESS" not in os.environ:
         return []
     import ray

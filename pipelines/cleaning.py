@@ -12,6 +12,7 @@ from optical.data.bitext.repairs import REPAIRS
 from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.data.bitext.shards import CLEANING, pair_shards
 from optical.report.blocks import Block, Heading, Paragraph, Table, render_markdown
+from pipelines.cli.print import table
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.workspace import Workspace
@@ -42,11 +43,9 @@ def sides_table(workspace: Workspace) -> str:
     lines = []
     for path in _artefacts(workspace):
         for name, side in first_pairs(path).items():
-            lines += [name, *(f"  {how}" for how in side["decided"])]
-            width = max(len(side["source"]), len(side["target"]))
-            for pair in side["pairs"]:
-                codes = (side["source"], side["target"])
-                lines += [f"    {code:<{width}}  {text}" for code, text in zip(codes, pair, strict=True)]
+            codes = (side["source"], side["target"])
+            rows = [row for pair in side["pairs"] for row in zip(codes, pair, strict=True)]
+            lines += [name, *(f"  {how}" for how in side["decided"]), *table(rows, indent="    ").splitlines()]
     return "\n".join(lines)
 
 
@@ -60,16 +59,18 @@ def topics_table(workspace: Workspace) -> str:
     """The first topics as plain text, so that a person sees queries and translations that are swapped."""
     count = parquet_data(workspace.path(COLLECTION) / "topics.parquet", format="parquet").count_rows()
     lines = [f"{workspace.recipe.evaluation.collection}: the first of {count:,} topics"]
-    for topic in first_topics(workspace.path(COLLECTION)):
-        lines += [f"    query    {topic['query']}", f"    english  {topic['english'] or 'none'}"]
-    return "\n".join(lines)
+    rows = [
+        row
+        for topic in first_topics(workspace.path(COLLECTION))
+        for row in (("query", topic["query"] or "none"), ("english", topic["english"] or "none"))
+    ]
+    return "\n".join([*lines, *table(rows, indent="    ").splitlines()])
 
 
 def cleaning_table(workspace: Workspace) -> str:
     """Counts by data set and reason as plain text with aligned columns."""
-    rows = [row for path in _artefacts(workspace) for row in _rows(_account(path))]
-    width = max(len(row[0]) for row in rows)
-    return "\n".join(f"{name:<{width}}  {what:<14}  {count:>11}  {share:>6}" for name, what, count, share, _ in rows)
+    rows = [row[:4] for path in _artefacts(workspace) for row in _rows(_account(path))]
+    return table(rows, right={2, 3})
 
 
 def _artefacts(workspace: Workspace) -> list[Path]:

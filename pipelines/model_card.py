@@ -15,8 +15,8 @@ from optical.report.content import DataFacts
 from optical.report.provenance import datasets_table, flatten
 from optical.report.results import measures_block
 from optical.resources import Resources
+from pipelines.cli.repeat import repeat_command
 from pipelines.facts import language_name, query_languages
-from pipelines.repeat import repeat_command
 
 _LOADING = """import torch
 from transformers import AutoModel, AutoTokenizer

@@ -1,4 +1,4 @@
-"""What may leave this machine: a recipe whose local files and folders are named without the path to them."""
+"""Recipes for publication: local files and folders are named without their paths."""
 
 import re
 from dataclasses import replace
@@ -10,7 +10,7 @@ from optical.recipe import Recipe
 
 
 def public_name(spec: str) -> str:
-    """A data set as it may be named in public: a registered name, an address, or a file's own name.
+    """The public name of a data set: a registered name, an address, or the file's name without its folders.
 
     >>> public_name("/home/me/data/pairs.tsv@som"), public_name("x/a.swa+x/a.eng"), public_name("../topics/")
     ('pairs.tsv@som', 'a.swa+a.eng', 'topics')
@@ -18,12 +18,12 @@ def public_name(spec: str) -> str:
     if spec in datasets() or re.match("(s3|gs|hf|ir_datasets):", spec):
         return spec
     name = re.sub(r"[^+!:]*/", "", re.sub(r"^file://", "", spec).rstrip("/"))
-    # What is called like something registered stays a file.
+    # A file with the name of a registered data set stays recognisable as a file.
     return f"./{name}" if name in datasets() else name
 
 
 def public_weights(name: str) -> str:
-    """A teacher likewise: a registered model, a hub id, or a folder's own name.
+    """The public name of a teacher: a registered model, a hub id, or the folder's name without its path.
 
     >>> public_weights("/home/me/teacher"), public_weights("scratch")
     ('teacher', 'scratch')

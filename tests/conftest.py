@@ -4,13 +4,22 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import faiss
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from tokenizers import Tokenizer
 
 from optical.data.batches.token_shards import TOKENISED, write_tokens
+from optical.index.embeddings import Embeddings
+from optical.index.kinds import base as index_base
+from optical.index.kinds import exact as exact_kind
+from optical.index.kinds import faiss as faiss_kind
+from optical.index.scoring import MaxSim
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
+from optical.model.storage import save_encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.objectives import base, contrastive, ot
 from optical.objectives.ot import Config as OTConfig
@@ -24,6 +33,8 @@ torch.set_num_threads(1)
 # These modules import the names of their annotations for type checkers only; the run-time checker looks them up here.
 for module in (base, contrastive, ot):
     vars(module).update(Encoder=Encoder, Tensor=torch.Tensor)
+for module in (index_base, exact_kind, faiss_kind):
+    vars(module).update(np=np, faiss=faiss, Embeddings=Embeddings, MaxSim=MaxSim)
 
 WORDS = {
     "mtoto": "child",
@@ -64,7 +75,7 @@ def tiny() -> ScratchConfig:
 @pytest.fixture
 def encoder(tiny: ScratchConfig, tokenizer: Tokenizer) -> Encoder:
     """A tiny encoder with random weights."""
-    return Encoder.scratch(tiny, tokenizer, seed=0).eval()
+    return scratch_encoder(tiny, tokenizer, seed=0).eval()
 
 
 @pytest.fixture
@@ -72,7 +83,7 @@ def encoder_folder(encoder: Encoder, tmp_path: Path) -> Path:
     """The tiny encoder on disk."""
     folder = tmp_path / "tiny-encoder"
     folder.mkdir()
-    encoder.save(folder)
+    save_encoder(encoder, folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A campaign on Ray Tune: what trials share is made once, then ASHA stops those that fall behind."""
+"""A campaign on Ray Tune: artefacts that trials share are made once, then ASHA stops the worst trials."""
 
 import os
 from dataclasses import asdict, replace
@@ -16,10 +16,10 @@ from optical.errors import InfrastructureError
 from optical.recipe import Recipe
 from optical.tracking.mlflow_mirror import default_uri
 from optical.tracking.progress import LineWriter
+from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT, TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
-from pipelines.settings import Settings
 from tune.space import CampaignConfig
 from tune.summary import Trial, write_campaign
 from tune.trial import TRIAL_CPUS, TrialMaker
@@ -29,8 +29,8 @@ from tune.watch import CampaignWatch, child_mirror
 def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Trial]:
     """Run the campaign and return its trials, best first.
 
-    Bitext, teacher, start and tokens are made once and shared; the test collection is never looked at. A rerun
-    samples the same points, skips the trials that ended, and resumes the others from their checkpoints.
+    Bitext, teacher, start and tokens are made once and shared; the test collection is never read. A rerun samples the
+    same points, skips the trials that ended, and resumes the others from their checkpoints.
 
     Raises:
         InfrastructureError: no trial gave a result.
@@ -46,14 +46,14 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
         connect(replace(settings.resources, num_workers=workers, use_gpu=False))
         session.make(*session.workspace.parents(STUDENT))
         trials = _tuned(session, campaign, settings)
-        write_campaign(session.run_dir / "report", recipe, trials, settings.resources)
+        write_campaign(session.run_dir / "report", recipe, trials, settings)
         session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
         session.mirror.log_artifacts(session.run_dir / "report")
     return trials
 
 
 def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> list[Trial]:
-    # Tune's own tables would stand between ours and a program that reads them.
+    # Tune's own tables would mix with the output that programs read.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     workspace = session.workspace
     recipe = workspace.recipe

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from pipelines.guard import guarded, program, say
+from pipelines.cli.guard import guarded, program
+from pipelines.cli.print import say
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,21 +16,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from tune.command_line import Help, parse
+    from pipelines.cli.parse import Help
+    from tune.command_line import parse
 
     command = parse(arguments)
     if isinstance(command, Help):
         say(command.text)
         return 0
     from tune.campaign import search
-    from tune.summary import best_command, table
+    from tune.summary import best_command, trials_table
 
     trials = search(command.recipe, command.campaign, command.settings)
     if command.json:
         say(json.dumps([asdict(trial) for trial in trials]))
     else:
-        best = best_command(command.recipe, trials[0], command.settings.resources)
-        say(f"{table(trials)}\n\nbest: {best}")
+        best = best_command(command.recipe, trials[0], command.settings)
+        say(f"{trials_table(trials)}\n\nbest: {best}")
     return 0
 
 

@@ -7,8 +7,9 @@ from optical.artefacts import write_json, write_whole
 from optical.recipe import Recipe
 from optical.report.blocks import Code, Paragraph, Picture, escape_markdown, render_blocks
 from optical.report.figures import INK, new_figure, save, style
-from optical.resources import Resources
-from pipelines.repeat import repeat_command
+from pipelines.cli.print import table
+from pipelines.cli.repeat import repeat_command
+from pipelines.environment import Settings
 from tune.space import applied
 
 _MEASURE = (
@@ -29,34 +30,32 @@ class Trial:
     status: str
 
 
-def table(trials: list[Trial]) -> str:
+def trials_table(trials: list[Trial]) -> str:
     """The trials as aligned text, best first."""
-    lines = [f"{'trial':<13}{'epsilon':>9}{'learning rate':>15}{'steps':>7}{'dev agreement':>15}  status"]
+    rows = [("trial", "epsilon", "learning rate", "steps", "dev agreement", "status")]
     for trial in trials:
-        lines.append(
-            f"{trial.trial:<13}{trial.epsilon:>9.4f}{trial.learning_rate:>15.2e}{trial.steps:>7}"
-            f"{trial.dev_agreement:>15.4f}  {trial.status}"
-        )
-    return "\n".join(lines)
+        point = f"{trial.epsilon:.4f}", f"{trial.learning_rate:.2e}"
+        rows.append((trial.trial, *point, str(trial.steps), f"{trial.dev_agreement:.4f}", trial.status))
+    return table(rows, right=range(1, 5))
 
 
-def best_command(recipe: Recipe, best: Trial, resources: Resources) -> str:
+def best_command(recipe: Recipe, best: Trial, settings: Settings) -> str:
     """The command line that runs the best trial's recipe, with everything else that was changed for the campaign."""
     point = {"objective.epsilon": best.epsilon, "train.learning_rate": best.learning_rate}
-    command = repeat_command(applied(recipe, point), resources)
+    command = repeat_command(applied(recipe, point), settings.resources, settings.recipe)
     return command or f"no command line says this recipe: in Python, set {point} on {recipe.name!r}"
 
 
-def write_campaign(folder: Path, recipe: Recipe, trials: list[Trial], resources: Resources) -> None:
+def write_campaign(folder: Path, recipe: Recipe, trials: list[Trial], settings: Settings) -> None:
     """Write ``trials.json``, ``report.md`` and ``trials.png`` into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "trials.json", [asdict(trial) for trial in trials])
     blocks = [
         Paragraph(_MEASURE),
-        Code(table(trials)),
+        Code(trials_table(trials)),
         Picture(_plot(folder / "trials.png", trials), "Trials in the searched plane"),
         Paragraph("Best recipe:"),
-        Code(best_command(recipe, trials[0], resources)),
+        Code(best_command(recipe, trials[0], settings)),
     ]
     page = f"# Campaign: {escape_markdown(recipe.name)}\n\n{render_blocks(blocks)}\n"
     write_whole(folder / "report.md", page.encode())

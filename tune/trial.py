@@ -12,9 +12,9 @@ from optical.recipe import Recipe
 from optical.tracking.journal import rows
 from optical.train.job import TrainJob
 from optical.train.ray import fit
+from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT, student_job
 from pipelines.graph.workspace import Workspace
-from pipelines.settings import Settings
 from tune.space import applied
 
 TRIAL_CPUS = 0.25
@@ -23,7 +23,7 @@ TRIAL_CPUS = 0.25
 
 @dataclass(frozen=True)
 class TrialMaker:
-    """Everything a trial needs besides its point; picklable, because Ray runs the trial elsewhere."""
+    """Everything a trial needs besides its point. It can be pickled, because Ray runs the trial in another process."""
 
     recipe: Recipe
     settings: Settings
@@ -39,7 +39,7 @@ class TrialMaker:
         return student_job(workspace, self.folder / workspace.fingerprint_of(STUDENT)[:12])
 
     def __call__(self, point: dict[str, float]) -> None:
-        """Train, reporting the dev measure to Tune; a trial that finished earlier reports what it found then."""
+        """Train and report the dev measures to Tune; a trial that ended earlier reports those of its journal."""
         logging.getLogger("ray").setLevel(logging.ERROR)
         job = self.job(point)
         if artefacts.exists(job.result, "encoder", job.fingerprint):

@@ -1,4 +1,4 @@
-"""Watching a campaign: progress on standard error, and every trial as a nested MLflow run."""
+"""The watch of a campaign: progress on standard error, and every trial as a nested MLflow run."""
 
 import threading
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tune.trial import TrialMaker
 
 
 class CampaignWatch(tune.Callback):
-    """Receives every result from Tune; nothing it does stops or delays a trial.
+    """Tune calls it with every result. It cannot stop a trial, and it never waits.
 
     A trial's MLflow run follows the trial's own journal, so it has every step.
     """
@@ -32,7 +32,7 @@ class CampaignWatch(tune.Callback):
         self._line = LineWriter()
 
     def __getstate__(self) -> dict:
-        # Tune pickles its callbacks for a restore that this project never does; threads and streams stay here.
+        # Tune pickles its callbacks for a restore that this project never does; threads and streams cannot be pickled.
         return {}
 
     def on_trial_start(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
@@ -48,7 +48,7 @@ class CampaignWatch(tune.Callback):
         self._open[trial.trial_id] = (mirror, follower)
 
     def on_trial_result(self, iteration: int, trials: list, trial: Trial, result: dict, **info: object) -> None:
-        """Show one look at the dev measure."""
+        """Show one evaluation of the dev measures."""
         self.best = max(self.best, result.get("dev_agreement", 0.0))
         self._line.show(
             f"tune  {self.ended}/{self.total} trials done  {trial.trial_id} step {result['step']}"
@@ -70,7 +70,7 @@ class CampaignWatch(tune.Callback):
 
 
 def child_mirror(uri: str, experiment: str, parent: MlflowMirror) -> Callable[[str], MlflowMirror]:
-    """Makes one MLflow run per trial, nested under the campaign's."""
+    """A function that makes the MLflow run of a trial, nested under the campaign's run."""
     parent_id = cache(parent.wait_for_run)
     return lambda trial_id: MlflowMirror(uri, experiment, f"trial-{trial_id}", parent_id())
 

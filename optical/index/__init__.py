@@ -1,6 +1,5 @@
-"""The English index: the teacher's token embeddings, faiss candidates among them, and MaxSim search.
+"""The English index: the teacher's token embeddings of the passages, and the kinds of search over them.
 
-Reading order: ``embed`` (passages to embeddings on Ray Data), ``store`` (them as an artefact), ``search`` (MaxSim over
-them), ``candidates`` (faiss in front of it, made only for the searches that ask it). The index belongs to the teacher
-and serves every student.
+``embed`` makes embeddings on Ray Data, ``embeddings`` stores them, ``kinds`` holds one file per kind of search,
+``scoring`` is MaxSim, and ``retriever`` takes query texts and returns a run. One index serves every student.
 """

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import ray
 import torch
 
 from optical.cluster import encoder_pool
 from optical.data.bitext.stream import ordered_and_quiet
-from optical.model.encoder import Encoder
+from optical.model.encode import encode_texts
+from optical.model.storage import load_encoder
 from optical.resources import Resources
 
 _PASSAGES_PER_CALL = 256
@@ -22,25 +22,18 @@ class PassageEncoder:
 
     def __init__(self, encoder: Path, length: int, threads: int, use_gpu: bool) -> None:
         torch.set_num_threads(threads)
-        self.encoder = Encoder.load(encoder).eval().to("cuda" if use_gpu else "cpu")
+        self.encoder = load_encoder(encoder).eval().to("cuda" if use_gpu else "cpu")
         self.length = length
 
     def __call__(self, passages: pa.Table) -> pa.Table:
-        """Add ``length`` (tokens) and ``embeddings`` (fp16 bytes, row-major tokens by dim) to each passage."""
+        """Replace ``text`` by ``length`` (tokens) and ``embeddings`` (fp16 bytes, row-major tokens by dim)."""
         texts = passages["text"].to_pylist()
-        embeddings: list[np.ndarray | None] = [None] * len(texts)
-        # Neighbours in length share a forward pass, so that little of it is padding.
-        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        for start in range(0, len(texts), _PASSAGES_PER_FORWARD):
-            chosen = by_length[start : start + _PASSAGES_PER_FORWARD]
-            encoded = self.encoder.encode([texts[index] for index in chosen], self.length)
-            for index, tokens in zip(chosen, encoded, strict=True):
-                embeddings[index] = tokens.numpy().astype(np.float16)
+        embeddings = encode_texts(self.encoder, texts, self.length, _PASSAGES_PER_FORWARD, torch.float16)
         return pa.table(
             {
                 "docid": passages["docid"],
                 "length": pa.array([len(tokens) for tokens in embeddings], pa.int32()),
-                "embeddings": pa.array([tokens.tobytes() for tokens in embeddings], pa.binary()),
+                "embeddings": pa.array([tokens.numpy().tobytes() for tokens in embeddings], pa.binary()),
             }
         )
 
@@ -56,14 +49,10 @@ def embed_passages(passages: Path, encoder: Path, length: int, resources: Resour
         cores: physical cores of a worker machine, shared between its actors.
     """
     ordered_and_quiet()
-    knows, pool = encoder_pool(resources, cores)
+    where, pool = encoder_pool(resources, cores)
     stream = ray.data.read_parquet(str(passages)).map_batches(
         PassageEncoder,
-        fn_constructor_kwargs={
-            "encoder": encoder,
-            "length": length,
-            **knows,
-        },
+        fn_constructor_kwargs={"encoder": encoder, "length": length, **where},
         batch_size=_PASSAGES_PER_CALL,
         batch_format="pyarrow",
         **pool,

@@ -30,9 +30,14 @@ class Embeddings:
     offsets: np.ndarray
 
     @cached_property
+    def lengths(self) -> np.ndarray:
+        """Number of tokens of every passage."""
+        return np.diff(self.offsets)
+
+    @cached_property
     def passage_of_token(self) -> np.ndarray:
         """Passage number of every token."""
-        return np.repeat(np.arange(len(self.docids)), np.diff(self.offsets))
+        return np.repeat(np.arange(len(self.docids)), self.lengths)
 
 
 def write_embeddings(path: Path, made_from: str, dim: int, passages: Iterable[pa.Table]) -> int:

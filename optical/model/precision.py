@@ -1,4 +1,4 @@
-"""The precision of products: the one place that decides it."""
+"""The precision of matrix products: the one place that decides it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import torch
 
 HALF_ON = {"cuda"}
-"""Devices on which what is trained on makes its products in bfloat16."""
+"""Devices on which training multiplies in bfloat16."""
 
 
 @contextmanager
 def precision(device: str, half: bool) -> Iterator[None]:
-    """Make products in bfloat16 where that is wanted and the device is good at it, else in float32.
+    """Multiply in bfloat16 if that is wanted and the device is in ``HALF_ON``, else in float32.
 
-    Float32 is meant: an autocast around the call is switched off, and so is TF32, which keeps ten bits of a number.
+    Float32 is exact here: a surrounding autocast is switched off, and so is TF32, which keeps ten bits of a number.
 
     Args:
         device: type of the device, ``"cpu"`` or ``"cuda"``.
@@ -29,6 +29,6 @@ def precision(device: str, half: bool) -> Iterator[None]:
 
 
 def trained_on(device: torch.device) -> dict[str, str]:
-    """Where an encoder is trained and in which precision, to be written beside what comes of it."""
+    """The device and the precision of a training, to be stored with the trained encoder."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {"device": name, "precision": "bfloat16" if device.type in HALF_ON else "float32"}

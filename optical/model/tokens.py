@@ -1,4 +1,4 @@
-"""Token ids of sentences in memory, cut to a length. Free of torch: tasks that gather batches import this."""
+"""Token ids of sentences, cut to a length. Without torch, because tasks that gather batches import this."""
 
 from collections.abc import Sequence
 

@@ -6,15 +6,12 @@ from pathlib import Path
 
 from optical.artefacts import sha256_file
 from optical.errors import DataError, InfrastructureError, UserError
-
-WEIGHTS = "model.safetensors"
-DENSE = "1_Dense"
-_FILES = ("config.json", WEIGHTS, "tokenizer.json")
+from optical.model.folder import REQUIRED, WEIGHTS, check_folder
 
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """Weights that an installed Python package carries."""
+    """Weights that an installed Python package contains."""
 
     package: str
     folder: str
@@ -49,19 +46,19 @@ def find_weights(name: str, revision: str | None = None) -> Path:
     if name in PACKAGED:
         return _packaged(name, PACKAGED[name])
     if Path(name).is_dir():
-        return _complete(Path(name))
+        return check_folder(Path(name))
     if not is_hub_id(name):
-        advice = f"give a folder with {', '.join(_FILES)}, a hub id, or one of: {', '.join(PACKAGED)}"
+        advice = f"give a folder with {', '.join(REQUIRED)}, a hub id, or one of: {', '.join(PACKAGED)}"
         raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
     if not revision:
         raise UserError(
             "teacher.revision", f"hub id {name!r} has no pinned revision", "set teacher.revision to a commit"
         )
-    return _complete(_from_hub(name, revision))
+    return check_folder(_from_hub(name, revision))
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name means ``owner/model`` on the hub: not a folder that is here, nor a path.
+    """Whether a name means ``owner/model`` on the hub: neither a local folder nor a path.
 
     >>> is_hub_id("sentence-transformers/all-MiniLM-L6-v2"), is_hub_id("../my-teacher")
     (True, False)
@@ -70,7 +67,7 @@ def is_hub_id(name: str) -> bool:
 
 
 def hub_address(name: str, revision: str | None = None) -> str | None:
-    """Where the hub would be asked for an encoder; None for one that is on this machine, or that is refused."""
+    """The hub address of an encoder; None for one that is on this machine, or that ``find_weights`` refuses."""
     if name in PACKAGED or not is_hub_id(name) or not revision:
         return None
     from huggingface_hub import hf_hub_url, try_to_load_from_cache
@@ -79,26 +76,13 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
     return None if cached else hf_hub_url(name, WEIGHTS, revision=revision)
 
 
-def weights_fingerprint(folder: Path) -> dict[str, str]:
-    """Sha256 of every file that decides what the encoder computes."""
-    names = [*_FILES, *(f"{DENSE}/{name}" for name in (WEIGHTS, "config.json"))]
-    return {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
-
-
 def _packaged(name: str, model: PackagedModel) -> Path:
     found = importlib.util.find_spec(model.package)
     if found is None or not found.submodule_search_locations:
         raise UserError("teacher.weights", f"{name} comes in a package that is not installed", model.install)
-    folder = _complete(Path(found.submodule_search_locations[0]) / model.folder)
+    folder = check_folder(Path(found.submodule_search_locations[0]) / model.folder)
     if (have := sha256_file(folder / WEIGHTS)) != model.sha256:
         raise DataError(folder / WEIGHTS, f"sha256 is {have}, and {model.sha256} is registered", model.install)
-    return folder
-
-
-def _complete(folder: Path) -> Path:
-    for name in _FILES:
-        if not (folder / name).is_file():
-            raise DataError(folder, f"a model folder needs {name}, and it is missing", "save the model as safetensors")
     return folder
 
 

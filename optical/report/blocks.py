@@ -88,11 +88,20 @@ class Fold(Block):
     blocks: Sequence[Block]
 
 
+def fill_template(name: str, **values: object) -> str:
+    """A template of this folder with its values, all text escaped.
+
+    Raises:
+        jinja2.UndefinedError: a value is missing.
+    """
+    loader = FileSystemLoader(Path(__file__).parent)
+    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    return templates.get_template(name).render(values)
+
+
 def render_html(title: str, fingerprint: str, blocks: Sequence[Block]) -> str:
     """One HTML page that needs no other file: style inline, pictures as base64, all text escaped."""
-    loader = FileSystemLoader(Path(__file__).parent)
-    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    return page.get_template("page.html.j2").render(title=title, fingerprint=fingerprint, blocks=blocks)
+    return fill_template("page.html.j2", title=title, fingerprint=fingerprint, blocks=blocks)
 
 
 def render_markdown(title: str, fingerprint: str, blocks: Sequence[Block]) -> str:

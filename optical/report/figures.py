@@ -195,12 +195,5 @@ def _draw_bars(
     for centre, mean, low, high in drawn:
         axes.vlines(centre, low, high, color=INK, linewidth=1.3)
         axes.hlines([low, high], centre - 0.1 * width, centre + 0.1 * width, color=INK, linewidth=1.3)
-        axes.annotate(
-            f"{mean:.3f}",
-            (centre, max(mean, high)),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9.5,
-            color=INK,
-        )
+        top = centre, max(mean, high)
+        axes.annotate(f"{mean:.3f}", top, (0, 3), textcoords="offset points", ha="center", fontsize=9.5, color=INK)

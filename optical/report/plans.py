@@ -4,15 +4,14 @@ A picture consists of vector text and squares. A reader can enlarge it without b
 pointer over a square shows its tokens and their mass.
 """
 
-import html
 import math
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optical.errors import DataError
+from optical.report.blocks import fill_template
 from optical.report.figures import BLUE, FAINT, INK
 
 MAX_TOKENS = 64
@@ -23,7 +22,6 @@ _MANY = 40
 _VISIBLE = 0.002  # shares below it would be white
 _LEGEND = (0.02, 0.1, 0.25, 0.5, 1.0)
 _SLOPE = math.radians(60)
-_FAMILIES = "system-ui, 'Noto Sans', sans-serif"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +75,42 @@ class PlanPicture:
 
 
 def plan_svg(picture: PlanPicture) -> str:
-    """The plan as one SVG element: a row for each source token, a column for each target token.
+    """The plan as one SVG element: a row for each source token, a column for each target token. Sizes are in pixels.
 
     The larger the share of a row's mass that goes to a column, the darker is their square. All pictures have the same
     scale. Where rows send less or more than their mass, a last column shows how much.
     """
-    drawn = _Drawing(picture)
-    name = html.escape(visible(picture.title))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" width="{drawn.width}" '
-        f'height="{drawn.height}" viewBox="0 0 {drawn.width} {drawn.height}" font-size="{drawn.size}" '
-        f'font-family="{_FAMILIES}" fill="{INK}">\n<rect width="100%" height="100%" fill="#fff"/>\n'
-        + "\n".join(drawn.parts())
-        + "\n</svg>\n"
+    shares = picture.shares
+    cell, size = (20, 12) if max(shares.shape) <= _MANY else (14, 11)
+    sent = shares.sum(axis=1)
+    with_sent = bool(np.abs(sent - 1).max() > 0.005)
+    sources, targets = (list(map(visible, side)) for side in (picture.source_tokens, picture.target_tokens))
+    rows, heads = list(map(_short, sources)), [*map(_short, targets), *["mass sent"] * with_sent]
+    lengths = [_length(head, size) for head in heads]
+    left = math.ceil(max(_length(row, size) for row in rows)) + 8
+    top = math.ceil(max(lengths) * math.sin(_SLOPE)) + 14
+    xs = [left + cell * column for column in range(shares.shape[1] + 1)]
+    ys = [top + cell * row for row in range(shares.shape[0] + 1)]
+    ends = [left + (place + 1) * cell + length * math.cos(_SLOPE) for place, length in enumerate(lengths)]
+    squares = [
+        (xs[column], ys[row], _opacity(share), f"{sources[row]} \u2192 {targets[column]}: {share:.1%}")
+        for (row, column), share in np.ndenumerate(shares)
+        if share > _VISIBLE
+    ]
+    return fill_template(
+        "plan.svg.j2",
+        title=visible(picture.title),
+        width=max(math.ceil(max(ends)) + 8, left + 60 * len(_LEGEND), xs[-1] + 44 if with_sent else 0),
+        xs=xs,
+        ys=ys,
+        cell=cell,
+        size=size,
+        squares=squares,
+        rows=rows,
+        heads=[(f"{left + (place + 0.65) * cell:g}", head) for place, head in enumerate(heads)],
+        sent=[f"{share:.0%}" for share in sent] if with_sent else [],
+        legend=[(left + 60 * place, _opacity(share), f"{share:.0%}") for place, share in enumerate(_LEGEND)],
+        colours={"ink": INK, "blue": BLUE, "faint": FAINT},
     )
 
 
@@ -112,83 +133,13 @@ def _forbidden(letter: str) -> bool:
     return (letter < " " and letter not in "\t\n\r") or "\ud800" <= letter <= "\udfff" or letter in "\ufffe\uffff"
 
 
-class _Drawing:
-    """Sizes and parts of one picture, in pixels."""
-
-    def __init__(self, picture: PlanPicture) -> None:
-        self.picture = picture
-        self.shares = picture.shares
-        self.rows, self.columns = self.shares.shape
-        self.cell, self.size = (20, 12) if max(self.rows, self.columns) <= _MANY else (14, 11)
-        moved = self.shares.sum(axis=1)
-        self.moved = moved if np.abs(moved - 1).max() > 0.005 else None
-        heads = [*picture.target_tokens, *(["mass sent"] if self.moved is not None else [])]
-        lengths = [self._length(token) for token in heads]
-        self.left = math.ceil(max(map(self._length, picture.source_tokens))) + 8
-        self.top = math.ceil(max(lengths) * math.sin(_SLOPE)) + 14
-        ends = [self._x(place) + self.cell + length * math.cos(_SLOPE) for place, length in enumerate(lengths)]
-        self.width = max(math.ceil(max(ends)) + 8, self.left + 60 * len(_LEGEND))
-        if self.moved is not None:
-            self.width = max(self.width, self._x(self.columns) + 44)
-        self.bottom = self.top + self.rows * self.cell
-        self.height = self.bottom + 36
-
-    def parts(self) -> Iterator[str]:
-        """The squares, the grid, the labels, the legend."""
-        yield f'<g fill="{BLUE}">'
-        for row, column in np.argwhere(self.shares > _VISIBLE):
-            yield self._square(row, column)
-        yield "</g>"
-        yield f'<path d="{self._grid()}" stroke="{FAINT}" fill="none"/>'
-        for row, token in enumerate(self.picture.source_tokens):
-            yield _text(token, f'x="{self.left - 5}" y="{self._baseline(row)}" text-anchor="end"')
-        for column, token in enumerate(self.picture.target_tokens):
-            yield self._head(column, token)
-        if self.moved is not None:
-            yield self._head(self.columns, "mass sent")
-            for row, share in enumerate(self.moved):
-                yield _text(f"{share:.0%}", f'x="{self._x(self.columns) + 6}" y="{self._baseline(row)}"')
-        for place, share in enumerate(_LEGEND):
-            x, y = self.left + 60 * place, self.bottom + 14
-            yield f'<rect x="{x}" y="{y}" width="13" height="13" fill="{BLUE}" fill-opacity="{_opacity(share)}"/>'
-            yield _text(f"{share:.0%}", f'x="{x + 17}" y="{y + 11}"')
-
-    def _square(self, row: int, column: int) -> str:
-        share = self.shares[row, column]
-        source, target = self.picture.source_tokens[row], self.picture.target_tokens[column]
-        tooltip = html.escape(f"{visible(source)} \u2192 {visible(target)}: {share:.1%}")
-        return (
-            f'<rect x="{self._x(column)}" y="{self.top + row * self.cell}" width="{self.cell}" height="{self.cell}" '
-            f'fill-opacity="{_opacity(share)}"><title>{tooltip}</title></rect>'
-        )
-
-    def _grid(self) -> str:
-        across = [f"M{self.left} {self.top + row * self.cell}H{self._x(self.columns)}" for row in range(self.rows + 1)]
-        down = [f"M{self._x(column)} {self.top}V{self.bottom}" for column in range(self.columns + 1)]
-        return "".join(across + down)
-
-    def _head(self, column: int, token: str) -> str:
-        x, y = self._x(column) + self.cell * 0.65, self.top - 5
-        return _text(token, f'transform="translate({x:g} {y}) rotate(-60)"')
-
-    def _x(self, column: int) -> int:
-        return self.left + int(column) * self.cell
-
-    def _baseline(self, row: int) -> float:
-        return self.top + (row + 0.5) * self.cell + 0.36 * self.size
-
-    def _length(self, token: str) -> float:
-        """An estimate of the label's length: the font of the browser is unknown."""
-        return self.size * sum(_em(letter) for letter in _short(token))
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "\u2026"
 
 
-def _text(token: str, place: str) -> str:
-    return f"<text {place}>{html.escape(_short(token))}</text>"
-
-
-def _short(token: str) -> str:
-    letters = visible(token)
-    return letters if len(letters) <= _LONGEST_LABEL else letters[: _LONGEST_LABEL - 1] + "\u2026"
+def _length(label: str, size: int) -> float:
+    """An estimate of the label's length: the font of the browser is unknown."""
+    return size * sum(map(_em, label))
 
 
 def _em(letter: str) -> float:

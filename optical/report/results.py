@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from optical.evaluation.measures import Measured
 from optical.evaluation.notation import cutoff, meaning, title
 from optical.evaluation.protocols.base import EvaluationConfig
 from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, Terms
@@ -45,23 +44,6 @@ def format_p(p_value: float | None) -> str:
     if p_value is None:
         return "-"
     return "<0.0001" if p_value < _SMALLEST_P else f"{p_value:.4f}"
-
-
-def measures_table(systems: Mapping[str, Measured], p: Mapping[str, float], baseline: str = "zero-shot") -> str:
-    """The measures as a plain-text table with aligned columns.
-
-    Args:
-        systems: measures by system.
-        p: p-value of each system against the baseline, for the systems that have one.
-        baseline: its name in the header.
-    """
-    measures = list(next(iter(systems.values())).mean)
-    width = max([15, *map(len, systems)])
-    lines = [f"{'system':<{width}}  {'  '.join(f'{title(name):<5}' for name in measures)}   p vs {baseline}"]
-    for name, measured in systems.items():
-        cells = (f"{measured.mean[key]:<{max(5, len(title(key)))}.3f}" for key in measures)
-        lines.append(f"{name:<{width}}  {'  '.join(cells)}   {format_p(p.get(name))}")
-    return "\n".join(lines)
 
 
 def measures_block(

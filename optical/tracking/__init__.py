@@ -1,1 +1,1 @@
-"""Tracking: the JSONL journal is the truth; the progress line and the MLflow mirror follow it."""
+"""Tracking: a run writes a journal in JSON lines; the progress line, MLflow and the report read it."""

@@ -1,4 +1,4 @@
-"""The follower: a driver's thread that tails a journal while workers write it."""
+"""The follower: a thread of the driver that reads a journal while workers write it."""
 
 import logging
 import threading
@@ -14,16 +14,16 @@ Sink = Callable[[dict], None]
 
 
 class Follower:
-    """Hands each new row of a journal to sinks, in order, until stopped; use it as a context manager.
+    """Passes each new row of a journal to sinks, in order, until it is stopped; use it as a context manager.
 
-    A sink that raises is dropped with one warning: whoever watches a run must never stop it. A sink's
-    ``close``, if it has one, is called at the end.
+    A sink that raises is dropped with one warning, because an observer must never stop a run. If a sink has a method
+    ``close``, it is called at the end.
 
     Args:
-        path: the journal; it need not exist yet.
-        sinks: called with each row.
-        interval: seconds between two looks at the file.
-        from_start: also hand over rows that were there before; by default a resumed run shows only what is new.
+        path: the journal, which need not exist yet.
+        sinks: functions that are called with each row.
+        interval: seconds between two reads of the file.
+        from_start: also pass the rows that were there before; by default a resumed run shows only new rows.
     """
 
     def __init__(self, path: Path, sinks: Sequence[Sink], interval: float = 0.5, from_start: bool = False) -> None:
@@ -43,7 +43,7 @@ class Follower:
         self.stop()
 
     def stop(self) -> None:
-        """Hand over what is left in the file, then close the sinks."""
+        """Pass the remaining rows, then close the sinks."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -53,7 +53,7 @@ class Follower:
                 self._guard(sink, sink.close)
 
     def poll(self) -> int:
-        """Hand over the rows that are complete by now; returns how many."""
+        """Pass the rows that are complete now; returns their number."""
         try:
             with self._path.open("rb") as stream:
                 stream.seek(self._offset)
@@ -75,7 +75,7 @@ class Follower:
     def _guard(self, sink: Sink, action: Callable[..., None], *arguments: dict) -> None:
         try:
             action(*arguments)
-        except Exception:  # whatever a sink raises, the run goes on
+        except Exception:  # the run goes on whatever a sink raises
             logger.warning("sink dropped sink=%s journal=%s", type(sink).__name__, self._path, exc_info=True)
             if sink in self._sinks:
                 self._sinks.remove(sink)

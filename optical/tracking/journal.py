@@ -1,7 +1,7 @@
-"""The journal: one JSON object per line, appended while a run works, and the only record that counts.
+"""The journal: one JSON object per line, appended during a run. It is the only record of a training.
 
-The progress line, MLflow and the report all read it. A resumed run repeats the steps after its checkpoint;
-``rows`` then keeps the last writing of each step, so that nothing counts twice.
+The progress line, MLflow and the report read it. A resumed run repeats the steps after its checkpoint; ``rows`` then
+keeps the last row of each step, so that no step counts twice.
 """
 
 import json
@@ -20,10 +20,10 @@ NON_FINITE = "non_finite"
 class Journal:
     """An append-only JSON-lines file with one writer.
 
-    A line torn by a crash is cut off when the file is opened again.
+    A line that a crash left incomplete is removed when the file is opened again.
 
     Args:
-        path: the file; its folder is made if missing.
+        path: the file; a missing folder is created.
 
     Raises:
         InfrastructureError: the file cannot be opened or repaired.
@@ -34,7 +34,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
-                _cut_torn_line(self.path)
+                _remove_incomplete_line(self.path)
             self._stream = self.path.open("ab")
         except OSError as error:
             raise InfrastructureError(
@@ -44,14 +44,14 @@ class Journal:
     def write(self, event: str, **fields: object) -> None:
         """Append one row and flush it.
 
-        Not-a-number and infinity become null; ``non_finite`` in the row then names what they were.
+        Not-a-number and infinity become null; ``non_finite`` in the row then holds their values by name.
 
         Args:
-            event: what happened, e.g. ``"step"``.
+            event: the kind of row, such as ``"step"``.
             **fields: JSON-serialisable values.
 
         Raises:
-            InfrastructureError: the disk is full or gone.
+            InfrastructureError: the disk is full, or cannot be reached.
         """
         non_finite: dict[str, str] = {}
         row = {"event": event, "time": time.time()} | {k: _finite(v, k, non_finite) for k, v in fields.items()}
@@ -67,12 +67,12 @@ class Journal:
             ) from error
 
     def sync(self) -> None:
-        """Force everything written so far onto the disk (fsync); call it with each checkpoint."""
+        """Write all rows to the disk (fsync); call it with each checkpoint."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
     def close(self) -> None:
-        """Sync and close the file; closing twice is harmless."""
+        """Sync and close the file; a closed file stays closed."""
         if not self._stream.closed:
             self.sync()
             self._stream.close()
@@ -85,7 +85,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[dict]:
-    """Every row of a journal in the order written; one torn last line is left out.
+    """Every row of a journal in the order of the file; an incomplete last line is left out.
 
     Raises:
         DataError: no such file, or a damaged line before the last.
@@ -106,7 +106,7 @@ def read_journal(path: Path) -> list[dict]:
 
 
 def rows(path: Path) -> list[dict]:
-    """The rows that count: of each (event, stage, step) only the last written; rows without a step all stay.
+    """The rows that count: the last of each (event, stage, step), and all rows without a step.
 
     Raises:
         DataError: as in ``read_journal``.
@@ -117,7 +117,7 @@ def rows(path: Path) -> list[dict]:
 
 
 def parse_row(line: bytes) -> dict | None:
-    """The row in one line of a journal, or None for a line that is torn or damaged."""
+    """The row in one line of a journal; None for a line that is incomplete or damaged."""
     if not line.endswith(b"\n"):
         return None
     try:
@@ -147,7 +147,7 @@ def _finite(value: object, name: str, non_finite: dict[str, str]) -> object:
     return None
 
 
-def _cut_torn_line(path: Path) -> None:
+def _remove_incomplete_line(path: Path) -> None:
     content = path.read_bytes()
     lines = content.splitlines(keepends=True)
     if lines and parse_row(lines[-1]) is None:

@@ -1,14 +1,14 @@
-"""Progress on standard error: one rewriting line on a terminal, a plain line now and then elsewhere.
+"""Progress on standard error: one line that is rewritten on a terminal, a plain line now and then elsewhere.
 
-The only place in the library that writes to stderr. Training is shown by following its journal
-(``Follower`` with a ``ProgressLine``); any other long verb counts with ``Progress``.
+This is the only place in the library that writes to stderr. Training is shown by following its journal (``Follower``
+with a ``ProgressLine``); every other long verb counts with ``Progress``.
 """
 
 import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Self, TextIO, TypeVar
 
 from optical.tracking.journal import NON_FINITE
@@ -27,11 +27,11 @@ _NUMBERS = (
 
 
 class LineWriter:
-    """Writes lines of progress, no more often than a person can use.
+    """Writes lines of progress, at most one in each interval.
 
     Args:
         stream: where to write; standard error by default.
-        interval: seconds between plain lines where the stream is no terminal.
+        interval: seconds between plain lines where the stream is not a terminal.
         clock: seconds that only grow.
     """
 
@@ -49,7 +49,7 @@ class LineWriter:
         self._shown = ""
 
     def show(self, line: str, final: bool = False) -> bool:
-        """Write ``line`` if it is time for one; a final line is always written, but never twice.
+        """Write ``line`` if the interval is over; a final line is always written, but never twice.
 
         Returns:
             Whether the line is now on the stream.
@@ -72,8 +72,8 @@ class Progress:
     """Counts a verb's work and shows it: ``index  1200/3400 passages  35%  41.0 passages/s  ETA 53s``.
 
     Args:
-        verb: the word at the start of the line.
-        total: how much there is to do, in units; None when nobody knows.
+        verb: the first word of the line.
+        total: the amount of work in units; None if it is unknown.
         unit: what is counted, in the plural.
         writer: where the line goes; standard error by default.
     """
@@ -83,23 +83,23 @@ class Progress:
         self._writer = writer or LineWriter()
         self._start = self._writer.clock()
         self._done = 0
-        self._told: int | None = None
+        self._shown: int | None = None
 
     def advance(self, count: int = 1) -> None:
         """Count ``count`` more units as done."""
         self._done += count
         if self._writer.show(self._line()):
-            self._told = self._done
+            self._shown = self._done
 
     def counting(self, parts: Iterable[_Sized]) -> Iterator[_Sized]:
-        """Pass parts of the work on, each counted by its length as it goes by."""
+        """Pass parts of the work on, and count the length of each."""
         for part in parts:
             self.advance(len(part))
             yield part
 
     def close(self) -> None:
-        """Write the last line, unless a plain one with the same count stands there already."""
-        if self._writer.terminal or self._told != self._done:
+        """Write the last line, unless a plain line with the same count was just written."""
+        if self._writer.terminal or self._shown != self._done:
             self._writer.show(self._line(), final=True)
 
     def __enter__(self) -> Self:
@@ -111,19 +111,12 @@ class Progress:
     def _line(self) -> str:
         seconds = self._writer.clock() - self._start
         rate = self._done / seconds if seconds > 0 else 0.0
-        known = self._total is not None
-        parts = [self._verb, f"{self._done}/{self._total} {self._unit}" if known else f"{self._done} {self._unit}"]
-        if known:
-            parts.append(percent(self._done, self._total))
-        if rate > 0:
-            parts.append(f"{quantity(rate)} {self._unit}/s")
-            if known and self._done < self._total:
-                parts.append(f"ETA {duration((self._total - self._done) / rate)}")
-        return "  ".join(parts)
+        speeds = {self._unit: rate} if rate > 0 else {}
+        return _line(self._verb, "{} " + self._unit, self._done, self._total, speeds, (), 1 / rate if rate > 0 else 0.0)
 
 
 class ProgressLine:
-    """A follower's sink that shows the ``step`` rows of a training journal as one line.
+    """A sink for a follower: it shows the ``step`` rows of a training journal as one line.
 
     Speed and ETA are means over the last 50 steps.
 
@@ -135,10 +128,10 @@ class ProgressLine:
         self._writer = writer or LineWriter()
         self._recent: deque[dict] = deque(maxlen=_WINDOW)
         self._dev: dict[str, float] = {}
-        self._line = ""
+        self._shown = ""
 
     def __call__(self, row: dict) -> None:
-        """Take one row; a ``dev`` row shows from the next step on, a ``warning`` stands on a line of its own."""
+        """Take one row. A ``dev`` row is shown from the next step on; a ``warning`` gets a line of its own."""
         if row.get("event") == "warning":
             self._writer.show(f"train {row.get('stage', '')}  warning: {row['what']}", final=True)
         if row.get("event") == "dev":
@@ -150,28 +143,23 @@ class ProgressLine:
             self._recent.clear()
             self._dev = {}
         self._recent.append(row)
-        self._line = self._render(self._dev | row)
-        self._writer.show(self._line)
+        self._shown = self._render(row)
+        self._writer.show(self._shown)
 
     def close(self) -> None:
         """Write the last line."""
-        if self._line:
-            self._writer.show(self._line, final=True)
-            self._line = ""
+        if self._shown:
+            self._writer.show(self._shown, final=True)
+            self._shown = ""
 
     def _render(self, row: dict) -> str:
-        step, steps = row["step"], row.get("steps")
-        parts = [f"train {row.get('stage', '')}".strip(), f"step {step}/{steps}" if steps else f"step {step}"]
-        if steps:
-            parts.append(percent(step, steps))
-        seconds = sum(recent.get("seconds") or 0.0 for recent in self._recent)
-        if seconds > 0:
-            for unit in ("pairs", "tokens"):
-                parts.append(f"{quantity(sum(recent.get(unit) or 0 for recent in self._recent) / seconds)} {unit}/s")
-        parts += _numbers(row)
-        if steps and step < steps and seconds > 0:
-            parts.append(f"ETA {duration((steps - step) * seconds / len(self._recent))}")
-        return "  ".join(parts)
+        seconds = self._sum("seconds")
+        speeds = {unit: self._sum(unit) / seconds for unit in ("pairs", "tokens")} if seconds > 0 else {}
+        label, numbers = f"train {row.get('stage', '')}".strip(), _numbers(self._dev | row)
+        return _line(label, "step {}", row["step"], row.get("steps"), speeds, numbers, seconds / len(self._recent))
+
+    def _sum(self, name: str) -> float:
+        return sum(row.get(name) or 0.0 for row in self._recent)
 
 
 def percent(done: int, total: int) -> str:
@@ -184,7 +172,7 @@ def percent(done: int, total: int) -> str:
 
 
 def quantity(value: float) -> str:
-    """A speed with three digits or so.
+    """A speed with about three digits.
 
     >>> quantity(31.24), quantity(1940.0), quantity(2.5e6)
     ('31.2', '1.9k', '2.5M')
@@ -196,7 +184,7 @@ def quantity(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time to wait as a person says it.
+    """A time in seconds, minutes or hours.
 
     >>> duration(53.2), duration(190), duration(7500)
     ('53s', '3m10s', '2h05m')
@@ -207,6 +195,25 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def _line(
+    label: str,
+    count: str,
+    done: int,
+    total: int | None,
+    speeds: Mapping[str, float],
+    numbers: Sequence[str],
+    seconds_each: float,
+) -> str:
+    """One line of progress: ``count`` is a template for the count, ``seconds_each`` the time of one unit, 0 unknown."""
+    parts = [label, count.format(f"{done}/{total}" if total is not None else done)]
+    if total is not None:
+        parts.append(percent(done, total))
+    parts += [*(f"{quantity(speed)} {unit}/s" for unit, speed in speeds.items()), *numbers]
+    if total is not None and done < total and seconds_each > 0:
+        parts.append(f"ETA {duration((total - done) * seconds_each)}")
+    return "  ".join(parts)
 
 
 def _numbers(row: dict) -> list[str]:

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
 from optical.cluster import encoder_pool
 from optical.data.batches.teacher_cache import Encoded
 from optical.data.batches.token_shards import TokenShards
 from optical.data.bitext.stream import one_block_each, ordered_and_quiet
-from optical.model.encoder import Encoder
-from optical.model.text import pad
+from optical.model.encode import encode_ids
+from optical.model.storage import load_encoder
 from optical.model.tokens import cut_all
 from optical.resources import Resources
 
@@ -32,8 +31,7 @@ class TargetEncoder:
 
     def __init__(self, teacher: Path, tokens: TokenShards, length: int, threads: int, use_gpu: bool) -> None:
         torch.set_num_threads(threads)
-        self.device = torch.device("cuda" if use_gpu else "cpu")
-        self.teacher = Encoder.load(teacher).eval().to(self.device)
+        self.teacher = load_encoder(teacher).eval().to("cuda" if use_gpu else "cpu")
         self.tokens = tokens
         self.length = length
 
@@ -43,26 +41,13 @@ class TargetEncoder:
             start, end = self.tokens.starts[group : group + 2]
             targets = cut_all(self.tokens.take(np.arange(start, end)).target_ids, self.length)
             started = time.perf_counter()
-            sentences = self._encode(targets)
+            encoded = encode_ids(self.teacher, targets, _PAIRS_PER_FORWARD, torch.float16)
+            sentences = [embeddings.numpy() for embeddings in encoded]
             seconds = (time.perf_counter() - started) / len(sentences)
             for first in range(0, len(sentences), _PAIRS_PER_ROW):
                 some = sentences[first : first + _PAIRS_PER_ROW]
                 row = Encoded(pairs=len(some), embeddings=np.concatenate(some).tobytes(), seconds=seconds * len(some))
                 yield pa.Table.from_pylist([row])
-
-    @torch.no_grad()
-    def _encode(self, targets: pa.ListArray) -> list[np.ndarray]:
-        lengths = pc.list_value_length(targets).to_numpy()
-        # Neighbours in length share a forward pass, so that little of it is padding.
-        by_length = np.argsort(lengths, kind="stable")
-        sentences: list[np.ndarray] = [np.empty(0)] * len(targets)
-        for start in range(0, len(targets), _PAIRS_PER_FORWARD):
-            rows = by_length[start : start + _PAIRS_PER_FORWARD]
-            ids, mask = pad(targets.take(pa.array(rows)))
-            embeddings = self.teacher(ids.to(self.device), mask.to(self.device)).half().cpu().numpy()
-            for row, sentence in zip(rows, embeddings, strict=True):
-                sentences[row] = sentence[: lengths[row]]
-        return sentences
 
 
 def encoded_targets(

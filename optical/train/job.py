@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optical.data.batches.teacher_cache import TeacherCache
-from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
 from optical.objectives.base import Objective, ObjectiveConfig
 from optical.train.config import TrainConfig
 
@@ -55,4 +55,4 @@ class TrainJob:
 
     def build_objective(self) -> Objective:
         """The objective, on the CPU."""
-        return self.objective.build(Encoder.load(self.teacher) if self.teacher else None)
+        return self.objective.build(load_encoder(self.teacher) if self.teacher else None)

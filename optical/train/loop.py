@@ -17,6 +17,7 @@ from optical.data.batches.token_shards import open_tokens, read_split
 from optical.errors import InfrastructureError, UserError
 from optical.model.encoder import Encoder
 from optical.model.precision import trained_on
+from optical.model.storage import load_encoder, save_encoder
 from optical.tracking.journal import Journal
 from optical.train import checkpoint
 from optical.train.dev import dev_measures
@@ -58,7 +59,7 @@ class Worker:
         tokens = open_tokens(job.tokens)
         self.schedule = Schedule(tokens, job.train)
         self.targets = job.teacher_cache.open(tokens) if job.teacher_cache else None
-        self.encoder = Encoder.load(job.start).to(self.device)
+        self.encoder = load_encoder(job.start).to(self.device)
         self.encoder.train()
         self.replica = wrap(self.encoder)
         self.objective = job.build_objective().to(self.device)
@@ -190,7 +191,7 @@ def write_encoder(encoder: Encoder, folder: Path, fingerprint: str) -> None:
     """Commit an encoder as an artefact of kind ``encoder``."""
     info = {"dim": encoder.dim, **trained_on(next(encoder.parameters()).device)}
     with checkpoint.writing_to_disk(folder), artefacts.writing(folder, "encoder", fingerprint, info) as scratch:
-        encoder.save(scratch)
+        save_encoder(encoder, scratch)
 
 
 def _check_agreement(folder: Path, done: int, device: torch.device) -> None:

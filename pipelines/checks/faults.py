@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import cutoff
 from optical.model.config import SCRATCH_POSITIONS
-from optical.model.shape import Shape, read_shape
+from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe
 from optical.train.config import TrainConfig
 from pipelines.graph.bitext import BITEXT, QUESTIONS
@@ -55,8 +55,8 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
     if recipe.index.depth < (passages := cutoff(deepest) or 0):
         what = f"is {recipe.index.depth}, and {deepest} looks at {passages} passages of every query"
         yield UserError("index.depth", what, f"set at least {passages}")
-    if recipe.index.search == "faiss" and shape:
-        yield from _factory_faults(recipe, shape.dim)
+    if shape:
+        yield from _index_faults(recipe, shape.dim)
 
 
 def check_data(workspace: Workspace) -> None:
@@ -64,18 +64,16 @@ def check_data(workspace: Workspace) -> None:
 
     Raises:
         DataError: too few sentence pairs or questions.
-        UserError: too few passages for ``index.factory``.
+        UserError: the index cannot be built from so few passages.
     """
     _check_pairs(workspace, BITEXT, "sentence pairs")
     if workspace.has(QUESTIONS):
         _check_pairs(workspace, QUESTIONS, "question-passage pairs")
     if workspace.has(CANDIDATES):
-        from optical.index.candidates import check_training, empty_index
-
-        teacher, factory = workspace.recipe.teacher, workspace.recipe.index.factory
+        teacher = workspace.recipe.teacher
         dim = teacher.scratch.dim if teacher.scratch else read_shape(workspace.path(TEACHER)).dim
         tokens = certain_tokens(workspace.path(COLLECTION) / "passages.parquet", teacher.document_length)
-        check_training(empty_index(dim, factory), factory, tokens)
+        workspace.recipe.index.check(dim, tokens)
 
 
 def certain_tokens(passages: Path, length: int) -> int:
@@ -107,11 +105,9 @@ def _mixture_faults(where: str, train: TrainConfig, datasets: tuple[str, ...]) -
         yield UserError(f"{where}.mixture.weights", what, "give one weight for each")
 
 
-def _factory_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
-    from optical.index.candidates import empty_index
-
+def _index_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
     try:
-        empty_index(dim, recipe.index.factory)
+        recipe.index.check(dim)
     except UserError as fault:
         yield fault
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from optical.cluster import why_unreachable
 from optical.made_with import installed
 from pipelines.checks import Finding
-from pipelines.settings import Settings
+from pipelines.environment import Settings
 
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 _LIBRARIES = ("torch", "ray", "transformers", "faiss-cpu", "mlflow", "numba", "pot", "pyarrow", "ir-measures")

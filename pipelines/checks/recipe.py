@@ -14,7 +14,7 @@ from optical.model.weights import find_weights, hub_address
 from optical.recipe import Recipe
 from pipelines.checks import Finding
 from pipelines.checks.faults import faults
-from pipelines.settings import Settings
+from pipelines.environment import Settings
 
 
 def languages(recipe: Recipe, settings: Settings) -> Iterator[Finding]:

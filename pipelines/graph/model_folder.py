@@ -6,7 +6,7 @@ from pathlib import Path
 
 from optical import artefacts
 from optical.artefacts import Artefact
-from optical.model.weights import DENSE
+from optical.model.folder import DENSE
 from pipelines.graph.node import Node
 from pipelines.graph.student import STUDENT
 from pipelines.graph.teacher import ENCODER, TEACHER

@@ -53,24 +53,21 @@ def _make(session: Context, path: Path, identity: str) -> None:
 def _search(workspace: Workspace, system: System, topics: pa.Table) -> Run:
     import torch
 
-    from optical.index.candidates import open_candidates
     from optical.index.embeddings import open_embeddings
-    from optical.index.search import search
-    from optical.model.encoder import Encoder
+    from optical.index.retriever import Retriever
 
-    recipe = workspace.recipe
-    torch.set_num_threads(workspace.settings.resources.threads or torch.get_num_threads())
-    encoder = Encoder.load(workspace.path(_ENCODERS[system.encoder])).eval()
-    queries = [encoder.encode([text], recipe.teacher.query_length)[0] for text in topics[system.field].to_pylist()]
-    passages = open_embeddings(*_origin(workspace, EMBEDDINGS), verify=False)
-    proposed = workspace.has(CANDIDATES)
-    candidates = open_candidates(*_origin(workspace, CANDIDATES), verify=False) if proposed else None
-    with Progress(f"search {system.name}", len(queries), "queries") as progress:
-        return search(passages, topics["qid"].to_pylist(), queries, recipe.index, candidates, progress.advance)
-
-
-def _origin(workspace: Workspace, node: Node) -> tuple[Path, str]:
-    return workspace.path(node), workspace.fingerprint_of(node)
+    recipe, resources = workspace.recipe, workspace.settings.resources
+    torch.set_num_threads(resources.threads or torch.get_num_threads())
+    retriever = Retriever.open(
+        workspace.path(_ENCODERS[system.encoder]),
+        recipe.teacher.query_length,
+        open_embeddings(workspace.path(EMBEDDINGS), workspace.fingerprint_of(EMBEDDINGS), verify=False),
+        recipe.index,
+        workspace.path(CANDIDATES) if workspace.has(CANDIDATES) else None,
+        resources.use_gpu,
+    )
+    with Progress(f"search {system.name}", len(topics), "queries") as progress:
+        return retriever.run(topics["qid"].to_pylist(), topics[system.field].to_pylist(), progress.advance)
 
 
 RUNS = Node(

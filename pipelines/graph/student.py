@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical.data.batches.token_shards import open_tokens
+from optical.model.folder import read_shape
 from optical.tracking.progress import LineWriter, Progress
 from pipelines.graph.bitext import BITEXT, texts
 from pipelines.graph.milestones import CHECKED_DATA
@@ -50,21 +51,20 @@ def student_job(workspace: Workspace, folder: Path) -> "TrainJob":
 
 
 def _make_start(session: Context, path: Path, identity: str) -> None:
-    from optical.model.encoder import Encoder
+    from optical.model.storage import load_encoder
     from optical.model.vocabulary.translation import extended_student
     from optical.train.loop import write_encoder
 
     workspace = session.workspace
     with session.work("vocabulary"):
         sources, targets = (texts(workspace, BITEXT, side) for side in ("source", "target"))
-        teacher = Encoder.load(workspace.path(TEACHER))
+        teacher = load_encoder(workspace.path(TEACHER))
         student = extended_student(teacher, sources, targets, workspace.recipe.student.vocabulary)
         write_encoder(student, path, identity)
 
 
 def _make_cache(session: Context, path: Path, identity: str) -> None:
     """Encode the shards that are missing; raises an ``InfrastructureError`` if the disk has no room for them."""
-    from optical.model.encoder import Encoder
     from optical.train.encode_targets import encoded_targets
 
     workspace = session.workspace
@@ -72,7 +72,7 @@ def _make_cache(session: Context, path: Path, identity: str) -> None:
     missing = cache.missing(tokens)
     if not missing:
         return
-    dim = Encoder.load(teacher).dim
+    dim = read_shape(teacher).dim
     cache.check_space(tokens, missing, dim)
     total = sum(len(lengths) for number, lengths in enumerate(cache.lengths(tokens)) if number in missing)
     resources, cores, length = workspace.settings.resources, os.cpu_count() or 1, cache.target_length

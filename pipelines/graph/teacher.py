@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optical.model.weights import find_weights, weights_fingerprint
+from optical.model.folder import weights_fingerprint
+from optical.model.weights import find_weights
 from optical.resources import Resources
 from pipelines.graph.bitext import BITEXT, QUESTIONS, texts
 from pipelines.graph.milestones import CHECKED_DATA
@@ -32,14 +33,14 @@ def _scratch(workspace: Workspace) -> dict:
 
 
 def _make_start(session: Context, path: Path, identity: str) -> None:
-    from optical.model.encoder import Encoder
+    from optical.model.scratch import scratch_encoder
     from optical.model.vocabulary.tokenizer import learn_wordpiece
     from optical.train.loop import write_encoder
 
     workspace = session.workspace
     scratch = workspace.scratch
     learned_from = [text for pairs in (BITEXT, QUESTIONS) for text in texts(workspace, pairs, "source", "target")]
-    encoder = Encoder.scratch(scratch, learn_wordpiece(learned_from, scratch.vocabulary), scratch.train.seed)
+    encoder = scratch_encoder(scratch, learn_wordpiece(learned_from, scratch.vocabulary), scratch.train.seed)
     write_encoder(encoder, path, identity)
 
 

@@ -15,8 +15,8 @@ from optical import artefacts
 from optical.artefacts import Fingerprint
 from optical.data.bitext.sources import parse_source, understood
 from optical.recipe import Recipe, ScratchConfig, decisive
+from pipelines.environment import SHARED, Settings
 from pipelines.graph.node import Node
-from pipelines.settings import SHARED, Settings
 
 
 class Workspace:

@@ -2,7 +2,7 @@
 
 from optical.data.bitext.config import BitextConfig
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
-from optical.index.config import IndexConfig
+from optical.index.kinds import exact
 from optical.objectives import ot
 from optical.recipe import Recipe, ScratchConfig, TeacherConfig
 from optical.train.config import TrainConfig
@@ -31,6 +31,6 @@ def demo() -> Recipe:
         ),
         objective=ot.Config(epsilon=0.1),
         train=TrainConfig(epochs=6, batch_pairs=32, learning_rate=1e-3, dev_steps=100),
-        index=IndexConfig(factory="IVF64,SQ8", num_probes=8, depth=400),
+        index=exact.Config(depth=400),
         evaluation=CrossLingual(collection="demo-topics"),
     )

@@ -2,11 +2,9 @@
 
 from optical.data.bitext.config import BitextConfig
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
-from optical.index.config import IndexConfig
-from optical.model.config import StudentConfig
 from optical.objectives import ot
-from optical.recipe import Recipe, TeacherConfig
-from optical.train.config import TrainConfig
+from optical.recipe import Recipe
+from pipelines.recipes.parts import extended_student, minilm_teacher, sentence_training
 
 
 def swahili() -> Recipe:
@@ -18,10 +16,9 @@ def swahili() -> Recipe:
     return Recipe(
         name="swahili",
         bitext=BitextConfig(datasets=("globalvoices-swa",), source="swa", target="eng", dev_pairs=256),
-        teacher=TeacherConfig(weights="all-minilm-l6-v2", query_length=64, document_length=128),
-        student=StudentConfig(vocabulary=8000),
+        teacher=minilm_teacher(),
+        student=extended_student(),
         objective=ot.Config(epsilon=0.1),
-        train=TrainConfig(epochs=1, source_length=40, target_length=40, checkpoint_steps=100),
-        index=IndexConfig(factory="IVF256,SQ8"),
+        train=sentence_training(),
         evaluation=CrossLingual(collection="afriqa-swa"),
     )

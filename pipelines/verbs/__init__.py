@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb as its help tells it: a sentence, and the fields (or groups of fields) that decide what it does."""
+    """The help of a verb: a sentence, and the fields (or groups of fields) that are shown first."""
 
     sentence: str
     fields: tuple[str, ...]

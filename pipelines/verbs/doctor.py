@@ -3,7 +3,7 @@
 from optical.recipe import Recipe
 from pipelines import checks
 from pipelines.checks import Finding, machine
-from pipelines.settings import Settings
+from pipelines.environment import Settings
 
 
 def doctor(settings: Settings, recipe: Recipe | None = None) -> list[Finding]:

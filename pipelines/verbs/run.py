@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 from optical import artefacts
 from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
-from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
 from optical.report.build import write_report
 from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
+from pipelines.cli.repeat import repeat_command
 from pipelines.facts import collection_facts, data_facts, work_done
 from pipelines.graph.bitext import BITEXT, rejects
 from pipelines.graph.collection import COLLECTION
@@ -19,8 +20,7 @@ from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.runs import RUNS
 from pipelines.graph.student import STUDENT, TOKENS, student_job
 from pipelines.pictures import plan_pictures, problem_in_words
-from pipelines.recipes import RECIPES
-from pipelines.repeat import repeat_command
+from pipelines.recipes import known
 from pipelines.session import Session
 from pipelines.verbs.evaluate import evaluate
 from pipelines.verbs.search import collection_info
@@ -100,7 +100,7 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
     topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet").to_pylist()
     return ReportContent(
         recipe=recipe.as_dict(),
-        registered=RECIPES[recipe.name]().as_dict() if recipe.name in RECIPES else None,
+        registered=base.as_dict() if (base := known(recipe.name)) else None,
         fingerprint=workspace.fingerprint,
         protocol=recipe.evaluation,
         systems=verdict.systems,
@@ -108,7 +108,7 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
         p_values=verdict.p,
         training=rows(job.journal),
         plans=plan_pictures(
-            Encoder.load(workspace.path(STUDENT)).eval(),
+            load_encoder(workspace.path(STUDENT)).eval(),
             job.build_objective(),
             workspace.path(TOKENS),
             recipe.train,
@@ -117,6 +117,6 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
         collection=collection_facts(workspace),
         data=data_facts(workspace),
         work=work_done(session.run_dir),
-        command=repeat_command(recipe, workspace.settings.resources) or "",
+        command=repeat_command(recipe, workspace.settings.resources, workspace.settings.recipe) or "",
         topics={topic["qid"]: TopicText(topic["query"], topic["english"]) for topic in topics},
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.command_line import VERBS, parse
+from pipelines.cli.parse import VERBS, parse
 from tune.command_line import parse as parse_search
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from optical.recipe import Recipe
+from pipelines.environment import Settings
 from pipelines.graph.node import Node
 from pipelines.graph.workspace import Workspace
-from pipelines.settings import Settings
 
 
 class Placed(Workspace):

@@ -19,6 +19,7 @@ from optical.report.build import write_report
 from optical.report.content import ReportContent
 from pipelines.__main__ import main
 from pipelines.cleaning import first_topics, topics_table
+from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
@@ -27,7 +28,6 @@ from pipelines.graph.student import STUDENT
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from pipelines.verbs import run as run_verb
 from pipelines.verbs.search import collection_info
 

@@ -12,10 +12,12 @@ from optical import artefacts
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import MEASURES, cutoff
 from optical.model.config import StudentConfig
+from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.recipe import Recipe
 from pipelines.__main__ import main
 from pipelines.checks.faults import certain_tokens, check_data, faults
+from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.milestones import CHECKED_DATA, CLEAN_DATA
@@ -24,7 +26,6 @@ from pipelines.graph.student import STUDENT, TEACHER_CACHE, TOKENS
 from pipelines.graph.teacher import PRETRAINED
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
-from pipelines.settings import Settings
 from tests.doors.places import Placed
 from tests.doors.recipes import changed
 
@@ -94,7 +95,7 @@ def test_a_model_that_counts_positions_from_its_padding_has_fewer(tokenizer):
     )
     encoder = Encoder(RobertaModel(shape), tokenizer).eval()
     assert encoder.positions == 19
-    assert [len(tokens) for tokens in encoder.encode(["river " * 40], 64)] == [19]
+    assert [len(tokens) for tokens in encode_texts(encoder, ["river " * 40], 64)] == [19]
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_every_word_is_a_token_at_least(tmp_path, encoder):
     texts = ["one two  three ", "river", "a b c d e f"]
     pq.write_table(pa.table({"text": texts}), tmp_path / "passages.parquet")
     assert certain_tokens(tmp_path / "passages.parquet", 6) == 5 + 3 + 6
-    assert certain_tokens(tmp_path / "passages.parquet", 6) <= sum(map(len, encoder.encode(texts, 6)))
+    assert certain_tokens(tmp_path / "passages.parquet", 6) <= sum(map(len, encode_texts(encoder, texts, 6)))
 
 
 def test_the_deepest_measure_is_the_one_that_is_checked():

@@ -19,11 +19,11 @@ from optical.model import weights
 from optical.recipe import Recipe
 from pipelines.__main__ import main
 from pipelines.checks import Finding, findings, machine
-from pipelines.command_line import VERBS, Command, parse
-from pipelines.fields import fields_of, shown
-from pipelines.guard import guarded
+from pipelines.cli.fields import fields_of, shown
+from pipelines.cli.guard import guarded
+from pipelines.cli.parse import VERBS, Command, parse
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
-from pipelines.settings import Settings
 from pipelines.verbs.doctor import doctor
 from tune.search import main as search
 
@@ -285,7 +285,7 @@ def test_a_mistyped_path_is_named(field, place, words, tmp_path, capsys):
 
 
 def test_a_reader_that_leaves_early_is_no_failure():
-    lines = "from pipelines.guard import say\nfor number in range(50_000): say('x' * 80)"
+    lines = "from pipelines.cli.print import say\nfor number in range(50_000): say('x' * 80)"
     quoted = f'set -o pipefail; {sys.executable} -c "{lines}" | head -1'
     ran = subprocess.run(["bash", "-c", quoted], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{'x' * 80}\n", "")
@@ -295,7 +295,7 @@ def test_a_reader_that_leaves_early_is_no_failure():
 
 _INTERRUPTED = """
     import atexit, sys, time
-    from pipelines.guard import guarded, program
+    from pipelines.cli.guard import guarded, program
 
     def pause(where):
         print(where, flush=True)

@@ -16,11 +16,11 @@ from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.registry.datasets import datasets
 from optical.data.registry.languages import canonical, known, language, languages
 from optical.errors import UserError
-from pipelines.command_line import parse
+from pipelines.cli.listing import listed
+from pipelines.cli.parse import parse
+from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.workspace import Workspace
-from pipelines.listing import listed
-from pipelines.settings import Settings
 
 SAMPLES = {
     "Adlm": "\U0001e900\U0001e92b\U0001e924\U0001e922\U0001e925",

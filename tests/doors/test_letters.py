@@ -12,7 +12,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer
 
 from optical.errors import DataError
-from optical.model.encoder import Encoder
+from optical.model.encode import encode_texts
+from optical.model.scratch import scratch_encoder
+from optical.model.storage import load_encoder, save_encoder
 from optical.model.vocabulary.letters import keeping_marks
 from optical.model.vocabulary.tokenizer import (
     SPECIAL_TOKENS,
@@ -239,9 +241,9 @@ def test_learning_takes_special_tokens_in_the_text_for_text():
 
 
 def test_an_encoder_reads_a_query_with_a_special_token_in_it(tiny: ScratchConfig, tmp_path: Path):
-    encoder = Encoder.scratch(tiny, learn_wordpiece(["a sep [ ]"] * 3, 80), seed=0)
-    encoder.save(tmp_path / "encoder")
-    assert [len(found) for found in Encoder.load(tmp_path / "encoder").encode(["a [SEP] a"], 32)] == [7]
+    encoder = scratch_encoder(tiny, learn_wordpiece(["a sep [ ]"] * 3, 80), seed=0)
+    save_encoder(encoder, tmp_path / "encoder")
+    assert [len(found) for found in encode_texts(load_encoder(tmp_path / "encoder"), ["a [SEP] a"], 32)] == [7]
 
 
 def test_an_exported_tokenizer_reads_the_same_through_transformers(tmp_path: Path):

@@ -20,14 +20,16 @@ from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES
 from optical.evaluation.runs import write_qrels
-from optical.model.encoder import Encoder
+from optical.model.encode import encode_texts
+from optical.model.storage import load_encoder
 from optical.recipe import Recipe
 from optical.report.content import DataFacts, DatasetFact
 from optical.resources import Resources
 from optical.tracking.journal import Journal
 from optical.train.loop import write_encoder
 from pipelines.circumstances import note_work
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
+from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
@@ -38,7 +40,6 @@ from pipelines.model_card import model_card
 from pipelines.public import public_name, public_recipe, public_weights
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from pipelines.verbs.export import export
 from pipelines.verbs.run import report_content
 from tests.doors.places import Placed
@@ -163,7 +164,7 @@ def open_session(tmp_path, encoder_folder, tokens, monkeypatch):
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_name_or_path": str(encoder_folder)}))
     monkeypatch.setattr(MODEL_FOLDER, "after", ())
     student = tmp_path / "run" / "student" / "encoder"
-    write_encoder(Encoder.load(encoder_folder), student, "s" * 64)
+    write_encoder(load_encoder(encoder_folder), student, "s" * 64)
     local = str(tmp_path / "pairs.tsv@som")
     base = recipe("swahili")
     made = replace(
@@ -214,7 +215,7 @@ def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(open_s
     monkeypatch.chdir(folder)
     said: dict = {}
     exec(code.replace('"..."', '"mtoto maji shule"'), said)
-    torch.testing.assert_close(said["vectors"], Encoder.load(folder).encode(["mtoto maji shule"], 64)[0])
+    torch.testing.assert_close(said["vectors"], encode_texts(load_encoder(folder), ["mtoto maji shule"], 64)[0])
 
 
 def test_an_export_is_made_anew_when_its_card_has_more_to_say(open_session):

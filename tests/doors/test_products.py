@@ -21,9 +21,11 @@ from optical.data.bitext.screen import Limits, SentencePair
 from optical.data.bitext.shards import CHECKED
 from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.collections.opening import open_collection
-from optical.index.candidates import open_candidates, write_candidates
 from optical.index.embed import PassageEncoder
+from optical.index.embeddings import Embeddings
+from optical.index.kinds import faiss
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.model.vocabulary.translation import extended_student
 from optical.objectives.ot import Config as OTConfig
@@ -93,11 +95,11 @@ def collection(world: World) -> Product:
 
 def teacher_start(_: World) -> Product:
     tokenizer = learn_wordpiece(SENTENCES * 3, 120)
-    return _vocabulary(tokenizer), _norms(Encoder.scratch(SHAPE, tokenizer, 0))[1:6]
+    return _vocabulary(tokenizer), _norms(scratch_encoder(SHAPE, tokenizer, 0))[1:6]
 
 
 def student_start(_: World) -> Product:
-    teacher = Encoder.scratch(SHAPE, learn_wordpiece(TARGETS * 3, 60), 0)
+    teacher = scratch_encoder(SHAPE, learn_wordpiece(TARGETS * 3, 60), 0)
     student = extended_student(teacher, SOURCES, TARGETS, 90)
     return _vocabulary(student.tokenizer), _norms(student)[-6:]
 
@@ -128,8 +130,10 @@ def embeddings(world: World) -> Product:
 
 def candidates(world: World) -> Product:
     draw = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float16)
-    write_candidates(world.folder / "candidates", "f" * 64, draw, "IVF4,SQ8")
-    scores, found = open_candidates(world.folder / "candidates").tokens.search(draw[:3].astype(np.float32), 2)
+    passages = Embeddings(world.folder, "f" * 64, ("a",), draw, np.array([0, 200]))
+    config = faiss.Config(factory="IVF4,SQ8", num_probes=1)
+    config.build(passages, world.folder)
+    scores, found = config.open(passages, world.folder).tokens.search(draw[:3].astype(np.float32), 2)
     return _hash(found.tolist()), scores.ravel().tolist()
 
 

@@ -18,6 +18,7 @@ from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES
 from optical.evaluation.significance import Interval
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
 from optical.model.text import inner_mask
 from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
@@ -30,11 +31,11 @@ from optical.resources import Resources
 from optical.train.config import TrainConfig
 from pipelines import circumstances
 from pipelines.circumstances import note_work
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
+from pipelines.cli.repeat import repeat_command
 from pipelines.facts import work_done
 from pipelines.pictures import plan_pictures, problem_in_words
 from pipelines.recipes import recipe
-from pipelines.repeat import repeat_command
 
 EVIL = "<script>alert('x')</script>"
 
@@ -58,7 +59,7 @@ def _changed(base: Recipe, changes: dict[str, object]) -> Recipe:
 
 @pytest.fixture
 def student(tiny, tokenizer) -> Encoder:
-    return Encoder.scratch(tiny, tokenizer, seed=1).eval()
+    return scratch_encoder(tiny, tokenizer, seed=1).eval()
 
 
 @pytest.mark.parametrize(

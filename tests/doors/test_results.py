@@ -17,10 +17,12 @@ from optical.errors import UserError
 from optical.index.embed import PassageEncoder
 from optical.made_with import made_with
 from optical.model import precision
-from optical.model.encoder import Encoder
+from optical.model.encode import encode_texts
+from optical.model.storage import load_encoder
 from optical.recipe import Recipe, decisive
 from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
+from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.node import Node
@@ -29,7 +31,6 @@ from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from tests.doors.places import Placed
 from tests.doors.recipes import EVERYTHING, changed, nodes
 
@@ -161,7 +162,7 @@ def test_a_field_that_decides_nothing_is_not_blamed(settings, tmp_path):
     named = replace(settings, run_name="mine")
     _begin(own, named)
     pairs.write_text("moto\tfire\n")
-    assert "other data" in _refused(changed(own, index__factory="Flat", train__dev_steps=7), named)
+    assert "other data" in _refused(changed(own, objective__penalty=2.0, train__dev_steps=7), named)
     assert _refused(changed(own, train__seed=1), named).endswith("another recipe (train.seed: 0 -> 1)")
 
 
@@ -177,9 +178,6 @@ def test_a_run_that_goes_on_with_other_libraries_is_told_of(settings, caplog):
 # fields that decide nothing
 
 IDLE = [
-    ({}, "index__factory", "Flat"),
-    ({}, "index__num_probes", 3),
-    ({}, "index__tokens_per_probe", 3),
     ({}, "objective__penalty", 2.0),
     ({}, "objective__mass", 0.5),
     ({"objective__method": "exact"}, "objective__epsilon", 0.3),
@@ -213,6 +211,13 @@ def test_a_field_that_is_not_used_changes_no_name(settings, given, field, value)
     assert Workspace(other, settings).fingerprint == Workspace(base, settings).fingerprint
 
 
+@pytest.mark.parametrize(("field", "value"), [("factory", "Flat"), ("num_probes", 3), ("tokens_per_probe", 3)])
+def test_settings_of_candidates_are_no_part_of_an_exact_search(field, value):
+    assert field not in DEMO.as_dict()["index"]
+    proposing = changed(changed(DEMO, index__search="faiss"), **{f"index__{field}": value})
+    assert changed(proposing, index__search="exact") == DEMO
+
+
 @pytest.mark.parametrize(("given", "field", "value"), AT_WORK)
 def test_a_field_that_is_used_changes_the_run(settings, given, field, value):
     base = changed(DEMO, **given)
@@ -242,7 +247,7 @@ def test_a_question_set_is_known_by_its_bytes_and_by_the_language_of_its_passage
 
 def _kept(encoder_folder: Path, tokens: Path) -> dict[str, np.ndarray]:
     """What an index, a query, a teacher cache, a dev measure and a distillation get from an encoder."""
-    encoder, texts = Encoder.load(encoder_folder).eval(), ["child water school", "river"]
+    encoder, texts = load_encoder(encoder_folder).eval(), ["child water school", "river"]
     passages = PassageEncoder(encoder_folder, 16, 1, use_gpu=False)(pa.table({"docid": ["a", "b"], "text": texts}))
     cache = TargetEncoder(encoder_folder, open_tokens(tokens), 16, 1, False)(pa.table({"group": [0]}))
     dev = padded(read_split(tokens, "dev"))
@@ -250,7 +255,7 @@ def _kept(encoder_folder: Path, tokens: Path) -> dict[str, np.ndarray]:
         taught = encoder(dev.target_ids, dev.target_mask)
     return {
         "index": np.frombuffer(b"".join(passages["embeddings"].to_pylist()), np.float16),
-        "query": torch.cat(encoder.encode(texts, 16)).numpy(),
+        "query": torch.cat(encode_texts(encoder, texts, 16)).numpy(),
         "cache": np.frombuffer(b"".join(row["embeddings"] for table in cache for row in table.to_pylist()), np.float16),
         "dev": np.array(list(dev_measures(encoder, encoder, dev).values())),
         "teacher": taught.numpy(),
@@ -260,7 +265,7 @@ def _kept(encoder_folder: Path, tokens: Path) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("door", ["index", "query", "cache", "dev", "teacher"])
 def test_what_is_kept_or_measured_is_float32_where_training_is_not(encoder_folder, tokens, monkeypatch, door):
     """The CPU plays the GPU: on a device where training is in bfloat16, everything else still is in float32."""
-    encoder = Encoder.load(encoder_folder)
+    encoder = load_encoder(encoder_folder)
     dev = padded(read_split(tokens, "dev"))
     exact, trained = _kept(encoder_folder, tokens)[door], encoder(dev.source_ids, dev.source_mask)
     monkeypatch.setattr(precision, "HALF_ON", {"cpu"})
@@ -275,7 +280,7 @@ def test_tf32_is_off_in_an_encoder_and_as_it_was_behind_it(encoder):
     encoder.backbone.register_forward_pre_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
     torch.set_float32_matmul_precision("medium")
     try:
-        encoder.encode(["river"], 8)
+        encode_texts(encoder, ["river"], 8)
         assert (seen, torch.get_float32_matmul_precision()) == (["highest"], "medium")
     finally:
         torch.set_float32_matmul_precision("highest")

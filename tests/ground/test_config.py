@@ -9,7 +9,7 @@ import pytest
 from optical.data.bitext.config import BitextConfig
 from optical.errors import UserError
 from optical.evaluation.protocols.crosslingual import Config as EvaluationConfig
-from optical.index.config import IndexConfig
+from optical.index.kinds import exact, faiss
 from optical.model.config import StudentConfig
 from optical.objectives.ot import Config as OTConfig
 from optical.recipe import Recipe, ScratchConfig, TeacherConfig, differences
@@ -47,9 +47,10 @@ BAD = [
     (OTConfig, {"marginals": "idf"}, "objective.marginals"),
     (OTConfig, {"method": "ipot", "gradient": "implicit"}, "objective.gradient"),
     (OTConfig, {"max_iterations": 0}, "objective.max_iterations"),
-    (IndexConfig, {"num_probes": 0}, "index.num_probes"),
-    (IndexConfig, {"tokens_per_probe": 0}, "index.tokens_per_probe"),
-    (IndexConfig, {"depth": 0}, "index.depth"),
+    (faiss.Config, {"num_probes": 0}, "index.num_probes"),
+    (faiss.Config, {"tokens_per_probe": 0}, "index.tokens_per_probe"),
+    (exact.Config, {"depth": 0}, "index.depth"),
+    (faiss.Config, {"depth": 0}, "index.depth"),
     (Resources, {"num_workers": 0}, "num_workers"),
     (Resources, {"threads": -1}, "threads"),
 ]

@@ -9,7 +9,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from optical.errors import DataError
+from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
+from optical.model.storage import load_encoder, save_encoder
 from optical.model.text import inner_mask, pad
 
 TEXTS = ["child water school", "house", "book river food teacher road sun rain"]
@@ -21,7 +24,7 @@ def states_equal(one: Encoder, other: Encoder) -> bool:
 
 
 def test_every_token_is_a_unit_vector(encoder):
-    rows = encoder.encode(TEXTS, 64)
+    rows = encode_texts(encoder, TEXTS, 64)
     assert [tuple(row.shape) for row in rows] == [(5, 16), (3, 16), (9, 16)]
     for row in rows:
         torch.testing.assert_close(row.norm(dim=1), torch.ones(len(row)))
@@ -32,56 +35,58 @@ def test_encode_is_forward_without_padding(encoder):
     ids, mask = pad([encoding.ids for encoding in encoder.tokenizer.encode_batch(TEXTS)])
     with torch.no_grad():
         embeddings = encoder(ids, mask)
-    for row, encoded in zip(range(3), encoder.encode(TEXTS, 64), strict=True):
+    for row, encoded in zip(range(3), encode_texts(encoder, TEXTS, 64), strict=True):
         assert torch.equal(embeddings[row][mask[row]], encoded)
 
 
 def test_padding_does_not_change_a_sentence(encoder):
-    together = encoder.encode(TEXTS, 64)[1]
-    torch.testing.assert_close(together, encoder.encode(TEXTS[1:2], 64)[0], atol=1e-5, rtol=0)
+    together = encode_texts(encoder, TEXTS, 64)[1]
+    torch.testing.assert_close(together, encode_texts(encoder, TEXTS[1:2], 64)[0], atol=1e-5, rtol=0)
 
 
 def test_a_long_text_is_cut_and_keeps_its_closing_token(encoder):
-    [row] = encoder.encode([TEXTS[2]], 4)
-    torch.testing.assert_close(row, encoder.encode(["book river"], 64)[0], atol=1e-5, rtol=0)
+    [row] = encode_texts(encoder, [TEXTS[2]], 4)
+    torch.testing.assert_close(row, encode_texts(encoder, ["book river"], 64)[0], atol=1e-5, rtol=0)
 
 
 def test_a_token_sees_its_neighbours(encoder):
-    first, second = encoder.encode(["water school", "water house"], 8)
+    first, second = encode_texts(encoder, ["water school", "water house"], 8)
     assert not torch.allclose(first[1], second[1], atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights(tiny, tokenizer):
-    one = Encoder.scratch(tiny, tokenizer, seed=3)
+    one = scratch_encoder(tiny, tokenizer, seed=3)
     torch.manual_seed(99)
-    assert states_equal(one, Encoder.scratch(tiny, tokenizer, seed=3))
-    assert not states_equal(one, Encoder.scratch(tiny, tokenizer, seed=4))
+    assert states_equal(one, scratch_encoder(tiny, tokenizer, seed=3))
+    assert not states_equal(one, scratch_encoder(tiny, tokenizer, seed=4))
 
 
 def test_making_an_encoder_leaves_the_global_random_state_alone(tiny, tokenizer):
     before = torch.random.get_rng_state()
-    Encoder.scratch(tiny, tokenizer, seed=3)
+    scratch_encoder(tiny, tokenizer, seed=3)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_a_round_trip_is_equal_to_the_bit(encoder, encoder_folder):
-    back = Encoder.load(encoder_folder).eval()
+    back = load_encoder(encoder_folder).eval()
     assert states_equal(encoder, back)
-    assert all(torch.equal(a, b) for a, b in zip(encoder.encode(TEXTS, 64), back.encode(TEXTS, 64), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(encode_texts(encoder, TEXTS, 64), encode_texts(back, TEXTS, 64), strict=True)
+    )
 
 
 def test_an_encoder_without_projection_keeps_the_hidden_width(encoder, tmp_path):
     bare = Encoder(encoder.backbone, encoder.tokenizer)
-    bare.save(tmp_path)
-    back = Encoder.load(tmp_path)
+    save_encoder(bare, tmp_path)
+    back = load_encoder(tmp_path)
     assert (bare.dim, back.dim, back.projection) == (32, 32, None)
 
 
 def test_training_mode_draws_no_random_numbers(encoder_folder):
     config = json.loads((encoder_folder / "config.json").read_text())
     (encoder_folder / "config.json").write_text(json.dumps(config | {"hidden_dropout_prob": 0.5}))
-    encoder = Encoder.load(encoder_folder).train()
-    one, other = encoder.encode(TEXTS, 64), encoder.encode(TEXTS, 64)
+    encoder = load_encoder(encoder_folder).train()
+    one, other = encode_texts(encoder, TEXTS, 64), encode_texts(encoder, TEXTS, 64)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -92,7 +97,7 @@ def test_transformers_loads_the_folder_and_computes_the_same(encoder, encoder_fo
     with torch.no_grad():
         hidden = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).last_hidden_state
     theirs = torch.nn.functional.normalize(hidden @ projection.T, dim=-1)
-    for row, ours in enumerate(encoder.encode(TEXTS, 64)):
+    for row, ours in enumerate(encode_texts(encoder, TEXTS, 64)):
         real = theirs[row][tokens["attention_mask"][row].bool()]
         torch.testing.assert_close(real, ours, atol=1e-5, rtol=0)
 
@@ -109,30 +114,30 @@ def test_the_dense_folder_is_described_as_sentence_transformers_does(encoder_fol
 def test_a_missing_file_is_named(encoder_folder, name):
     (encoder_folder / name).unlink()
     with pytest.raises(DataError, match=f"a model folder needs {name}, and it is missing"):
-        Encoder.load(encoder_folder)
+        load_encoder(encoder_folder)
 
 
 def test_truncated_weights_are_a_data_error(encoder_folder):
     weights = encoder_folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(DataError, match="weights do not load"):
-        Encoder.load(encoder_folder)
+        load_encoder(encoder_folder)
 
 
 def test_a_projection_folder_without_weights_is_a_data_error(encoder_folder):
     (encoder_folder / "1_Dense" / "model.safetensors").unlink()
     with pytest.raises(DataError, match="weights do not load"):
-        Encoder.load(encoder_folder)
+        load_encoder(encoder_folder)
 
 
 def test_a_projection_of_another_name_is_a_data_error(encoder_folder):
     save_file({"weight": torch.zeros(16, 32)}, encoder_folder / "1_Dense" / "model.safetensors")
     with pytest.raises(DataError):
-        Encoder.load(encoder_folder)
+        load_encoder(encoder_folder)
 
 
 def test_a_scratch_encoder_has_the_shape_asked_for(tiny, tokenizer):
-    wider = Encoder.scratch(dataclasses.replace(tiny, hidden=48, layers=2, dim=24), tokenizer, seed=0)
+    wider = scratch_encoder(dataclasses.replace(tiny, hidden=48, layers=2, dim=24), tokenizer, seed=0)
     config = wider.backbone.config
     assert (config.hidden_size, config.num_hidden_layers, config.intermediate_size, wider.dim) == (48, 2, 192, 24)
     assert config.vocab_size == tokenizer.get_vocab_size()

@@ -4,7 +4,8 @@ import pytest
 
 from optical.errors import DataError, UserError
 from optical.model import weights
-from optical.model.weights import PackagedModel, find_weights, weights_fingerprint
+from optical.model.folder import weights_fingerprint
+from optical.model.weights import PackagedModel, find_weights
 
 
 def test_a_complete_folder_is_taken(encoder_folder):

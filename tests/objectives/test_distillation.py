@@ -7,6 +7,7 @@ import torch
 
 from optical.data.batches.batch import PairBatch
 from optical.model.encoder import Encoder
+from optical.model.scratch import scratch_encoder
 from optical.model.text import inner_mask, pad
 from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
@@ -15,7 +16,7 @@ from optical.ot.loss import transport_loss
 
 @pytest.fixture
 def student(tiny, tokenizer) -> Encoder:
-    return Encoder.scratch(tiny, tokenizer, seed=1)
+    return scratch_encoder(tiny, tokenizer, seed=1)
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import pytest
 
 from optical.errors import UserError
-from pipelines.__main__ import _worded, main
-from pipelines.command_line import parse
+from pipelines.__main__ import main
+from pipelines.cli.parse import parse
+from pipelines.cli.print import in_words
 
 
 def test_a_verb_and_a_recipe_give_the_recipe_unchanged():
@@ -35,7 +36,7 @@ def test_a_nested_scratch_teacher_can_be_changed():
         (["--json"], "a verb is needed first", "run"),
         (["run"], "a recipe is needed", "demo, swahili"),
         (["run", "--json"], "a recipe is needed before --json", "demo, swahili"),
-        (["rnu", "demo"], "no verb 'rnu', did you mean run?", "prepare"),
+        (["rnu", "demo"], "no verb 'rnu'", "did you mean run?"),
         (["run", "demo", "swahili"], "Unrecognized options: swahili", "--help"),
         (["run", "demo", "--run-name", "shared"], "--run-name: is 'shared'", "give one plain name"),
         (["run", "demo", "--run-name", "a/b"], "--run-name: is 'a/b'", "give one plain name"),
@@ -67,4 +68,4 @@ def test_error_type_carries_the_place():
     [({"ratio": 1200, "empty": 3}, "ratio 1,200, empty 3"), ({}, "none"), (0.12345678, "0.1235"), ("a/b", "a/b")],
 )
 def test_facts_are_told_in_words(fact, words):
-    assert _worded(fact) == words
+    assert in_words(fact) == words

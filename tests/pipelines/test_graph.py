@@ -5,11 +5,11 @@ import fcntl
 import pytest
 
 from optical import artefacts
+from pipelines.environment import Settings
 from pipelines.graph.node import Node
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 from tests.doors.recipes import changed
 
 DEMO = recipe("demo")

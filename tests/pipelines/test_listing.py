@@ -8,9 +8,9 @@ import pytest
 from optical.data.fetch import availability, download
 from optical.data.registry.datasets import dataset
 from pipelines.__main__ import main
-from pipelines.command_line import ListCommand, parse
-from pipelines.listing import listed
-from pipelines.settings import Settings
+from pipelines.cli.listing import listed
+from pipelines.cli.parse import ListCommand, parse
+from pipelines.environment import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     *("--bitext.max-pairs", "500", "--bitext.dev-pairs", "50", "--train.epochs", "2", "--train.dev-steps", "10"),
     *("--train.checkpoint-steps", "5", "--teacher.scratch.train.epochs", "1", "--teacher.scratch.hidden", "32"),
-    *("--teacher.scratch.dim", "16", "--index.factory", "IVF8,SQ8", "--evaluation.resamples", "200"),
+    *("--teacher.scratch.dim", "16", "--evaluation.resamples", "200"),
 ]
 
 
@@ -81,7 +81,8 @@ def test_candidates_are_made_beside_the_embeddings_that_are_there(first, runs, c
     (embeddings,), before = runs.glob("shared/embeddings-*"), set(runs.glob("shared/[a-z]*"))
     assert not list(runs.glob("shared/candidates-*"))
     made = (embeddings / "manifest.json").stat().st_mtime_ns
-    assert _run(runs, "--run-name", "proposed", "--index.search", "faiss", "--json", verb="index") == 0
+    flags = ["--run-name", "proposed", "--index.search", "faiss", "--index.factory", "IVF8,SQ8", "--json"]
+    assert _run(runs, *flags, verb="index") == 0
     assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["candidates_megabytes"] > 0
     (candidates,) = set(runs.glob("shared/[a-z]*")) - before
     assert candidates.name.startswith("candidates-")

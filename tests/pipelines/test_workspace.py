@@ -9,6 +9,7 @@ from optical.data.bitext import sources
 from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
 from pipelines.__main__ import main
+from pipelines.environment import Settings
 from pipelines.graph import bitext
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
@@ -18,7 +19,6 @@ from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
-from pipelines.settings import Settings
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from optical.evaluation.significance import Interval
 from optical.report.build import write_report
 from optical.report.content import DataFacts, DatasetFact, ReportContent, TopicText, Work
 from optical.report.plans import PlanPicture
-from optical.report.results import gain_sentence, measures_table, topic_gains
+from optical.report.results import gain_sentence, topic_gains
+from pipelines.cli.print import measures_table
 
 EVIL = "<script>alert('x')</script> & \"q\" | `c` [l](u)"
 
@@ -81,7 +82,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_has_its_exact_shape() -> None:
     zero = Measured({}, {"AP": 0.207, "RR@10": 0.215, "nDCG@10": 0.25, "R@100": 0.49}, ())
     student = Measured({}, {"AP": 0.482, "RR@10": 0.5, "nDCG@10": 0.5126, "R@100": 1.0}, ())
-    table = measures_table({"zero_shot": zero, "student": student, "english_ceiling": zero}, {"student": 9.9e-5})
+    table = measures_table(
+        {"zero_shot": zero, "student": student, "english_ceiling": zero}, {"student": 9.9e-5}, "zero-shot"
+    )
     assert table == (
         "system           MAP    MRR@10  nDCG@10  R@100   p vs zero-shot\n"
         "zero_shot        0.207  0.215   0.250    0.490   -\n"
@@ -91,9 +94,9 @@ def test_the_table_has_its_exact_shape() -> None:
 
 
 def test_a_long_system_name_keeps_the_columns_aligned() -> None:
-    lines = measures_table({"a_name_of_twenty_five_let": _measured(0.5), "b": _measured(0.25)}, {"b": 0.0001}).split(
-        "\n"
-    )
+    lines = measures_table(
+        {"a_name_of_twenty_five_let": _measured(0.5), "b": _measured(0.25)}, {"b": 0.0001}, "zero-shot"
+    ).split("\n")
     assert len({line.index(cell) for line, cell in zip(lines, ("MAP", "0.500", "0.250"), strict=True)}) == 1
     assert lines[2].endswith("0.0001")
 

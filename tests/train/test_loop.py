@@ -8,7 +8,7 @@ import torch
 from optical.data.batches.collate import padded
 from optical.data.batches.token_shards import read_split
 from optical.errors import UserError
-from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
 from optical.tracking.journal import rows
 from optical.train.dev import dev_measures
 from optical.train.job import TrainJob
@@ -21,7 +21,7 @@ NUM_STEPS = 40
 def untrained(job: TrainJob) -> float:
     """Dev MRR before the first step."""
     pairs = read_split(job.tokens, "dev").cut(job.train.source_length, job.train.target_length)
-    start, teacher = Encoder.load(job.start), Encoder.load(job.teacher)
+    start, teacher = load_encoder(job.start), load_encoder(job.teacher)
     return dev_measures(start, teacher, padded(pairs))["dev_mrr"]
 
 
@@ -45,7 +45,7 @@ def test_a_student_learns_and_the_journal_is_complete(new_job):
         assert {"learning_rate", "grad_norm", "tokens", "seconds", "wait_seconds", "steps"} <= row.keys()
         assert {"marginal_error", "plan_entropy", "iterations", "unconverged"} <= row.keys()
     assert devs[-1][1] > untrained(job) + 0.2
-    assert Encoder.load(job.result).dim == 16
+    assert load_encoder(job.result).dim == 16
 
 
 def test_another_seed_ends_elsewhere(new_job):

@@ -8,12 +8,12 @@ import pytest
 
 from optical.errors import UserError
 from optical.resources import Resources
-from pipelines.command_line import parse
+from pipelines.cli.parse import parse
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
-from pipelines.settings import Settings
 from tune.search import main
 from tune.space import CampaignConfig, applied
-from tune.summary import Trial, best_command, table, write_campaign
+from tune.summary import Trial, best_command, trials_table, write_campaign
 from tune.trial import TrialMaker
 
 TRIALS = [Trial("b", 0.1, 1e-3, 100, 0.6, "ended"), Trial("a", 0.3, 2e-4, 40, 0.2, "stopped")]
@@ -60,7 +60,7 @@ def test_the_best_command_gives_the_best_recipe_with_all_that_was_changed_for_th
     base = recipe("demo")
     made = replace(base, bitext=replace(base.bitext, max_pairs=500))
     best = replace(TRIALS[0], epsilon=0.1234567891, learning_rate=1 / 3e3)
-    words = shlex.split(best_command(made, best, Resources(num_workers=2)))
+    words = shlex.split(best_command(made, best, Settings(resources=Resources(num_workers=2))))
     _, command = parse(words[3:])
     point = {"objective.epsilon": best.epsilon, "train.learning_rate": best.learning_rate}
     assert command.recipe == applied(made, point)
@@ -68,15 +68,15 @@ def test_the_best_command_gives_the_best_recipe_with_all_that_was_changed_for_th
 
 
 def test_a_recipe_without_a_name_on_the_command_line_has_no_best_command():
-    told = best_command(replace(recipe("demo"), name="mine"), TRIALS[0], Resources())
+    told = best_command(replace(recipe("demo"), name="mine"), TRIALS[0], Settings())
     assert told.startswith("no command line says this recipe")
 
 
 def test_the_report_holds_every_trial(tmp_path):
-    write_campaign(tmp_path, recipe("demo"), TRIALS, Resources())
+    write_campaign(tmp_path, recipe("demo"), TRIALS, Settings())
     page = (tmp_path / "report.md").read_text()
-    assert table(TRIALS) in page
-    assert best_command(recipe("demo"), TRIALS[0], Resources()) in page
+    assert trials_table(TRIALS) in page
+    assert best_command(recipe("demo"), TRIALS[0], Settings()) in page
     assert [trial["trial"] for trial in json.loads((tmp_path / "trials.json").read_text())] == ["b", "a"]
     assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
 

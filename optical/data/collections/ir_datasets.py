@@ -1,6 +1,5 @@
 """Collections of the ir_datasets catalogue (``ir_datasets:<name>``), which that library downloads and reads itself."""
 
-import difflib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -9,7 +8,7 @@ from optical.data.collections.qrels import parse_qrels
 from optical.data.collections.records import Collection, repeated
 from optical.data.collections.rows import Row
 from optical.data.collections.topics import gather_topics
-from optical.errors import InfrastructureError, UserError
+from optical.errors import InfrastructureError, UserError, suggest
 
 PREFIX = "ir_datasets:"
 _INSTALL = "pip install 'optical-clir[collections]'"
@@ -48,8 +47,8 @@ def read_ir_datasets(spec: str) -> Collection:
     try:
         found = ir_datasets.load(name)
     except KeyError:
-        near = difflib.get_close_matches(name, list(ir_datasets.registry), n=3, cutoff=0.5)
-        advice = f"did you mean {', '.join(near)}?" if near else "see https://ir-datasets.com for the names"
+        known = list(ir_datasets.registry)
+        advice = suggest(name, known, "see https://ir-datasets.com for the names", most=3, likeness=0.5)
         raise UserError(spec, "ir_datasets has no such data set", advice) from None
     try:
         passages, remarks = gather_passages(_passages(spec, found))

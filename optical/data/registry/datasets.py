@@ -1,12 +1,11 @@
 """The registry: each public data set named once, with origin, hash, licence and reader."""
 
-import difflib
 from functools import cache
 from pathlib import Path
 
 from optical.data.registry import families as catalogue
 from optical.data.registry.entry import DataSet
-from optical.errors import DataError, UserError
+from optical.errors import DataError, UserError, suggest
 
 
 @cache
@@ -28,6 +27,5 @@ def dataset(name: str) -> DataSet:
         what = "is a file, and no registered data set" if Path(name).is_file() else "no such file or folder"
         advice = "a collection is a folder with passages.tsv, topics.tsv and qrels.txt; prepare --list names the others"
         raise DataError(name, what, advice)
-    near = difflib.get_close_matches(name, datasets(), n=3, cutoff=0.5)
-    advice = f"did you mean {', '.join(near)}?" if near else "python -m pipelines prepare --list names them all"
+    advice = suggest(name, datasets(), "python -m pipelines prepare --list names them all", most=3, likeness=0.5)
     raise UserError(f"data set {name!r}", "not in the registry", advice)

@@ -6,14 +6,13 @@ XOR-TyDi, XTREME-R, CIRAL and AfriCLIRMatrix, and their neighbours. Han script i
 """
 
 import csv
-import difflib
 import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
-from optical.errors import UserError
+from optical.errors import UserError, suggest
 
 Tier = Literal["low", "medium", "high"]
 
@@ -147,11 +146,14 @@ def _advice(word: str) -> str:
     if rest and (found := _by_any_code().get(primary)):
         return f"did you mean {found.code}? A script or a region stands behind a code as in srp_Latn or sw-KE"
     everything = _by_any_code() | _by_name()
-    near = difflib.get_close_matches(word.strip().lower(), everything, n=3, cutoff=_NEAR)
-    found = dict.fromkeys(f"{everything[word].code} ({everything[word].name})" for word in near)
-    if found:
-        return f"did you mean {', '.join(found)}?"
-    return "give an ISO 639 code or English name of optical/data/catalogue/languages.tsv, or a private code: qaa_Latn"
+    otherwise = (
+        "give an ISO 639 code or English name of optical/data/registry/languages.tsv, or a private code: qaa_Latn"
+    )
+    return suggest(word.strip().lower(), everything, otherwise, 3, _NEAR, lambda near: _labelled(everything[near]))
+
+
+def _labelled(entry: Language) -> str:
+    return f"{entry.code} ({entry.name})"
 
 
 @cache

@@ -1,7 +1,8 @@
-"""How a learned vocabulary reads letters: in lower case where the teacher does, with every mark kept.
+"""How a learned vocabulary reads letters: in lower case if the teacher does, with every mark kept.
 
-BERT's normaliser deletes accents and Indic vowel signs with them, so that different words become one. Ours deletes what
-has no sound and no meaning: control and format characters, private use, and joiners where no script asks for them.
+BERT's normaliser deletes accents, and Indic vowel signs with them, so that different words become equal. Ours deletes
+only characters without sound or meaning: control and format characters, private use, and joiners in scripts that do not
+use them.
 """
 
 import json
@@ -37,16 +38,17 @@ ACCENTS = frozenset(
     for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
     for mark in unicodedata.normalize("NFD", chr(code))[1:]
 )
-"""The marks of Latin letters. Every learned vocabulary knows them, because names carry them into any language."""
+"""The marks of Latin letters. Every learned vocabulary contains them, because names with them occur in any language."""
 
 
 def keeping_marks(lowercase: bool = True, composed: bool = False) -> Normalizer:
     """A normaliser that deletes no mark.
 
     Args:
-        lowercase: fold case letter by letter; the dot that Turkish capital I leaves behind goes.
-        composed: write a letter and its mark as one character where there is one (NFC), else apart (NFD). Both make
-            the same distinctions; apart, a letter never met with that mark is still two known characters.
+        lowercase: fold case letter by letter; the dot that remains of the Turkish capital I is deleted.
+        composed: write a letter and its mark as one character if Unicode has one (NFC), else as two (NFD). Both
+            distinguish the same words; with NFD, a letter that was never seen with a mark is still two known
+            characters.
 
     >>> keeping_marks(composed=True).normalize_str("Vo\\u0302\\u0301 \\u0130\\u0131")
     'v\\u1ed1 i\\u0131'
@@ -60,10 +62,10 @@ def keeping_marks(lowercase: bool = True, composed: bool = False) -> Normalizer:
 
 
 def keeping_marks_like(teacher: Normalizer | None) -> Normalizer:
-    """The normaliser that reads ASCII as the teacher's does, and composes letters as its vocabulary has them.
+    """The normaliser that reads ASCII as the teacher's does, and composes letters if the teacher's does.
 
     Raises:
-        DataError: the teacher's does more to ASCII than change its case.
+        DataError: the teacher's normaliser changes more than the case of ASCII text.
     """
     read = teacher.normalize_str if teacher else str
     ours = keeping_marks(lowercase=read("A") == "a", composed=read("\u00e9") == "\u00e9")
@@ -74,7 +76,7 @@ def keeping_marks_like(teacher: Normalizer | None) -> Normalizer:
 
 
 def cutting_long_words(boundaries: PreTokenizer | None) -> PreTokenizer:
-    """The given word boundaries, and cuts in words that are too long for WordPiece and not in ASCII."""
+    """The given word boundaries, and further cuts in words that are too long for WordPiece and not in ASCII."""
     cut = pre_tokenizers.Split(Regex(_LONG), "isolated")
     return pre_tokenizers.Sequence([boundaries, cut]) if boundaries else cut
 
@@ -82,8 +84,8 @@ def cutting_long_words(boundaries: PreTokenizer | None) -> PreTokenizer:
 def looks_across_no_space(normalizer: dict | None, boundaries: dict | None) -> bool:
     """Whether a normaliser and word boundaries, as ``tokenizer.json`` has them, are BERT's or ours.
 
-    These do the same to a word in any company: no canonical order or composition, and no pattern of ours, reaches over
-    a space.
+    These treat a word in the same way whatever its neighbours are: canonical order, composition and our patterns do not
+    reach across a space.
     """
     bert = pre_tokenizers.BertPreTokenizer()
     ours = [_content(keeping_marks(lowercase, composed)) for lowercase in (True, False) for composed in (True, False)]

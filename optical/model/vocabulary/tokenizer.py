@@ -19,7 +19,7 @@ SPECIAL_TOKENS = (PAD, UNK, CLS, SEP, MASK)
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The folder's ``tokenizer.json``, with any truncation or padding it carries switched off.
 
-    A special token that a text spells out, such as ``[SEP]``, is read as text.
+    A special token that is spelt out in a text, such as ``[SEP]``, is read as text.
 
     Raises:
         DataError: the file is missing or not a tokenizer.
@@ -40,7 +40,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
-    """Write the tokenizer so that ``AutoTokenizer`` loads it, and reads spelt-out special tokens as text too."""
+    """Write the tokenizer so that ``AutoTokenizer`` loads it, and also reads spelt-out special tokens as text."""
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=max_length,
@@ -54,7 +54,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
 
 
 def vocabulary_size(tokenizer: Tokenizer) -> int:
-    """How many rows of embeddings the tokenizer's ids need."""
+    """Number of embedding rows that the tokenizer's ids need."""
     return 1 + max(tokenizer.get_vocab().values())
 
 
@@ -78,8 +78,8 @@ def extend_wordpiece(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int
     """The tokenizer with the word pieces of another language appended; every old id keeps its meaning.
 
     A WordPiece vocabulary of size ``vocabulary`` is learned from ``texts`` with the tokenizer's own case and word
-    boundaries, but with every mark kept; pieces the tokenizer lacks are added after its last id. ASCII text is read as
-    before, but where a new piece is longer than an old one.
+    boundaries, but with every mark kept; pieces that the tokenizer lacks are added after its last id. ASCII text is
+    read as before, except where a new piece is longer than an old one.
 
     Raises:
         DataError: the tokenizer is not a WordPiece tokenizer, or its normaliser cannot be imitated.
@@ -107,14 +107,14 @@ def _blank(normalizer: Normalizer, boundaries: PreTokenizer | None) -> Tokenizer
 
 
 def _reading_text(content: dict) -> Tokenizer:
-    """A tokenizer from its JSON, which neither cuts nor pads, and reads a spelt-out special token as text."""
+    """A tokenizer from its JSON, without truncation and padding, that reads a spelt-out special token as text."""
     added = [
         token | {"special": token["special"] or token["content"] in SPECIAL_TOKENS} for token in content["added_tokens"]
     ]
     tokenizer = Tokenizer.from_str(json.dumps(content | {"added_tokens": added}))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    # Its JSON does not hold this switch, so it is set wherever one is made.
+    # The JSON of a tokenizer does not store this switch, so it is set whenever one is created.
     tokenizer.encode_special_tokens = True
     return tokenizer
 
@@ -123,12 +123,13 @@ def _learn(blank: Tokenizer, texts: Sequence[str], vocabulary: int, special: tup
     """The pieces of a WordPiece vocabulary in order of their ids, the special tokens first.
 
     The trainer numbers continuation characters (``##a``) in the order of a randomly seeded hash map and breaks ties
-    between merges by those numbers, so two runs differ. Naming them all beforehand fixes their numbers.
+    between merges by these numbers, so two runs differ. All are given as special tokens, which fixes their numbers.
     """
-    met = {character for text in texts for character in blank.normalizer.normalize_str(text)}
-    continuations = [f"##{character}" for character in sorted(met.union(ACCENTS)) if not character.isspace()]
+    seen = {character for text in texts for character in blank.normalizer.normalize_str(text)}
+    continuations = [f"##{character}" for character in sorted(seen.union(ACCENTS)) if not character.isspace()]
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocabulary, special_tokens=[*special, *continuations], show_progress=False
     )
     blank.train_from_iterator(texts, trainer)
-    return sorted(blank.get_vocab(), key=blank.token_to_id)
+    learned = blank.get_vocab()
+    return sorted(learned, key=learned.__getitem__)

@@ -1,10 +1,9 @@
-"""Tokenising word by word: what stands between two spaces is tokenised once and remembered.
+"""Tokenising word by word: each string between two spaces is tokenised once and cached.
 
-A BERT tokenizer never looks across a space, and neither does one of ours (``letters``): the normaliser works character
-by character, or on characters that no space parts, the word boundaries include every space, and WordPiece sees one
-word. So a sentence has the tokens of its words one after the other, and as few
-words make up most of any text, remembering them is many times faster than WordPiece, which has no memory.
-Other tokenizers are asked sentence by sentence.
+A BERT tokenizer never looks across a space, and neither do ours (``letters``): the normaliser works on single
+characters or on characters without a space between them, every space is a word boundary, and WordPiece sees one word.
+So the tokens of a sentence are the tokens of its words in order. Few words make up most of any text, so the cache is
+many times faster than WordPiece, which has none. Other tokenizers tokenise whole sentences.
 """
 
 import json
@@ -22,45 +21,45 @@ _MOST_WORDS = 1 << 18
 
 
 class WordwiseTokenizer:
-    """A tokenizer with a memory for words; ids are those of ``Tokenizer.encode_batch_fast``, special tokens included.
+    """A tokenizer with a cache of words; ids equal those of ``Tokenizer.encode_batch_fast``, special tokens included.
 
     Args:
         tokenizer: without truncation and padding.
-        most_words: about how many words are remembered; beyond, all are forgotten.
+        most_words: about how many words are cached; when there are more, the cache is emptied.
     """
 
     def __init__(self, tokenizer: Tokenizer, most_words: int = _MOST_WORDS) -> None:
         self._tokenizer = tokenizer
         self._most_words = most_words
         self._frame = _frame(tokenizer) if _splits_at_spaces(tokenizer) else None
-        self._forget()
+        self._empty()
 
     @property
     def by_words(self) -> bool:
-        """Whether the tokenizer is of the kind that can be asked word by word."""
+        """Whether the tokenizer is of a kind that can tokenise word by word."""
         return self._frame is not None
 
     def encode(self, sentences: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """The token ids of every sentence (type ``IDS``)."""
         if isinstance(sentences, pa.ChunkedArray):
             sentences = sentences.combine_chunks()
-        if not self.by_words:
+        if self._frame is None:
             return _lists(self._tokenizer, sentences.to_pylist(), add_special_tokens=True)
         if len(self._numbers) > self._most_words:
-            self._forget()
+            self._empty()
         split = pc.split_pattern(sentences, " ")
         words = split.flatten().dictionary_encode()
         numbers = self._numbered(words.dictionary.to_pylist())[words.indices.to_numpy()]
         words_of_each = pc.list_value_length(split).to_numpy()
-        return self._joined(numbers, np.concatenate([[0], np.cumsum(words_of_each)]))
+        return self._joined(numbers, np.concatenate([[0], np.cumsum(words_of_each)]), *self._frame)
 
-    def _forget(self) -> None:
+    def _empty(self) -> None:
         self._numbers: dict[str, int] = {}
         self._ids = np.empty(0, np.int32)
         self._offsets = np.zeros(1, np.int64)
 
     def _numbered(self, words: list[str]) -> np.ndarray:
-        """The places of words in the memory, after those not met before have been added to it."""
+        """The positions of words in the cache; new words are added to it first."""
         if new := [word for word in words if word not in self._numbers]:
             self._numbers.update(zip(new, range(len(self._numbers), len(self._numbers) + len(new)), strict=True))
             found = _lists(self._tokenizer, new, add_special_tokens=False)
@@ -68,11 +67,17 @@ class WordwiseTokenizer:
             self._ids = np.concatenate([self._ids, found.values.to_numpy()])
         return np.fromiter(map(self._numbers.__getitem__, words), np.int64, len(words))
 
-    def _joined(self, words: np.ndarray, sentences: np.ndarray) -> pa.ListArray:
-        """Sentences from the numbers of all their words and from where each one's words begin (and the last's end)."""
+    def _joined(self, words: np.ndarray, sentences: np.ndarray, before: list[int], after: list[int]) -> pa.ListArray:
+        """Sentences of token ids.
+
+        Args:
+            words: positions in the cache of the words of all sentences.
+            sentences: (sentences + 1) where the words of each sentence begin, and where the last ones end.
+            before: special tokens at the start of each sentence.
+            after: special tokens at its end.
+        """
         lengths = self._offsets[words + 1] - self._offsets[words]
         ends = np.concatenate([[0], np.cumsum(lengths)])
-        before, after = self._frame
         offsets = ends[sentences] + (len(before) + len(after)) * np.arange(len(sentences))
         ids = np.empty(offsets[-1], np.int32)
         inside = np.ones(len(ids), bool)
@@ -85,24 +90,24 @@ class WordwiseTokenizer:
 
 
 def _splits_at_spaces(tokenizer: Tokenizer) -> bool:
-    """Whether a tokenizer is of BERT's kind or of ours, and no added token holds white space."""
+    """Whether a tokenizer is of BERT's kind or of ours, and no added token contains white space."""
     content = json.loads(tokenizer.to_str())
     return (
         looks_across_no_space(content["normalizer"], content["pre_tokenizer"])
         and content["model"]["type"] == "WordPiece"
-        and _says_a_sentence_once(content["post_processor"] or {"type": None})
+        and _repeats_no_sentence(content["post_processor"] or {"type": None})
         and not any(any(map(str.isspace, token["content"])) for token in content["added_tokens"])
     )
 
 
-def _says_a_sentence_once(post_processor: dict) -> bool:
+def _repeats_no_sentence(post_processor: dict) -> bool:
     if post_processor["type"] == "TemplateProcessing":
         return sum("Sequence" in piece for piece in post_processor["single"]) == 1
     return post_processor["type"] in (None, "BertProcessing")
 
 
 def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]] | None:
-    """The special tokens before and after every sentence; None where they do not frame it."""
+    """The special tokens before and after every sentence; None if they stand elsewhere."""
     bare, framed = (tokenizer.encode("a", add_special_tokens=special).ids for special in (False, True))
     starts = [start for start in range(len(framed)) if bare and framed[start : start + len(bare)] == bare]
     return (framed[: starts[0]], framed[starts[0] + len(bare) :]) if len(starts) == 1 else None

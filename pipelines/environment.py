@@ -1,4 +1,4 @@
-"""Where a run happens: folders, mirror, resources. Nothing here changes a result or a fingerprint."""
+"""The environment of a run: folders, mirror, workers. Nothing here changes a result or a fingerprint."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from optical.errors import UserError
 from optical.resources import Resources
 
 SHARED = "shared"
-"""Folder, among those of the runs, of what runs share."""
+"""The folder of artefacts that runs share, next to the folders of the runs."""
 
 
 def _default_cache() -> Path:
@@ -25,8 +25,10 @@ def _default_mirror() -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where a run happens."""
+    """The recipe's file, the folders of a run, and the mirror of data sets."""
 
+    recipe: str | None = None
+    """Recipe of your own instead of a registered one: ``my_recipes.py:my_recipe``, or the ``run.json`` of a run."""
     runs_dir: Path = Path("runs")
     """Folder of all runs; artefacts that runs share are in its ``shared`` folder."""
     run_name: str | None = None
@@ -39,7 +41,7 @@ class Settings:
     """Workers and GPUs."""
 
     def __post_init__(self) -> None:
-        # Path has made one slash of two.
+        # Path has replaced two slashes by one.
         if scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(self.runs_dir)):
             what = f"is {self.runs_dir}, and runs are kept in a folder of the file system, not at {scheme[0]}/"
             raise UserError("--runs-dir", what, "give a folder; on a cluster one that every machine sees")

@@ -1,12 +1,12 @@
-"""The registry as a table: what there is, under which licence, and whether it can be had now."""
+"""The registry as a list: each data set, its licence, and whether it can be read now."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from optical.data.fetch.availability import availability
 from optical.data.registry.datasets import datasets
 from optical.data.registry.languages import language
-from pipelines.settings import Settings
+from pipelines.environment import Settings
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,13 @@ class Listed:
     commercial: bool
     bytes: int | None
     reachable: str
+
+    def cells(self) -> tuple[str, ...]:
+        """The line as a table shows it."""
+        pairs = "?" if self.pairs is None else f"{self.pairs:,}"
+        size = "?" if self.bytes is None else f"{self.bytes / 1e6:.1f} MB"
+        licence = self.licence if self.commercial else f"{self.licence} (non-commercial)"
+        return self.name, self.kind, self.languages, pairs, size, self.reachable, licence
 
 
 def listed(settings: Settings, code: str | None = None) -> list[Listed]:
@@ -47,27 +54,6 @@ def listed(settings: Settings, code: str | None = None) -> list[Listed]:
     ]
 
 
-def as_rows(lines: Sequence[Listed]) -> list[dict]:
-    """The list for machines."""
-    return [asdict(line) for line in lines]
-
-
-def as_table(lines: Sequence[Listed]) -> str:
-    """The list for people: one line a data set, columns aligned."""
-    head = ("name", "kind", "languages", "pairs", "size", "reachable", "licence")
-    rows = [head, *map(_cells, lines)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def _cells(line: Listed) -> tuple[str, ...]:
-    pairs = "?" if line.pairs is None else f"{line.pairs:,}"
-    size = "?" if line.bytes is None else f"{line.bytes / 1e6:.1f} MB"
-    licence = line.licence if line.commercial else f"{line.licence} (non-commercial)"
-    return line.name, line.kind, line.languages, pairs, size, line.reachable, licence
-
-
 def _size(sizes: Sequence[int | None]) -> int | None:
-    return None if None in sizes else sum(sizes)
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None

@@ -1,6 +1,6 @@
-"""The guard of every command: whatever goes wrong becomes one line on standard error and an exit code."""
+"""The guard of every command: each failure becomes one line on standard error and an exit code."""
 
-# The checks below must run, and speak, under a Python that is too old for the rest.
+# This file must also run under a Python that is too old for the rest, so that it can say so.
 from __future__ import annotations
 
 import errno
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _OURS = ("optical", "pipelines", "tune")
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _SET_UP = "run `make setup` once, then `source .venv/bin/activate` in each new shell"
 _RESUMES = "the same command goes on from what is finished"
-# What a machine refuses, rather than what a programmer forgot: for want of room or health, or because of a path.
+# Failures of the machine, not of this code: a full or broken disk, or a wrong path.
 _FULL_OR_BROKEN = ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG", "EMFILE", "ENFILE", "ENOMEM")
 _WRONG_PATH = ("EACCES", "EPERM", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP")
 
 
 def program(main: Callable[[], int]) -> None:
-    """Run ``main`` as the process's own program: a second Ctrl-C ends it at once, and so does one on the way out."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - this may be the machine's own python, not the one of .venv
+    """Run ``main`` as the program of this process: a second Ctrl-C ends it at once, and so does one during its exit."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this may be the system's Python, not the one of .venv
         version = ".".join(map(str, sys.version_info[:2]))
         sys.stderr.write(f"UserError: {sys.executable}: Python {version} is too old; {_SET_UP}\n")
         sys.exit(UserError.exit_code)
@@ -40,11 +40,11 @@ def program(main: Callable[[], int]) -> None:
 
 
 def guarded(work: Callable[[list[str]], int], arguments: list[str] | None) -> int:
-    """Do ``work`` on the command line's arguments and return the exit code (see ``optical.errors``).
+    """Run ``work`` with the arguments of a command line and return the exit code (see ``optical.errors``).
 
     Args:
-        work: parses the arguments, does what they say, and returns the exit code.
-        arguments: those of the process when None; ``--verbose`` among them logs more and shows tracebacks.
+        work: parses the arguments, runs the command, and returns the exit code.
+        arguments: None takes those of the process; ``--verbose`` among them logs more and shows tracebacks.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "--verbose" in arguments
@@ -55,28 +55,20 @@ def guarded(work: Callable[[list[str]], int], arguments: list[str] | None) -> in
         return _interrupted()
     except Exception as error:
         if signal.getsignal(signal.SIGINT) is _end_at_once:
-            # An import or a library that Ctrl-C cut short may raise whatever it likes.
+            # A library that Ctrl-C interrupts may raise any exception.
             return _interrupted()
         if verbose:
             traceback.print_exc()
-        told = _told(error)
-        sys.stderr.write(f"{type(told).__name__}: {told}\n" if told else f"{_bug(error)}\n")
-        return told.exit_code if told else 1
+        known = _known(error)
+        sys.stderr.write(f"{type(known).__name__}: {known}\n" if known else f"{_bug(error)}\n")
+        return known.exit_code if known else 1
 
 
-def say(line: str) -> None:
-    """Write a line to standard output; who reads it may leave early, as ``head`` does."""
-    try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _told(error: Exception) -> OpticalError | None:
-    """The error as one of ours: its own, or what the machine or the installation refused; None for a bug."""
+def _known(error: Exception) -> OpticalError | None:
+    """The error of this project behind ``error``, or one for a failure of machine or installation; None for a bug."""
     for cause in _causes(error):
-        if type(cause).__module__ == OpticalError.__module__:
+        # Ray wraps an error of ours in a class of its own that inherits from it, and keeps the error in ``cause``.
+        if isinstance(cause, OpticalError) and type(cause).__module__ == OpticalError.__module__:
             return cause
         if isinstance(cause, ModuleNotFoundError) and cause.name and cause.name.split(".")[0] not in _OURS:
             return UserError(sys.executable, f"this Python has no module {cause.name!r}", _SET_UP)
@@ -86,12 +78,12 @@ def _told(error: Exception) -> OpticalError | None:
                 advice = f"make room, or write elsewhere (--runs-dir); {_RESUMES}"
                 return InfrastructureError(where, os.strerror(cause.errno).lower(), advice)
             if name in _WRONG_PATH:
-                return UserError(where, os.strerror(cause.errno).lower(), "give another path, or see to its rights")
+                return UserError(where, os.strerror(cause.errno).lower(), "give another path, or change its rights")
     return None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    # Ray keeps what a worker raised in ``cause``.
+    # Ray keeps the exception of a worker in ``cause``.
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -118,5 +110,5 @@ def _first_interrupt(number: int, frame: object) -> None:
 
 
 def _end_at_once(number: int, frame: object) -> None:
-    # Locks go with the process, what is half written is never taken for whole, and a local Ray ends with its driver.
+    # Locks end with the process, artefacts without a manifest are made again, and a local Ray ends with its driver.
     os._exit(INTERRUPTED)

@@ -1,0 +1,86 @@
+"""From query texts to a run: encode the queries, score the passages, keep the best."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from optical.evaluation.runs import Run, ScoredDoc
+from optical.index.embeddings import Embeddings
+from optical.index.kinds.base import IndexConfig, Searcher
+from optical.model.encode import encode_texts
+from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
+
+_QUERIES_PER_FORWARD = {"cpu": 1, "cuda": 32}
+"""On a CPU each query is encoded alone: its embeddings are then the same to the bit whatever the other queries are."""
+_QUERIES_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Retriever:
+    """Ranks passages for query texts.
+
+    Args:
+        encoder: of the queries.
+        query_length: longest query in tokens.
+        index: opened over the teacher's embeddings.
+        depth: documents kept per query.
+    """
+
+    encoder: Encoder
+    query_length: int
+    index: Searcher
+    depth: int
+
+    @classmethod
+    def open(
+        cls,
+        encoder: Path,
+        query_length: int,
+        passages: Embeddings,
+        config: IndexConfig,
+        folder: Path | None = None,
+        use_gpu: bool = False,
+    ) -> "Retriever":
+        """A retriever from an encoder folder and an index.
+
+        Args:
+            encoder: folder of the query encoder.
+            query_length: longest query in tokens.
+            passages: the teacher's embeddings.
+            config: the kind of index.
+            folder: where the kind was built; None for a kind that builds nothing.
+            use_gpu: encode and search on the GPU of this machine, if it has one.
+
+        Raises:
+            DataError: the encoder does not load.
+        """
+        use_gpu = use_gpu and torch.cuda.is_available()
+        loaded = load_encoder(encoder).eval().to("cuda" if use_gpu else "cpu")
+        return cls(loaded, query_length, config.open(passages, folder, use_gpu), config.depth)
+
+    def run(
+        self, qids: Sequence[str], texts: Sequence[str], advance: Callable[[int], None] = lambda count: None
+    ) -> Run:
+        """The best passages of every query, at most ``depth`` each.
+
+        Args:
+            qids: one id per query.
+            texts: one text per query.
+            advance: receives the number of queries done, for progress.
+        """
+        scored: list[ScoredDoc] = []
+        docids = self.index.passages.docids
+        per_forward = _QUERIES_PER_FORWARD[self.encoder.device.type]
+        for start in range(0, len(texts), _QUERIES_AT_ONCE):
+            some = slice(start, start + _QUERIES_AT_ONCE)
+            queries = encode_texts(self.encoder, texts[some], self.query_length, per_forward)
+            scores = self.index.scores([query.numpy() for query in queries])
+            for qid, row in zip(qids[some], scores, strict=True):
+                best = np.argsort(-row, kind="stable")[: self.depth]
+                scored += [ScoredDoc(qid, docids[i], float(row[i])) for i in best if np.isfinite(row[i])]
+            advance(len(queries))
+        return Run(scored)

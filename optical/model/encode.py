@@ -1,0 +1,65 @@
+"""Sentences to token embeddings in batches: the one place that groups sentences by length.
+
+The composition of a batch decides the last bits of a float32 product. Every caller whose result is stored or compared
+therefore fixes ``at_once`` and the order in which sentences share a forward pass.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from optical.model.encoder import Encoder
+from optical.model.text import pad, token_ids
+
+AT_ONCE = 32
+
+
+def encode_texts(
+    encoder: Encoder, texts: Sequence[str], length: int, at_once: int = AT_ONCE, dtype: torch.dtype = torch.float32
+) -> list[Float[Tensor, "tokens dim"]]:
+    """Token embeddings of each text, special tokens included, padding dropped, on the CPU.
+
+    Args:
+        encoder: without gradients; it is used on its own device.
+        texts: neighbours in number of characters share a forward pass.
+        length: a text is cut to so many tokens, or to as many as the backbone has positions for.
+        at_once: texts per forward pass.
+        dtype: of the result.
+    """
+    sentences = token_ids(encoder.tokenizer, texts, min(length, encoder.positions))
+    return encode_ids(encoder, sentences, at_once, dtype, [len(text) for text in texts])
+
+
+@torch.no_grad()
+def encode_ids(
+    encoder: Encoder,
+    sentences: pa.ListArray,
+    at_once: int,
+    dtype: torch.dtype = torch.float32,
+    sizes: Sequence[int] | None = None,
+) -> list[Float[Tensor, "tokens dim"]]:
+    """Token embeddings of each sentence of ids, in the order given, padding dropped, on the CPU.
+
+    Args:
+        encoder: without gradients; it is used on its own device.
+        sentences: ids, already cut to a length that the backbone can read.
+        at_once: sentences per forward pass.
+        dtype: of the result.
+        sizes: what sentences are sorted by before they are grouped, so that little of a batch is padding; by default
+            their numbers of tokens.
+    """
+    lengths = pc.list_value_length(sentences).to_numpy()
+    order = np.argsort(lengths if sizes is None else np.asarray(sizes), kind="stable")
+    encoded: list[Tensor] = [torch.empty(0)] * len(sentences)
+    for start in range(0, len(sentences), at_once):
+        rows = order[start : start + at_once]
+        ids, mask = pad(sentences.take(pa.array(rows)))
+        batch = encoder(ids.to(encoder.device), mask.to(encoder.device)).to(dtype).cpu()
+        for row, embeddings in zip(rows, batch, strict=True):
+            encoded[row] = embeddings[: lengths[row]]
+    return encoded

@@ -1,0 +1,1 @@
+"""The command line: parsing, help, printing, and what becomes of a failure."""

@@ -1,0 +1,161 @@
+"""Parsing: ``<verb> <recipe> [--field value ...]``, fields typed from the recipe's own dataclasses."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+import tyro
+
+from optical.errors import UserError, suggest
+from optical.recipe import Recipe
+from pipelines.cli.choose import check_flags, with_components
+from pipelines.cli.fields import given_values
+from pipelines.cli.help import HELP_FLAGS, asked_for, fields_help, overview
+from pipelines.environment import Settings
+from pipelines.recipes import RECIPES, recipe_of
+from pipelines.recipes.language_pair import EXAMPLE, check_complete
+from pipelines.verbs import VERBS, Verb
+
+PROGRAM = "python -m pipelines"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineCommand:
+    """What the command prints."""
+
+    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    json: bool = False
+    """End with one JSON line on standard output instead of a table."""
+    verbose: bool = False
+    """Log the decisions of the library, and show tracebacks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListCommand(MachineCommand):
+    """What the command prints."""
+
+    language: str | None = None
+    """Only the data sets of this language."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(MachineCommand):
+    """What the command prints."""
+
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+
+
+@dataclass(frozen=True)
+class Help:
+    """The answer to a question for help."""
+
+    text: str
+
+
+Parsed = Command | MachineCommand | ListCommand | Help
+_Machine = TypeVar("_Machine", bound=MachineCommand)
+_Full = TypeVar("_Full", bound=Command)
+
+
+def parse(arguments: list[str]) -> tuple[str, Parsed]:
+    """The verb and the command. ``doctor`` and ``prepare --list`` need no recipe; help may be asked for anywhere.
+
+    Raises:
+        UserError: unknown verb, recipe or field, or a value of the wrong type.
+    """
+    verb, *rest = arguments or [""]
+    if verb == "help" and rest and rest[0] in VERBS:
+        return parse([*rest, "--help"])
+    if verb == "help" and is_named(rest) and rest[0] not in RECIPES:
+        raise _no_verb(rest[0])
+    if verb in ("help", *HELP_FLAGS):
+        return "help", Help(overview(PROGRAM, {name: known.sentence for name, known in VERBS.items()}))
+    if verb not in VERBS:
+        raise _no_verb(verb)
+    if rest[:1] == ["--list"] and verb == "prepare":
+        return verb, _list_help() if asked_for(rest) else parse_fields(ListCommand(), rest[1:], "prepare --list")
+    if verb == "doctor" and not (is_named(rest) or "recipe" in given_values(rest) or asked_for(rest)):
+        return verb, parse_fields(MachineCommand(), rest, "doctor")
+    return verb, parse_command(PROGRAM, verb, VERBS[verb], Command, rest)
+
+
+def parse_command(
+    program: str, name: str, verb: Verb, command: Callable[..., _Full], arguments: list[str]
+) -> _Full | Help:
+    """A command that needs a recipe: the recipe's name or ``--recipe``, then flags; or the answer to ``--help``.
+
+    Args:
+        program: what is typed before the verb.
+        name: the verb as it is typed.
+        verb: what its help says.
+        command: makes the command of a recipe.
+        arguments: what was typed after the verb.
+
+    Raises:
+        UserError: no recipe, an unknown recipe or field, or a value of the wrong type.
+    """
+    usage = f"{program} {name}".rstrip()
+    named = arguments[0] if is_named(arguments) else None
+    flags = arguments[1:] if named else arguments
+    given = given_values(flags)
+    file = given.get("recipe")
+    if asked_for(arguments):
+        chosen = named or file
+        recipes = {chosen: recipe_of(named, file)} if chosen else {known: RECIPES[known]() for known in RECIPES}
+        commands = {known: command(recipe=with_components(recipe, given)) for known, recipe in recipes.items()}
+        first = None if "--help-all" in arguments else verb.fields
+        return Help(fields_help(f"{usage} {named or '<recipe>'}", verb.sentence, commands, first, not chosen))
+    if named and "recipe" in given:
+        raise UserError("--recipe", f"is {file!r}, and the recipe {named} is named too", "leave one of them out")
+    if not (named or file):
+        what = f"a recipe is needed before {arguments[0]}" if arguments else "a recipe is needed"
+        known = f"{', '.join(RECIPES)}, {EXAMPLE} (or another language), and your own (--recipe)"
+        advice = f"the recipes are {known}; --help says more"
+        raise UserError(usage, what, advice)
+    parsed = parse_fields(command(recipe=recipe_of(named, file)), flags, f"{name} {named or ''}".strip())
+    check_complete(parsed.recipe)
+    return parsed
+
+
+def parse_fields(default: _Machine, flags: list[str], program: str) -> _Machine:
+    """The command with the values that flags give, in the components that flags name.
+
+    Raises:
+        UserError: an unknown flag or a value of the wrong type, in one line.
+    """
+    given = given_values(flags)
+    default = with_components(default, given)
+    check_flags(default, given, program)
+    message = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(message):
+            config = (tyro.conf.AvoidSubcommands,)
+            return tyro.cli(type(default), default=default, args=flags, prog=program, config=config)
+    except SystemExit:
+        raise UserError(program, _one_line(message.getvalue()), "see --help for the fields and their types") from None
+
+
+def is_named(arguments: list[str]) -> bool:
+    """Whether the first word is a name, not a flag."""
+    return bool(arguments) and not arguments[0].startswith("-")
+
+
+def _list_help() -> Help:
+    sentence = "every registered data set: languages, pairs, size, where it can be read now, licence"
+    return Help(fields_help(f"{PROGRAM} prepare --list", sentence, {"": ListCommand()}, None, False))
+
+
+def _no_verb(verb: str) -> UserError:
+    if not verb or verb.startswith("-"):
+        return UserError("command line", "a verb is needed first", f"the verbs are {', '.join(VERBS)}")
+    all_verbs = f"the verbs are {', '.join(VERBS)}; --help describes them"
+    return UserError("command line", f"there is no verb {verb!r}", suggest(verb, VERBS, all_verbs))
+
+
+def _one_line(message: str) -> str:
+    """The message in tyro's box without the frame, the box's title and the advice at its end."""
+    lines = [line.strip(" \u2502") for line in message.splitlines() if "\u2500" not in line]
+    words = " ".join(" ".join(lines).split())
+    return words.split(" For full helptext")[0].removesuffix(".")

@@ -1,0 +1,113 @@
+"""Recipes from outside this package: a function in a Python file, or the ``run.json`` of an earlier run.
+
+A Python file is imported only because the user has typed its name after ``--recipe``. A ``run.json`` is data: its
+values are checked against the fields of the recipe, and nothing in it is executed.
+"""
+
+import dataclasses
+import json
+import sys
+import types
+import typing
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+from optical import cluster, components
+from optical.errors import DataError, UserError, require, suggest
+from optical.recipe import Recipe
+
+FORMS = "give my_recipes.py:my_recipe, or the run.json of an earlier run"
+_Config = TypeVar("_Config")
+
+
+def recipe_from_file(spec: str) -> Recipe:
+    """The recipe that ``spec`` names.
+
+    Args:
+        spec: ``path/to/file.py:function``, a function without arguments that returns a ``Recipe``; or a ``run.json``.
+
+    Raises:
+        UserError: the file has no such function, or the function returns something else.
+        DataError: no such file; or it is no recipe of this version, which is said of the first wrong key.
+    """
+    if spec.endswith(".json"):
+        return _from_run(Path(spec))
+    path, _, name = spec.rpartition(":")
+    require(path.endswith(".py"), "--recipe", f"is {spec!r}, which names no recipe", FORMS)
+    module = _module(Path(path).absolute())
+    functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType) and key[0] != "_"]
+    if name not in functions:
+        advice = suggest(name, functions, f"its functions are {', '.join(functions) or 'none'}")
+        raise UserError("--recipe", f"{path} has no function {name!r}", advice)
+    made = getattr(module, name)()
+    require(isinstance(made, Recipe), "--recipe", f"{spec} returns {type(made).__name__}, no Recipe", FORMS)
+    return made
+
+
+@cache
+def _module(path: Path) -> types.ModuleType:
+    """The module in a file, imported once under a name that no other module has."""
+    if not path.is_file():
+        raise DataError(path, "no such file", FORMS)
+    spec = spec_from_file_location(f"recipe_file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise DataError(path, "cannot be imported", FORMS)
+    module = module_from_spec(spec)
+    # Dataclasses look their module up by its name.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    cluster.PICKLED_BY_VALUE.append(module)
+    return module
+
+
+def _from_run(path: Path) -> Recipe:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(path, "no such file", FORMS) from None
+    except ValueError as error:
+        raise DataError(path, f"is no JSON ({error})", FORMS) from None
+    if not isinstance(content, dict) or not isinstance(content.get("recipe"), dict):
+        raise DataError(path, "has no recipe", FORMS)
+    return _read(Recipe, content["recipe"], "", path)
+
+
+def _read(kind: type[_Config], values: dict, where: str, path: Path) -> _Config:
+    """A dataclass from the values of its fields; ``where`` is its own place in the recipe, with a dot at the end."""
+    chosen: Any = kind
+    if component := components.kind_of(kind):
+        field = f"{where}{component.field}"
+        chosen = components.config_class(component.package, str(values.get(component.field)), f"{path}: {field}")
+    fields = [item.name for item in dataclasses.fields(chosen)]
+    wrong = [f"has {where}{name}, which no recipe has" for name in values if name not in fields]
+    wrong += [f"lacks {where}{name}" for name in fields if name not in values]
+    if wrong:
+        raise DataError(path, wrong[0], "it is a run of another version; write the recipe anew")
+    hints = typing.get_type_hints(chosen)
+    return chosen(**{name: _value(hints[name], values[name], f"{where}{name}", path) for name in fields})
+
+
+def _value(hint: Any, value: object, where: str, path: Path) -> object:
+    """A value as its field's type wants it: a list as a tuple, a whole number as a float, a dict as a dataclass."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return (
+            None
+            if value is None
+            else _value(next(part for part in parts if part is not type(None)), value, where, path)
+        )
+    if origin is Literal and value in parts:
+        return value
+    if origin is tuple and isinstance(value, list):
+        inner = parts[:1] * len(value) if parts[1:] == (Ellipsis,) else parts
+        if len(inner) == len(value):
+            return tuple(_value(part, each, where, path) for part, each in zip(inner, value, strict=True))
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _read(typing.cast(type, hint), value, f"{where}.", path)
+    if hint is float and type(value) in (int, float):
+        return float(typing.cast(float, value))
+    if hint in (str, int, bool) and type(value) is hint:
+        return value
+    raise DataError(path, f"has {where} = {value!r}", f"a value of type {hint} belongs there")

