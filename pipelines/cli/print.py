@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from optical.evaluation.protocols.base import EvaluationConfig
     from pipelines.checks import Finding
     from pipelines.cli.listing import Listed
+    from pipelines.graph.workspace import Workspace
     from pipelines.verbs.run import Summary
-    from pipelines.workspace import Workspace
 
 _GAP = "  "
 

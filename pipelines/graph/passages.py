@@ -1,4 +1,4 @@
-"""What is searched: the teacher's embeddings of the passages, and the files that the kind of index builds from them."""
+"""What is searched: the teacher's embeddings of the passages, and the index that is built from them."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from optical import artefacts
+from optical.model.folder import read_shape
 from optical.tracking.progress import Progress
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.milestones import CHECKED_DATA
@@ -17,7 +18,6 @@ from pipelines.graph.workspace import Context
 def _embed(session: Context, path: Path, identity: str) -> None:
     from optical.index.embed import embed_passages
     from optical.index.embeddings import write_embeddings
-    from optical.model.folder import read_shape
 
     workspace = session.workspace
     passages, teacher = workspace.path(COLLECTION) / "passages.parquet", workspace.path(TEACHER)
@@ -52,4 +52,4 @@ CANDIDATES = Node(
     make=_build,
     needed=lambda recipe: recipe.index.builds,
 )
-"""What the kind of index builds from the embeddings."""
+"""What the index builds from the embeddings; exact search needs nothing else."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical.data.batches.token_shards import open_tokens
+from optical.model.folder import read_shape
 from optical.tracking.progress import LineWriter, Progress
 from pipelines.graph.bitext import BITEXT, texts
 from pipelines.graph.milestones import CHECKED_DATA
@@ -64,7 +65,6 @@ def _make_start(session: Context, path: Path, identity: str) -> None:
 
 def _make_cache(session: Context, path: Path, identity: str) -> None:
     """Encode the shards that are missing; raises an ``InfrastructureError`` if the disk has no room for them."""
-    from optical.model.folder import read_shape
     from optical.train.encode_targets import encoded_targets
 
     workspace = session.workspace

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from pipelines.workspace import Workspace
 
 from optical.components import config_class, names
 from optical.errors import UserError
@@ -13,6 +12,8 @@ from optical.index import kinds
 from optical.index.retriever import Retriever
 from optical.model.encoder import Encoder
 from pipelines.environment import Settings
+from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from tests.doors.recipes import changed
 
@@ -97,8 +98,8 @@ def test_its_fields_decide_what_is_built_and_the_run(first, tmp_path):
     chosen = changed(demo, index__search="first")
     assert chosen.index == first(depth=demo.index.depth)
     exact, one, other = (Workspace(of, settings) for of in (demo, chosen, changed(chosen, index__count=9)))
-    assert one.embeddings == other.embeddings == exact.embeddings
-    assert one.candidates != other.candidates
+    assert one.path(EMBEDDINGS) == other.path(EMBEDDINGS) == exact.path(EMBEDDINGS)
+    assert one.path(CANDIDATES) != other.path(CANDIDATES)
     assert len({exact.fingerprint, one.fingerprint, other.fingerprint}) == 3
 
 
