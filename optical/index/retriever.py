@@ -45,15 +45,9 @@ class Retriever:
         folder: Path | None = None,
         use_gpu: bool = False,
     ) -> "Retriever":
-        """A retriever from an encoder folder and an index.
+        """A retriever from the folder of an encoder and a kind of index (``folder``: where that was built, if it was).
 
-        Args:
-            encoder: folder of the query encoder.
-            query_length: longest query in tokens.
-            passages: the teacher's embeddings.
-            config: the kind of index.
-            folder: where the kind was built; None for a kind that builds nothing.
-            use_gpu: encode and search on the GPU of this machine, if it has one.
+        With ``use_gpu``, queries are encoded and searched on the GPU of this machine, if it has one.
 
         Raises:
             DataError: the encoder does not load.

@@ -59,24 +59,14 @@ class Config(IndexConfig):
         return [self.search, self.factory]
 
     def check(self, dim: int, tokens: int | None = None) -> None:
-        """Refuse a factory that faiss cannot make, or cannot train on so few tokens; ``auto`` always fits.
-
-        Raises:
-            UserError: the factory cannot be used.
-        """
+        """Refuse a factory that faiss cannot make, or cannot train on so few tokens; ``auto`` always fits."""
         if self.factory != AUTO:
             index = _empty_index(dim, self.factory)
             if tokens is not None:
                 _check_training(index, self.factory, tokens)
 
     def build(self, passages: Embeddings, folder: Path) -> None:
-        """Train a faiss index on the tokens and fill it with all of them.
-
-        faiss draws its clusters from a fixed seed of its own.
-
-        Raises:
-            UserError: the factory string cannot be used, or asks for more tokens than there are.
-        """
+        """Train a faiss index on the tokens, from a fixed seed of faiss, and fill it with all of them."""
         import faiss
 
         tokens = passages.tokens
@@ -143,11 +133,7 @@ def fitting_factory(tokens: int) -> str:
 
 
 def _empty_index(dim: int, factory: str) -> faiss.Index:
-    """An untrained index of token embeddings (inner product).
-
-    Raises:
-        UserError: faiss cannot make one of this factory string in ``dim`` dimensions.
-    """
+    """An untrained index of token embeddings (inner product)."""
     import faiss
 
     try:
@@ -158,11 +144,7 @@ def _empty_index(dim: int, factory: str) -> faiss.Index:
 
 
 def _check_training(index: faiss.Index, factory: str, tokens: int) -> None:
-    """Compare the number of tokens with the clusters and codewords of an index.
-
-    Raises:
-        UserError: the tokens are too few to train it on.
-    """
+    """Refuse an index with more clusters or codewords than there are tokens to train it on."""
     inner = _innermost(index)
     if getattr(inner, "nlist", 1) < 1:
         raise UserError("index.factory", f"{factory!r} has 0 clusters", _ADVICE)
