@@ -16,7 +16,7 @@ from optical.data.collections.opening import open_collection
 from optical.data.fetch.place import place_of
 from optical.data.fetch.resolve import cached_path
 from optical.data.registry.datasets import datasets
-from optical.data.registry.entry import GENERATOR, DataFile, DataSet
+from optical.data.registry.entry import BUILT_IN, DataFile, DataSet
 from optical.data.registry.languages import canonical
 from optical.errors import OpticalError
 
@@ -58,7 +58,7 @@ def look(own: str, languages: Collection[str], cache: Path, mirror: str | None =
 
 def _testing(languages: set[str]) -> Iterator[DataSet]:
     for entry in datasets().values():
-        if entry.kind == "collection" and entry.origin != GENERATOR and canonical(entry.source) in languages:
+        if entry.kind == "collection" and entry.origin != BUILT_IN and canonical(entry.source) in languages:
             yield entry
 
 

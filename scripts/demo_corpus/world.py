@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from optical.data.demo import english, lexicon, sentences
-from optical.data.demo.chance import Chance
-from optical.data.demo.meaning import Being, Clause, Existing, Meaning, Noun, Phrase, Pronoun, Question, Time, Town
+from scripts.demo_corpus import english, lexicon, sentences
+from scripts.demo_corpus.chance import Chance
+from scripts.demo_corpus.meaning import Being, Clause, Existing, Meaning, Noun, Phrase, Pronoun, Question, Time, Town
 
 _SITE_TAGS = ("building",)
 _ROLES = ("subject", "object", "place", "time", "reason")

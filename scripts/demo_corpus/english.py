@@ -2,7 +2,7 @@
 
 from functools import singledispatch
 
-from optical.data.demo.meaning import (
+from scripts.demo_corpus.meaning import (
     Adjective,
     Being,
     Clause,

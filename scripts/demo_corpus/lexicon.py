@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from optical.data.demo.meaning import Adjective, Name, Noun, Time, Town, Verb
-from optical.data.demo.nouns import NOUNS
-from optical.data.demo.words import ADJECTIVES, NAMES, TIMES, TOWNS, VERBS
+from scripts.demo_corpus.meaning import Adjective, Name, Noun, Time, Town, Verb
+from scripts.demo_corpus.nouns import NOUNS
+from scripts.demo_corpus.words import ADJECTIVES, NAMES, TIMES, TOWNS, VERBS
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from functools import singledispatch
 
-from optical.data.demo.meaning import (
+from scripts.demo_corpus.meaning import (
     Adjective,
     Being,
     Clause,
@@ -17,7 +17,7 @@ from optical.data.demo.meaning import (
     Question,
     Town,
 )
-from optical.data.demo.morphology import (
+from scripts.demo_corpus.morphology import (
     CONCORDS,
     Agreement,
     adjective_form,

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-from optical.data.demo import lexicon
-from optical.data.demo.chance import Chance
-from optical.data.demo.meaning import (
+from scripts.demo_corpus import lexicon
+from scripts.demo_corpus.chance import Chance
+from scripts.demo_corpus.meaning import (
     Adjective,
     Being,
     Clause,
