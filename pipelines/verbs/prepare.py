@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from optical import artefacts
 from optical.data.bitext import sides
 from optical.data.bitext.config import BitextConfig
-from optical.data.bitext.readers import LABELLED, read_pairs
+from optical.data.bitext.readers import read_pairs, rows_name_languages
 from optical.data.bitext.screen import QUESTION_LIMITS, Limits
 from optical.data.bitext.shards import BITEXT, write_bitext
 from optical.data.bitext.sources import open_source, source_language
@@ -108,7 +108,7 @@ def _looked_at(source: BitextSource, limits: Limits, check_sides: bool) -> dict:
         DataError: nobody can know that, or it looks wrong.
     """
     files, decided = source.files, []
-    if files.reader not in LABELLED:
+    if not rows_name_languages(files.reader):
         pairs = read_pairs(files.paths, files.reader, source.source, source.target, limits, decided.append)
         first = [(pair.source, pair.target) for pair in islice(pairs, sides.SAMPLE) if pair.reason is None]
         if check_sides and first:

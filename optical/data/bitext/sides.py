@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 
-from optical.data.bitext.readers.layout import NO_TEXT, kind
+from optical.data.bitext.columns import NO_TEXT, kind
 from optical.data.bitext.screen import excerpt
 from optical.data.registry.function_words import FUNCTION_WORDS
 from optical.data.registry.languages import canonical, languages

@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from optical.data.bitext.repairs import repaired
+from optical.data.bitext.screen import repaired
 from optical.data.cleaning.codepoints import skeletons
 from optical.data.cleaning.keys import hashes
 from optical.data.cleaning.side import Side

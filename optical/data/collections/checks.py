@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from optical.data.bitext import sides
-from optical.data.bitext.readers.layout import NO_TEXT, kind
+from optical.data.bitext.columns import NO_TEXT, kind
 from optical.data.bitext.screen import excerpt
 from optical.data.collections.qrels import Qrel
 from optical.data.collections.records import Collection

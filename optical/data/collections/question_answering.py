@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from optical.data.bitext.readers.questions import document, squad_questions
+from optical.data.bitext.readers.squad import squad_questions
+from optical.data.bitext.reading import document
 from optical.data.bitext.screen import normalise
 from optical.data.collections.records import Collection, Qrel, Topic, counterpart, json_objects, passages_of, titled
 from optical.data.registry.languages import canonical

@@ -1,11 +1,17 @@
-"""Columns by name: which of a record's names is the source side, which the target side, and what a header line is."""
+"""Columns: what the names of a header say (which is the source side, which the target), and what a column holds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from optical.data.registry.languages import canonical, known
 
+NO_TEXT = frozenset({"addresses", "numbers", "identifiers", "licences"})
+"""Kinds of columns that are never a side."""
+_MOST = 0.9
+_FEW, _SEVERAL = 5, 20
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S+|[\w.-]+(?:/[\w.-]+)+\.\w{2,5}", re.IGNORECASE)
+_LICENCE = re.compile(r"cc[- ]by|tatoeba\.org", re.IGNORECASE)
 _KNOWN_NAMES = (
     ("source", "target"),
     ("non_english", "english"),
@@ -122,3 +128,34 @@ def is_header(cells: Sequence[str], source: str, target: str) -> bool:
         return False
     named = any(len(cell.strip()) > 3 for cell in cells)
     return named or bool({canonical(source), canonical(target)}.intersection(meanings))
+
+
+def kind(cells: Sequence[str]) -> str:
+    """What the cells of a column hold: ``text``, ``addresses``, ``numbers``, ``identifiers``, ``licences``,
+    ``one value``, or ``little`` when most are empty."""
+    full = [cell.strip() for cell in cells if cell.strip()]
+    if not full or len(full) * 2 < len(cells):
+        return "little"
+
+    def most(test: Callable[[str], object]) -> bool:
+        return sum(map(bool, map(test, full))) >= _MOST * len(full)
+
+    if most(_ADDRESS.fullmatch):
+        return "addresses"
+    if most(_is_number):
+        return "numbers"
+    if most(_LICENCE.match):
+        return "licences"
+    if len(full) >= _SEVERAL and len(set(full)) == 1:
+        return "one value"
+    if len(full) >= _FEW and len(set(full)) == len(full) and most(_is_identifier):
+        return "identifiers"
+    return "text"
+
+
+def _is_number(cell: str) -> bool:
+    return any(map(str.isdigit, cell)) and not any(map(str.isalpha, cell))
+
+
+def _is_identifier(cell: str) -> bool:
+    return cell.isascii() and not any(map(str.isspace, cell)) and any(map(str.isdigit, cell))
