@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from optical.data.batches.token_shards import TOKENS, write_tokens
-from optical.data.batches.tokenise import UnknownTokens, tokenised_pairs
+from optical.data.batches.token_shards import TOKENS
+from optical.data.batches.tokenise import UnknownTokens, tokenised_pairs, write_tokens
 from optical.data.bitext.shards import pair_counts, pair_shards
 from optical.model.scratch import scratch_encoder
 from optical.model.storage import load_encoder

@@ -25,14 +25,14 @@ CHECKED = pa.schema([*_ACCEPTED, _REJECTED.field("reason"), _REJECTED.field("det
 """A checked physical pair. ``reason`` is null for an accepted one; the sides of a rejected one are for examples only,
 and may be cut or null. ``detail`` names the collection of a contaminated one, ``repairs`` what was undone in a pair."""
 CLEANING = "cleaning.json"
-_ROWS_PER_SHARD = 100_000
+ROWS_PER_SHARD = 100_000
 
 
 class ShardWriter:
-    """Appends tables to ``<stem>-00000.parquet``, ``<stem>-00001.parquet``, ... of at most 100,000 rows each."""
+    """Appends tables to ``<stem>-00000.parquet``, ``<stem>-00001.parquet``, ... of ``rows_per_shard`` rows at most."""
 
-    def __init__(self, folder: Path, stem: str, schema: pa.Schema) -> None:
-        self.folder, self.stem, self.schema = Path(folder), stem, schema
+    def __init__(self, folder: Path, stem: str, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD) -> None:
+        self.folder, self.stem, self.schema, self.rows_per_shard = Path(folder), stem, schema, rows_per_shard
         self.rows = 0
         self._writer: pq.ParquetWriter | None = None
         self._left = 0
@@ -64,9 +64,9 @@ class ShardWriter:
     def _open(self) -> None:
         if self._writer is not None:
             self._writer.close()
-        number = self.rows // _ROWS_PER_SHARD
+        number = self.rows // self.rows_per_shard
         self._writer = pq.ParquetWriter(self.folder / f"{self.stem}-{number:05d}.parquet", self.schema)
-        self._left = _ROWS_PER_SHARD
+        self._left = self.rows_per_shard
 
 
 def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config: BitextConfig, facts: dict) -> None:

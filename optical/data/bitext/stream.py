@@ -84,11 +84,13 @@ def _keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning
     )
 
 
-def _read(numbers: pa.Table, sources: Sequence[BitextSource], limits: Limits) -> Iterator[pa.Table]:
+def _read(
+    numbers: pa.Table, sources: Sequence[BitextSource], limits: Limits, pairs_per_block: int = _PAIRS_PER_BLOCK
+) -> Iterator[pa.Table]:
     for number in numbers["number"].to_pylist():
         source = sources[number]
         pairs = read_pairs(source.files.paths, source.files.reader, source.source, source.target, limits)
-        while block := list(islice(pairs, _PAIRS_PER_BLOCK)):
+        while block := list(islice(pairs, pairs_per_block)):
             yield _block(number, source.files.name, block)
 
 
