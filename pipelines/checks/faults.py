@@ -37,7 +37,7 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
 
     Args:
         recipe: as it was asked for.
-        teacher: folder of a pretrained teacher; None when it is not at hand, or trained by the run.
+        teacher: folder of a pretrained teacher; None when it is not available, or trained by the run.
     """
     scratch = recipe.teacher.scratch
     shape = Shape(SCRATCH_POSITIONS, scratch.dim, "WordPiece") if scratch else read_shape(teacher) if teacher else None

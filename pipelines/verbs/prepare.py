@@ -20,7 +20,7 @@ from optical.data.bitext.sources import open_source, source_language
 from optical.data.bitext.stream import BitextSource, checked_pairs
 from optical.data.cleaning.predicates import Cleaning
 from optical.data.collections.checks import dangling, unjudged
-from optical.data.collections.held_out import look
+from optical.data.collections.held_out import held_out_texts
 from optical.data.collections.opening import Collection, Passage, Topic, open_collection
 from optical.data.fetch.resolve import Resolved
 from optical.data.files.open import split_member
@@ -156,9 +156,9 @@ def _cleaning(workspace: Workspace, config: BitextConfig, questions: bool) -> tu
         return Cleaning(config.cleaning), {}
     settings = workspace.settings
     languages = {*_sources(config), config.target}
-    looked = look(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
-    facts = {"compared_with": list(looked.held_out.names), "not_compared_with": looked.missed}
-    return Cleaning(config.cleaning, looked.held_out, passages=questions), facts
+    compared = held_out_texts(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
+    facts = {"compared_with": list(compared.held_out.names), "not_compared_with": compared.missed}
+    return Cleaning(config.cleaning, compared.held_out, passages=questions), facts
 
 
 def _sources(config: BitextConfig) -> list[str]:

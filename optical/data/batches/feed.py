@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -56,7 +56,7 @@ def rank_batches(
     ordered_and_quiet()
     ray.data.DataContext.get_current().target_max_block_size = _BLOCK_BYTES
     blocks = one_block_each(map(asdict, schedule.stretches(start))).map_batches(
-        gather,
+        gather,  # type: ignore[arg-type]  # Ray's type has no keyword arguments
         fn_kwargs={"share": RankShare.of(schedule, rank, world_size)},
         batch_size=None,
         batch_format="pyarrow",
@@ -65,8 +65,9 @@ def rank_batches(
         num_cpus=0,
         compute=ray.data.TaskPoolStrategy(_WINDOWS_AHEAD),
     )
-    collate_fn = _Collate(schedule.tokens.dataset_names, targets)
-    for batches in blocks.iter_torch_batches(batch_size=None, collate_fn=collate_fn, prefetch_batches=_BLOCKS_AHEAD):
+    collate_fn: Any = _Collate(schedule.tokens.dataset_names, targets)
+    padded: Any = blocks.iter_torch_batches(batch_size=None, collate_fn=collate_fn, prefetch_batches=_BLOCKS_AHEAD)
+    for batches in padded:
         yield from batches
 
 
@@ -156,5 +157,5 @@ class _Collate(ArrowBatchCollateFn):
     def __init__(self, dataset_names: tuple[str, ...], targets: TargetEmbeddings | None) -> None:
         self._dataset_names, self._targets = dataset_names, targets
 
-    def __call__(self, batch: pa.Table) -> list[PairBatch]:
+    def __call__(self, batch: pa.Table) -> list[PairBatch]:  # type: ignore[override]  # Ray passes any value on
         return list(collate(batch, self._dataset_names, self._targets))

@@ -25,7 +25,7 @@ _GROUPS, _ROWS, _WINDOW, _BATCHES = range(4)
 
 
 def draw(seed: int, purpose: int, *where: int) -> np.random.Generator:
-    """A separate generator for every purpose and place: Philox with seed and purpose as key, and the place as counter."""
+    """A separate generator for every purpose and place: Philox, with seed and purpose as key and place as counter."""
     return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, *where, *[0] * (3 - len(where))]))
 
 
@@ -80,7 +80,7 @@ class Order:
 
     def window(self, epoch: int, window: int) -> np.ndarray:
         """Positions of the pairs in a window, shuffled."""
-        parts = []
+        parts: list[np.ndarray] = []
         for dataset, quota in enumerate(self.quotas.tolist()):
             start, end = (epoch * quota + number * quota // self.num_windows for number in (window, window + 1))
             parts += self._stream(dataset, start, end)
@@ -129,7 +129,7 @@ class Packing:
         return np.diff(self.ends, prepend=0)
 
     def share(self, batch: int, rank: int, world_size: int) -> np.ndarray:
-        """A rank's places in ``rows``: every ``world_size``-th of the batch, or its first where none is left for the rank."""
+        """A rank's places in ``rows``: every ``world_size``-th of the batch; its first if none is left for the rank."""
         start, end = self.ends[batch] - self.sizes[batch], self.ends[batch]
         return np.arange(start + rank, end, world_size) if start + rank < end else start[None]
 

@@ -115,17 +115,17 @@ def open_tokens(folder: Path, split: str = "train") -> TokenShards:
         DataError: there is no such artefact.
     """
     names = artefacts.read(folder, TOKENS, verify=False).info["datasets"]
-    shards = sorted(Path(folder).glob(f"{split}-*.parquet"))
+    files = sorted(Path(folder).glob(f"{split}-*.parquet"))
     where, rows = [], []
-    for number, shard in enumerate(shards):
-        footer = pq.read_metadata(shard)
-        for group in range(footer.num_row_groups):
-            part = footer.row_group(group)
-            where.append((number, group, part.column(0).statistics.min))
+    for number, file in enumerate(files):
+        footer = pq.read_metadata(file)
+        for place in range(footer.num_row_groups):
+            part = footer.row_group(place)
+            where.append((number, place, part.column(0).statistics.min))
             rows.append(part.num_rows)
     shard, group, dataset = np.array(where, dtype=np.int64).reshape(-1, 3).T
     starts = np.concatenate([[0], np.cumsum(rows, dtype=np.int64)])
-    return TokenShards(Path(folder), tuple(names), tuple(file.name for file in shards), shard, group, dataset, starts)
+    return TokenShards(Path(folder), tuple(names), tuple(file.name for file in files), shard, group, dataset, starts)
 
 
 def read_split(tokens: Path, split: str) -> TokenPairs:

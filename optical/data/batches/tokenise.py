@@ -37,7 +37,7 @@ def tokenised_pairs(shards: Sequence[str], source_tokenizer: Path, target_tokeni
     """
     ordered_and_quiet()
     stream = one_block_each({"shard": shard} for shard in shards).map_batches(
-        _tokenise,
+        _tokenise,  # type: ignore[arg-type]  # Ray's type has no keyword arguments
         fn_kwargs={"source_tokenizer": source_tokenizer, "target_tokenizer": target_tokenizer},
         batch_size=None,
         batch_format="pyarrow",

@@ -54,25 +54,25 @@ def side_names(names: Sequence[str], source: str, target: str) -> tuple[str, str
 def _side_names(names: tuple[str, ...], source: str, target: str) -> tuple[str, str] | None:
     meanings = {name: meaning(name, source, target) for name in names}
     codes = canonical(source), canonical(target)
-    by_language = [_found(meanings, (code,)) for code in codes]
-    if all(by_language) and by_language[0] != by_language[1]:
-        return tuple(by_language)
+    source_name, target_name = (_found(meanings, (code,)) for code in codes)
+    if source_name and target_name and source_name != target_name:
+        return source_name, target_name
     lower = {name.lower(): name for name in reversed(names)}
-    for pair in _KNOWN_NAMES:
-        if all(name in lower for name in pair):
-            others = lower.keys() - set(pair)
-            return None if any(_mentions(name, codes) for name in others) else tuple(lower[name] for name in pair)
+    for first, second in _KNOWN_NAMES:
+        if first in lower and second in lower:
+            others = lower.keys() - {first, second}
+            return None if any(_mentions(name, codes) for name in others) else (lower[first], lower[second])
     sides = [_found(meanings, wanted) for wanted in ((codes[0], _SOURCE), (codes[1], _TARGET))]
     texts = [name for name, what in meanings.items() if what.startswith(_TEXT)]
     numbered = [name for end in "12" for name in texts if meanings[name] == _TEXT + end]
     if sides == [None, None]:
-        return tuple(numbered) if len(numbered) == 2 else None
+        return (numbered[0], numbered[1]) if len(numbered) == 2 else None
     if None in sides:
         # "English, Translation": the one name left for a text is the other side.
         if len(texts) != 1:
             return None
         sides[sides.index(None)] = texts[0]
-    return tuple(sides) if all(sides) and sides[0] != sides[1] else None
+    return (sides[0], sides[1]) if sides[0] and sides[1] and sides[0] != sides[1] else None
 
 
 def _found(meanings: dict[str, str], wanted: Sequence[str]) -> str | None:
@@ -115,7 +115,7 @@ def _language(words: list[str], composed: bool) -> str | None:
     name = " ".join(words)
     is_code = _CODE.fullmatch(name)
     found = None if is_code and not composed else known("-".join(words) if is_code else name)
-    return found and found.code
+    return found.code if found else None
 
 
 def is_header(cells: Sequence[str], source: str, target: str) -> bool:

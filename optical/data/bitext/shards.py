@@ -40,8 +40,8 @@ class ShardWriter:
     def write(self, table: pa.Table) -> None:
         """Append rows, starting new files as needed."""
         while len(table):
-            if self._left == 0:
-                self._open()
+            if self._writer is None or self._left == 0:
+                self._writer = self._open()
             head = table.slice(0, self._left)
             self._writer.write_table(head.cast(self.schema))
             self.rows += len(head)
@@ -50,9 +50,7 @@ class ShardWriter:
 
     def close(self) -> None:
         """Finish the last file; an empty stream leaves one file without rows."""
-        if self._writer is None:
-            self._open()
-        self._writer.close()
+        (self._writer or self._open()).close()
 
     def __enter__(self) -> Self:
         return self
@@ -61,12 +59,12 @@ class ShardWriter:
         if self._writer is not None:
             self._writer.close()
 
-    def _open(self) -> None:
+    def _open(self) -> pq.ParquetWriter:
         if self._writer is not None:
             self._writer.close()
         number = self.rows // self.rows_per_shard
-        self._writer = pq.ParquetWriter(self.folder / f"{self.stem}-{number:05d}.parquet", self.schema)
         self._left = self.rows_per_shard
+        return pq.ParquetWriter(self.folder / f"{self.stem}-{number:05d}.parquet", self.schema)
 
 
 def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config: BitextConfig, facts: dict) -> None:

@@ -1,8 +1,9 @@
-"""Ray Data stream from bitext to checked pairs. No order is left to the scheduler: every dataset preserves it."""
+"""Ray Data stream from bitext to checked pairs. Every Ray dataset preserves the order of its blocks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,11 +17,11 @@ from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.fetch.resolve import Resolved
 
 TASK_CPUS = 0.25
-# Whole ones: on few cores, more processes only share them out, and each takes seconds to start.
+# Whole CPUs: on few cores more processes are no faster, and each takes seconds to start.
 WORKING_CPUS = 1
 _BLOCK_BYTES = 8 << 20
 _PAIRS_PER_BLOCK = 1 << 14
-_BLOCKS = {"batch_size": None, "batch_format": "pyarrow"}
+_BLOCKS: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow"}
 _NUMBER = "source_number"
 _CLEANING = Cleaning()
 
@@ -56,9 +57,9 @@ def checked_pairs(
 ) -> Iterator[pa.Table]:
     """Every physical pair of the sources, in order, accepted or with the reason of its rejection (``CHECKED``).
 
-    Each source is read by one task, since most formats can only be read from their beginning; what it has read is
-    cleaned by others meanwhile. Duplicates are found over all sources. With ``max_pairs``, sources are read one after
-    the other, each as far as its last accepted pair; what lies beyond makes no duplicate of anything.
+    One task reads each source, since most formats can only be read from their beginning; others clean its blocks
+    meanwhile. Duplicates are found over all sources. With ``max_pairs``, sources are read one after the other, each as
+    far as its last accepted pair; pairs behind that one make no other a duplicate.
     """
     ordered_and_quiet()
     keep = cleaning.config.duplicates == "keep"
@@ -75,11 +76,15 @@ def checked_pairs(
             yield from unkeyed([table])
 
 
-def _keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning) -> Iterator[pa.Table]:
+def _keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning) -> Iterable[pa.Table]:
+    read: Any = _read  # Ray's types know no keyword arguments of a function
+    clean_block: Any = _clean
     return (
         one_block_each({"number": number} for number in range(len(sources)))
-        .map_batches(_read, fn_kwargs={"sources": sources, "limits": limits}, num_cpus=TASK_CPUS, **_BLOCKS)
-        .map_batches(_clean, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=WORKING_CPUS, **_BLOCKS)
+        .map_batches(read, fn_kwargs={"sources": sources, "limits": limits}, num_cpus=TASK_CPUS, **_BLOCKS)
+        .map_batches(
+            clean_block, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=WORKING_CPUS, **_BLOCKS
+        )
         .iter_batches(batch_size=None, batch_format="pyarrow")
     )
 

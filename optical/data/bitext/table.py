@@ -88,7 +88,7 @@ def _decide(rows: Sequence[Row], reading: Reading, where: str | Path, english_fi
     """
     table = _Table([_cells(row) for row in rows if isinstance(row, list)], tabs, reading, where)
     if not table.cells:
-        return Layout(*((1, 0) if english_first else (0, 1)), 2)
+        return Layout(1, 0, 2) if english_first else Layout(0, 1, 2)
     return table.by_choice() or table.by_header() or table.by_content(english_first)
 
 
@@ -205,7 +205,7 @@ class _Table:
         quotes = ", quotes around fields taken off" if self.quoted else ""
         names = f"source {self.reading.source} in column {places[0] + 1}, target {self.reading.target} in column"
         self.reading.tell(f"{names} {places[1] + 1}: {how}{quotes}")
-        return Layout(*places, width, header, self.quoted)
+        return Layout(places[0], places[1], width, header, self.quoted)
 
     def _width(self, header: bool) -> int:
         """The number of fields that nearly every record has."""

@@ -10,7 +10,7 @@ whose worker dies is simply run again. The keys seen take 8 bytes each, in the o
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ _WINDOWS_AHEAD = 2
 _TASK_CPUS = 0.25
 _KEYS = (EXACT, NEAR)
 _REASONS = ("duplicate", "near_duplicate")
-_LIVING = pa.array([None, *_REASONS], pa.string())
+_KEPT = pa.array([None, *_REASONS], pa.string())
 
 Verdict = tuple[list[np.ndarray], ray.ObjectRef]
 """Of each kind of key the rows that some are of, and which of these are the first to have theirs."""
@@ -72,17 +72,18 @@ class Seen:
 
         Rows that were rejected for another reason than an earlier pair have no part in it.
         """
-        rows = np.flatnonzero(pc.is_in(window["reason"], _LIVING))
-        keys = [_key_rows(window[column])[rows] for column in _KEYS]
-        rows = [np.repeat(rows, of_kind.shape[1]) for of_kind in keys]
-        keys = [of_kind.ravel() for of_kind in keys]  # row by row, so that of equal keys the earlier row's comes first
+        kept = np.flatnonzero(pc.is_in(window["reason"], _KEPT))
+        tables = [_key_rows(window[column])[kept] for column in _KEYS]
+        rows = [np.repeat(kept, table.shape[1]) for table in tables]
+        keys = [table.ravel() for table in tables]  # row by row, so that of equal keys the earlier row's comes first
         homes = [of_kind % np.uint64(len(self._keys)) for of_kind in keys]
-        verdicts = []
+        verdicts: list[Verdict] = []
         for partition in range(len(self._keys)):
             mine = [home == partition for home in homes]
             if any(some.any() for some in mine):
                 given = [of_kind[some] for of_kind, some in zip(keys, mine, strict=True)]
-                self._keys[partition], verdict = _compare.remote(self._keys[partition], given)
+                # Ray types a task as of one return; this has two.
+                self._keys[partition], verdict = cast(Any, _compare).remote(self._keys[partition], given)
                 verdicts.append(([of_kind[some] for of_kind, some in zip(rows, mine, strict=True)], verdict))
         return verdicts
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from optical.data.bitext import sides
 from optical.data.bitext.columns import NO_TEXT, kind
 from optical.data.bitext.screen import excerpt
-from optical.data.collections.qrels import Qrel
-from optical.data.collections.records import Collection
+from optical.data.collections.records import Collection, Qrel
 from optical.data.registry.languages import canonical
 from optical.errors import DataError
 

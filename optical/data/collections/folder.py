@@ -120,8 +120,8 @@ def _chosen_split(folder: Path, paths: Sequence[Path]) -> Path | None:
     """The qrels that are used: the only ones, or those of the first split where all files name theirs."""
     if len(paths) < 2:
         return paths[0] if paths else None
-    ranks = [min((_SPLITS.index(name) for name in _splits(path)), default=None) for path in paths]
-    if None in ranks:
+    ranks = [min((_SPLITS.index(name) for name in _splits(path)), default=len(_SPLITS)) for path in paths]
+    if len(_SPLITS) in ranks:
         return _one(folder, "qrels", paths)
     return _one(folder, "qrels", [path for path, rank in zip(paths, ranks, strict=True) if rank == min(ranks)])
 

@@ -59,7 +59,8 @@ def lareqa(paths: Sequence[Path], _source: str) -> Collection:
     The sentence that holds the answer's first character is relevant. The English part of the pooled task.
     """
     foreign_path, english_path = paths
-    questions, beside = {}, {}
+    questions: dict[str, str] = {}
+    beside: dict[str, None] = {}
     for qid, question, paragraph, _ in _answered(foreign_path):
         questions[qid] = normalise(question)
         beside |= dict.fromkeys(map(normalise, paragraph["sentences"]))

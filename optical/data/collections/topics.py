@@ -152,7 +152,7 @@ def _trec(path: Path) -> Iterator[Row]:
         document = stream.read(_MAX_TREC_BYTES)
     try:
         text = document.decode("utf-8-sig")
-    except UnicodeError as error:
+    except UnicodeDecodeError as error:
         raise DataError(path, f"not UTF-8 ({error.reason})", "convert the file") from None
     text = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
     text = _CDATA.sub(lambda section: html.escape(section[1]), text)

@@ -107,7 +107,7 @@ class _Changed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is all that comes
         block = None
         while not self._waiting and block != b"":
             block = self._inner.read(_BLOCK)

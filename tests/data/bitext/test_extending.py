@@ -37,7 +37,7 @@ NEW_LINE = "xqz\tqz\tLatn\tlow\tToylandic\n"
 def no_leftovers() -> Iterator[None]:
     """Nothing that a test adds is remembered after it."""
     cached = (readers.formats, readers.reader_by_suffix, table.languages, table.known, table.canonical,
-              table._by_any_code, table._by_name, table._by_exact_name, table._scripts)  # fmt: skip
+              table._by_any_code, table._by_name, table._by_exact_name)  # fmt: skip
     yield
     for function in cached:
         function.cache_clear()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from optical.data.bitext.screen import normalise
-from optical.data.collections.contamination import collection_texts
-from optical.data.collections.contamination import test_texts as texts_of
+from optical.data.collections.held_out import collection_texts
+from optical.data.collections.held_out import registered_texts as texts_of
 from optical.data.collections.opening import read_collection
 from optical.data.collections.records import Collection, Passage, Qrel, Topic
 from optical.data.fetch.resolve import resolve

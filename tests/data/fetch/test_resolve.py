@@ -146,10 +146,10 @@ def test_other_schemes_are_refused(tmp_path: Path):
         parse_source("https://host/pairs.tsv")
 
 
-def test_too_large_a_file_is_refused(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fetching, "MAX_BYTES", 5)
+def test_too_large_a_file_is_refused(tmp_path: Path, mirror: Path):
     with pytest.raises(DataError, match="more than 5 bytes"):
-        resolve(data_set(), tmp_path / "cache", str(mirror))
+        fetching.fetch(mirror / "m" / "train.swa.gz", tmp_path / "cache" / "x", SHA, True, max_bytes=5)
+    assert leftovers(tmp_path / "cache") == []
 
 
 def test_unwritable_cache_is_an_infrastructure_error(tmp_path: Path, mirror: Path):

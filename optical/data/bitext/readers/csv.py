@@ -112,10 +112,10 @@ class _Quoted:
         """The record that begins with a line; further lines are taken while a quote is open."""
         last, is_open = first, self._take(line, False)
         while is_open:
-            last, line = next(following, (last, None))
-            if line is None:
+            if (numbered := next(following, None)) is None:
                 what = f"a quote is opened and never closed (the file ends at line {last})"
                 raise DataError(f"{self._where}, line {first}", what, _REPAIR)
+            last, line = numbered
             is_open = self._take(line, True)
             self._alike += bool(is_open) and isinstance(line, bytes) and line.count(self._delimiter) + 1 == self._width
             if last - first >= _MOST_LINES or self._alike >= _MOST_ALIKE:

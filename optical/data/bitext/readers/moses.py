@@ -72,7 +72,7 @@ def _named_language(path: str | Path, wanted: list[str]) -> str | None:
     inside = [code for code in codes if code in wanted]
     telling = [piece for piece in pieces if f".{piece}" not in (*CODECS, ".txt")]
     last = known(telling[0]) if telling else None
-    return inside[0] if inside else last and last.code
+    return inside[0] if inside else last.code if last else None
 
 
 def _of_language(archive: str | Path, names: list[str], code: str) -> str:

@@ -6,8 +6,8 @@ The units are cut out of the file and parsed one by one; the rest of the file mu
 import re
 import unicodedata
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 from xml.parsers import expat
 
 from optical.data.bitext.reading import Format, Pairs, Reading
@@ -55,7 +55,7 @@ def read(reading: Reading) -> Pairs:
                 position += 1
 
 
-def units(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Segments | str]:
+def units(stream: BufferedReader, where: str | Path, max_bytes: int) -> Iterator[Segments | str]:
     """The translation units of a TMX file: the segments of each, or why it has none (a key of ``REASONS``).
 
     Args:
@@ -75,7 +75,7 @@ def units(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Segme
     around.feed(b"", ended=True)
 
 
-def _pieces(stream: BinaryIO, most: int) -> Iterator[tuple[bool, bytes]]:
+def _pieces(stream: BufferedReader, most: int) -> Iterator[tuple[bool, bytes]]:
     """The file cut into units (true) and the text around them; a unit of over ``most`` bytes loses its middle."""
     state, buffer, begin, start = "around", b"", 0, 0
     while block := stream.read(_BLOCK):
@@ -194,7 +194,7 @@ class _Unit:
             self._text.append(text)
 
     def _leave_gap(self, name: str) -> None:
-        if name not in _WITHIN_WORDS:
+        if self._text is not None and name not in _WITHIN_WORDS:
             self._text.append(_GAP)
 
 
