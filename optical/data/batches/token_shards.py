@@ -1,4 +1,4 @@
-"""Token shards: a tokens artefact on disk, of which a few row groups are read at a time.
+"""Token shards: a tokens artefact on disk, read a few row groups at a time.
 
     train-00000.parquet ...   dataset (number), source_ids, target_ids; row groups of 2,000 pairs of one data set
     dev-00000.parquet ...     the held-out pairs, likewise

@@ -19,16 +19,16 @@ _KNOWN_NAMES = (
     ("question", "answer"),
     ("question_text", "paragraph_text"),
 )
-_SOURCE, _TARGET, _TEXT, _ASIDE = "=source", "=target", "=text", "=aside"
+_SOURCE, _TARGET, _TEXT, _OTHER_FIELD = "=source", "=target", "=text", "=other"
 _ROLES = {"source": _SOURCE, "src": _SOURCE, "nonenglish": _SOURCE, "target": _TARGET, "tgt": _TARGET, "trg": _TARGET}
-# What names the text itself, and what names something beside it; "1" and "2" stay, as in sentence1.
+# Words that name the text itself, and words that name other fields; "1" and "2" stay, as in sentence1.
 _TEXTUAL = frozenset("text texts sentence sentences sent phrase segment seg translation translated".split())  # noqa: SIM905
-_BESIDE = frozenset(
+_OTHER = frozenset(
     "id ids idx index uid uuid key hash url urls uri link score scores similarity laser bicleaner bleualign lang langs "  # noqa: SIM905
     "language languages licence license attribution user username author date domain corpus dataset split topic rating "
     "count index length len number no position category label notes note comment".split()
 )
-_WORDS_OF_HEADERS = _BESIDE | _TEXTUAL | _ROLES.keys()
+_WORDS_OF_HEADERS = _OTHER | _TEXTUAL | _ROLES.keys()
 _CODE = re.compile(r"[a-z]{2,3}(?:[-_ ](?:[a-z]{4}|[a-z]{2}))*")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 
@@ -36,8 +36,8 @@ _WORDS = re.compile(r"[^\W\d_]+|\d+")
 def side_names(names: Sequence[str], source: str, target: str) -> tuple[str, str] | None:
     """Which of a record's names are its source and its target; None when they do not say it, or say it twice.
 
-    Names of the two languages go first, then known pairs of names beside which no other names one of the languages,
-    then words such as ``src`` and ``tgt``.
+    First come names of the two languages, then known pairs of names (unless another name is one of the languages), then
+    words such as ``src`` and ``tgt``.
 
     Args:
         names: the names of a record's fields.
@@ -80,7 +80,7 @@ def _found(meanings: dict[str, str], wanted: Sequence[str]) -> str | None:
     for what in wanted:
         found = [name for name, meant in meanings.items() if meant == what]
         if len(found) > 1 and what not in (_SOURCE, _TARGET):
-            found = [name for name in found if name.lower() not in _BESIDE]  # "id" beside "text_id": no Indonesian
+            found = [name for name in found if name.lower() not in _OTHER]  # "id" next to "text_id" is not Indonesian
         if found:
             return found[0] if len(found) == 1 else ""
     return None
@@ -88,20 +88,20 @@ def _found(meanings: dict[str, str], wanted: Sequence[str]) -> str | None:
 
 def _mentions(name: str, codes: Sequence[str]) -> bool:
     """Whether a piece of a name, such as the last of ``question_sw``, is one of the languages."""
-    pieces = [piece for piece in _WORDS.findall(name) if piece not in _BESIDE]
+    pieces = [piece for piece in _WORDS.findall(name) if piece not in _OTHER]
     return any((found := known(piece)) is not None and found.code in codes for piece in pieces)
 
 
 def meaning(name: str, source: str, target: str) -> str:
-    """What a name of a field says: the code of a language, a side, a text, something beside it; empty for none."""
+    """The meaning of a field's name: the code of a language, a side, a text, another field; empty for none."""
     plain = name.strip().strip('"').lower()
     found = known(plain.replace(" ", "-")) if _CODE.fullmatch(plain) else None
     if found and (found.code in (canonical(source), canonical(target)) or plain not in _WORDS_OF_HEADERS):
         return found.code
     spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
     words = _WORDS.findall(re.sub(r"non[\W_]*english", "nonenglish", spaced.lower()))
-    if _BESIDE.intersection(words):
-        return _ASIDE
+    if _OTHER.intersection(words):
+        return _OTHER_FIELD
     left = [word for word in words if word not in _TEXTUAL]
     if len(left) < len(words) and left in ([], ["1"], ["2"]):
         return _TEXT + "".join(left)
@@ -111,7 +111,7 @@ def meaning(name: str, source: str, target: str) -> str:
 
 
 def _language(words: list[str], composed: bool) -> str | None:
-    """A language by its English name, or, beside a word such as ``text``, by its code with script or region."""
+    """A language by its English name, or, together with a word such as ``text``, by its code with script or region."""
     name = " ".join(words)
     is_code = _CODE.fullmatch(name)
     found = None if is_code and not composed else known("-".join(words) if is_code else name)
@@ -124,7 +124,7 @@ def is_header(cells: Sequence[str], source: str, target: str) -> bool:
     Codes alone are believed only when one is of the two languages, since words of a lexicon may look like codes.
     """
     meanings = [meaning(cell, source, target) for cell in cells if cell.strip()]
-    if not all(meanings) or sum(what != _ASIDE for what in meanings) < 2:
+    if not all(meanings) or sum(what != _OTHER_FIELD for what in meanings) < 2:
         return False
     named = any(len(cell.strip()) > 3 for cell in cells)
     return named or bool({canonical(source), canonical(target)}.intersection(meanings))

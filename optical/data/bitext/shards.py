@@ -1,6 +1,6 @@
 """Clean shards: a stream of checked pairs, written as parquet files with counts.
 
-The stream is of Arrow tables in order (Ray Data makes it); nothing here holds more than one of them in memory.
+The stream is of Arrow tables in order (Ray Data makes it); this file holds at most one of them in memory.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ _ACCEPTED = pa.schema([*_WHERE, ("source", pa.string()), ("target", pa.string())
 _REJECTED = pa.schema([*_WHERE, ("reason", pa.string()), ("detail", pa.string())])
 CHECKED = pa.schema([*_ACCEPTED, _REJECTED.field("reason"), _REJECTED.field("detail"), ("repairs", pa.string())])
 """A checked physical pair. ``reason`` is null for an accepted one; the sides of a rejected one are for examples only,
-and may be cut or null. ``detail`` names the collection of a contaminated one, ``repairs`` what was undone in a pair."""
+and may be cut or null. ``detail`` names the collection of a contaminated one, ``repairs`` the repairs of a pair."""
 CLEANING = "cleaning.json"
 ROWS_PER_SHARD = 100_000
 
@@ -71,7 +71,7 @@ def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config
     """Split checked pairs into accepted and rejected shards, count both, and commit the artefact.
 
     The manifest's info holds ``facts`` and, per data set, ``accepted`` and ``rejected`` by reason: together they
-    are the physical pairs; and ``repaired`` by what was repaired, where anything was. ``cleaning.json`` holds the same
+    are the physical pairs; and ``repaired`` by kind of repair, where there were any. ``cleaning.json`` holds the same
     with examples.
 
     Raises:

@@ -130,7 +130,7 @@ def _named_reader(spec: str) -> tuple[str | None, str]:
 
 
 def _local(spec: str) -> str:
-    """The path of a ``file`` address; an http address is refused, for it says nothing of when its bytes change."""
+    """The path of a ``file`` address; an http address is refused, because nothing tells when its bytes change."""
     if not spec.startswith(("file://", "http://", "https://")):
         return spec
     parts = urlsplit(spec)
@@ -152,7 +152,7 @@ def _moses_files(spec: str) -> tuple[str | Path, ...] | None:
 
 
 def _moses_archive(path: str) -> str | None:
-    """Moses, for an archive of several files that names none: which two is told by the languages later."""
+    """Moses, for an archive of several files without a named member: the languages choose the two later."""
     archive, member = split_member(path)
     return "moses" if member is None and is_archive(archive) and len(archive_members(archive)) > 1 else None
 

@@ -45,9 +45,9 @@ def ordered_and_quiet() -> None:
 
 
 def one_block_each(rows: Iterable[dict]) -> ray.data.Dataset:
-    """A dataset of which every row is a block, and so the work of one task.
+    """A dataset with one row in each block, so that each row is the work of one task.
 
-    ``from_arrow`` would start a task of a whole CPU, which a cluster whose trainers hold every CPU never has.
+    ``from_arrow`` would start a task of a whole CPU, and a cluster whose trainers hold every CPU has none.
     """
     return ray.data.from_blocks([pa.Table.from_pylist([row]) for row in rows])
 

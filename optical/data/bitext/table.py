@@ -45,7 +45,7 @@ class Layout:
     Args:
         source: place of the source side, from 0.
         target: place of the target side.
-        width: fields that a record has; of one with fewer or more nobody knows which are which.
+        width: fields of a record; in one with fewer or more, fields may be in other places.
         header: whether the first record names the columns.
         quoted: whether fields of a tab-separated table stand in quotes, as spreadsheets write them.
     """
@@ -67,7 +67,7 @@ def read_table(reading: Reading, records: Records, tabs: bool, english_first: bo
         english_first: without a header, the first of the two columns with text is the target.
 
     Raises:
-        DataError: nothing says which columns are the sides, or a quote swallows records.
+        DataError: nothing says which columns are the sides, or a quote goes over several records.
     """
     position = 0
     for path in reading.paths:
@@ -81,10 +81,10 @@ def read_table(reading: Reading, records: Records, tabs: bool, english_first: bo
 
 
 def _decide(rows: Sequence[Row], reading: Reading, where: str | Path, english_first: bool, tabs: bool) -> Layout:
-    """The layout of a table by its first records; what was decided is told.
+    """The layout of a table by its first records; the decision is reported.
 
     Raises:
-        DataError: nobody can know which columns are the sides, or what is named as a side holds no text.
+        DataError: nothing says which columns are the sides, or a named one holds no text.
     """
     table = _Table([_cells(row) for row in rows if isinstance(row, list)], tabs, reading, where)
     if not table.cells:
@@ -250,7 +250,7 @@ class _Table:
 
 
 def _fits(row: Sequence[str], width: int) -> bool:
-    """Whether a record has as many fields, or more of which the others are empty."""
+    """Whether a record has ``width`` fields; empty ones may follow."""
     return len(row) >= width and not any(row[width:])
 
 

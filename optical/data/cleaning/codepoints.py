@@ -26,7 +26,7 @@ def script_shares(sentences: Sequence[str], *scripts: str) -> np.ndarray:
     """Share of each sentence's letters that are in a script (ISO 15924, e.g. ``Latn``); 1 where it has no letter.
 
     Of several scripts the one with the largest share counts: a sentence is in one of them. Marks of a script count as
-    its letters: they are the vowels of Indic scripts, of which letters are a half only.
+    its letters: in Indic scripts they are the vowels, and letters are only half of the text.
 
     Raises:
         UserError: no table for a script.
@@ -48,7 +48,7 @@ def _shares(codes: np.ndarray, starts: np.ndarray, pattern: str) -> np.ndarray:
 
 
 def skeletons(sentences: Sequence[str]) -> list[str]:
-    """Letters, marks and digits of each sentence after NFKC and case folding: what punctuation and case do not change.
+    """Letters, marks and digits of each sentence after NFKC and case folding: punctuation and case do not change them.
 
     Marks stay because they are the vowels of Indic scripts.
 

@@ -90,7 +90,7 @@ def collection_texts(collection: Collection) -> Iterator[str]:
         yield topic.query
         if topic.english:
             yield topic.english
-    for text in (*(passage.text for passage in collection.passages), *collection.beside):
+    for text in (*(passage.text for passage in collection.passages), *collection.other_texts):
         yield text
         yield from _runs(text)
 

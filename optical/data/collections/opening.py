@@ -102,7 +102,7 @@ def _folder(files: CollectionFiles) -> Collection:
 
 
 def _filled(path: Path | None, records: Sequence) -> Sequence:
-    """The records of a file, of which a file that is there must have some."""
+    """The records of a file; an existing file must have some."""
     if path and not records:
         raise DataError(path, "the file holds nothing", "fill it, or remove it if the collection has none")
     return records

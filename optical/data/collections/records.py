@@ -50,15 +50,15 @@ class Collection:
     It may have no topics, or no qrels. A qrel may name a passage or topic that is not there.
 
     Args:
-        beside: further texts of the test material, such as the passages' translations: never retrieved, never to be
-            trained on.
+        other_texts: further texts of the test material, such as the passages' translations. They are not retrieved, and
+            no pair with one of them may be trained on.
         remarks: what a reader of its measures should know, a clause each.
     """
 
     passages: tuple[Passage, ...]
     topics: tuple[Topic, ...]
     qrels: tuple[Qrel, ...]
-    beside: tuple[str, ...] = ()
+    other_texts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
-from optical.data.fetch.download import Unreachable, alone, download, remove
+from optical.data.fetch.download import Unreachable, download, locked, remove
 from optical.data.files.inflate import Metered, inflated
 from optical.errors import DataError, InfrastructureError, UserError
 
@@ -74,7 +74,7 @@ def place_of(base: str, name: str) -> str | Path:
 
 def _downloaded(address: str, destination: Path, sha256: str | None, inflate: bool, max_bytes: int) -> None:
     part = destination.with_name(f".{destination.name}.part")
-    with alone(part):
+    with locked(part):
         keep = False
         try:
             if destination.is_file():

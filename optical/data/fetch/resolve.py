@@ -58,9 +58,9 @@ def resolve(dataset: DataSet, cache: Path, mirror: str | None = None) -> Resolve
 
 
 def hashes_of(dataset: DataSet, cache: Path, mirror: str | None = None) -> dict[str, str | None]:
-    """The hash of each file by its path in the origin: what tells two states of a data set apart.
+    """The hash of each file by its path in the origin; two states of a data set differ in them.
 
-    What the registry does not pin is fetched and pinned for this, unless that is done: nothing but its bytes can tell.
+    A file that the registry does not pin is fetched and pinned for this, unless it is already.
 
     Raises:
         DataError, InfrastructureError: as ``resolve``.
@@ -90,7 +90,7 @@ def places(dataset: DataSet, file: DataFile, mirror: str | None) -> list[tuple[s
 
 
 def pin_path(path: Path) -> Path:
-    """The note beside a file that the registry does not pin: its hash when it was first fetched, and its licence."""
+    """The note next to a file that the registry does not pin: its hash when it was first fetched, and its licence."""
     return path.with_name(f"{path.name}.pin.json")
 
 
@@ -122,7 +122,7 @@ def _pin(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(note, f"no pin ({error!r})", "delete it and the file beside it") from None
+        raise DataError(note, f"no pin ({error!r})", "delete it and the file next to it") from None
 
 
 def _fetched(dataset: DataSet, file: DataFile, cache: Path, mirror: str | None) -> Path:

@@ -50,7 +50,7 @@ def open_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> I
 
 
 def member_names(raw: BinaryIO, path: str | Path, meter: Metered) -> list[str]:
-    """The names of an archive's files; folders, links and what macOS keeps beside its files are left out.
+    """The names of an archive's files; folders, links and the extra files of macOS are left out.
 
     Raises:
         DataError: a damaged archive.
@@ -100,7 +100,7 @@ def _tar_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> I
 
 @contextmanager
 def _tar(raw: BinaryIO, path: str | Path, meter: Metered) -> Iterator[tarfile.TarFile]:
-    """The archive as a stream from its beginning: nothing behind the member that is read is looked at."""
+    """The archive as a stream from its beginning: nothing behind the wanted member is read."""
     raw.seek(0)
     suffix = PurePosixPath(split_member(path)[0]).suffix
     stream = inflated(raw, path, ".gz" if suffix == ".tgz" else suffix if suffix in CODECS else "", meter)

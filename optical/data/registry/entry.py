@@ -1,4 +1,4 @@
-"""What the registry knows of a data set: its files, licence, reader, and where it comes from."""
+"""The entry of a data set in the registry: its files, licence, reader and origin."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -36,7 +36,7 @@ class DataSet:
     Args:
         source: ISO 639-3 code of the query language.
         target: ISO 639-3 code of the passages' or translations' language.
-        reader: the reader of ``readers.py`` or ``collections.py``.
+        reader: a name of ``bitext.readers``, or of ``collections.opening.READERS``.
         origin: ``owner/repo`` on GitHub; ``hub:owner/repo`` for a data set of the Hugging Face hub; an ``https``
             address; ``mirror:owner/repo`` for files converted from that repository, which only a mirror has; or
             ``built-in`` for data that this package contains.

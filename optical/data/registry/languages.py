@@ -40,7 +40,7 @@ _NEAR = 0.6
 class Language:
     """A language: ISO 639-3 code, other codes data sets use for it, names, ISO 15924 scripts, resource tier.
 
-    Its text may be in any of its scripts, of which the first is the commonest; a code may name one (``srp_Latn``).
+    Its text may be in any of its scripts, the commonest first; a code may name one (``srp_Latn``).
     """
 
     code: str
@@ -101,7 +101,7 @@ def known(word: str) -> Language | None:
     """The language a word stands for; None for any other word.
 
     It understands ISO 639 codes of the table and their aliases, with a script or region behind them
-    (``srp_Latn``, ``sw-KE``, ``zh-Hant-TW``), of which the script is kept; and English names (``Swahili``). A language
+    (``srp_Latn``, ``sw-KE``, ``zh-Hant-TW``), with the script kept; and English names (``Swahili``). A language
     outside the table has a private code with its script, such as ``qaa_Latn``.
 
     >>> known("Swahili").code, known("sw-KE").code, known("passage")

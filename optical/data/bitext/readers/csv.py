@@ -42,7 +42,7 @@ def records(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Row
     Anywhere else a quote is text, as the inch mark is.
 
     Raises:
-        DataError: a quoted field swallows lines beyond reason, so that nobody knows which records it holds.
+        DataError: a quoted field goes over too many lines, so that its records cannot be told apart.
     """
     physical = _physical(stream, max_bytes)
     head = list(islice(physical, _SAMPLE))
@@ -51,9 +51,9 @@ def records(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Row
 
 
 def _evenness(head: list[_Line], delimiter: bytes, max_bytes: int) -> float:
-    """How evenly a delimiter divides the first records: the share of them that have the commonest number of fields.
+    """How evenly a delimiter divides the first records: the share of them with the commonest number of fields.
 
-    One behind which a space stands is more likely a mark of the text.
+    A mark before a space is more likely part of the text.
     """
     widths: Counter[int] = Counter()
     try:
@@ -67,7 +67,7 @@ def _evenness(head: list[_Line], delimiter: bytes, max_bytes: int) -> float:
 
 
 def _physical(stream: BinaryIO, max_bytes: int) -> Iterator[_Line]:
-    r"""Lines split on ``\n`` only, without it; of one over the bound only what tells whether a quote is open."""
+    r"""Lines split on ``\n`` only, without it; of a line over the bound only its length and its number of quotes."""
     first = True
     while line := stream.readline(max_bytes + 2):
         if first:
@@ -119,9 +119,9 @@ class _Quoted:
             is_open = self._take(line, True)
             self._alike += bool(is_open) and isinstance(line, bytes) and line.count(self._delimiter) + 1 == self._width
             if last - first >= _MOST_LINES or self._alike >= _MOST_ALIKE:
-                raise self._swallowed(first, last, "is still open at")
+                raise self._too_far(first, last, "is still open at")
         if is_open is None and last > first:
-            raise self._swallowed(first, last, "meets a quote with text right behind it at")
+            raise self._too_far(first, last, "meets a quote with text right behind it at")
         if self._bytes > self._max_bytes:
             return TooLong(self._bytes)
         if is_open is None:
@@ -162,7 +162,7 @@ class _Quoted:
                 return False
             at += 1
 
-    def _swallowed(self, first: int, last: int, what: str) -> DataError:
+    def _too_far(self, first: int, last: int, what: str) -> DataError:
         where = f"{self._where}, lines {first} and {last}"
         return DataError(where, f"a quote opens a field on the first and {what} the second", _REPAIR)
 

@@ -38,7 +38,7 @@ def _sides(row: object, reading: Reading) -> tuple[str | None, str | None]:
 
 
 def _tell_fields(rows: Iterable[object], reading: Reading, where: str | Path) -> None:
-    """Tell which fields are the sides, or refuse a file of which no row names both."""
+    """Tell which fields are the sides, or refuse a file without a row that names both."""
     objects = [_inner(row) for row in rows if isinstance(row, dict)]
     for row in objects:
         names = reading.names(row) or (reading.source, reading.target)
