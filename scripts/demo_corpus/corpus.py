@@ -92,7 +92,8 @@ def _names_town(question: Question) -> bool:
 
 def bitext(chance: Chance, topics: list[Topic], pairs: int) -> tuple[list[str], list[str]]:
     """Distinct sentence pairs, none of them a topic in either language."""
-    source, target = [], []
+    source: list[str] = []
+    target: list[str] = []
     seen = {swahili.render(topic.question) for topic in topics}
     withheld = {english.render(topic.question) for topic in topics}
     while len(source) < pairs:
