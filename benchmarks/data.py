@@ -31,8 +31,8 @@ from optical import artefacts
 from optical.cluster import connect
 from optical.data.batches.feed import rank_batches
 from optical.data.batches.schedule import Schedule
-from optical.data.batches.token_shards import open_tokens, write_tokens
-from optical.data.batches.tokenise import tokenised_pairs
+from optical.data.batches.token_shards import open_tokens
+from optical.data.batches.tokenise import tokenised_pairs, write_tokens
 from optical.data.bitext.config import CleaningConfig
 from optical.data.bitext.screen import Limits
 from optical.data.bitext.shards import BITEXT, pair_shards, write_bitext

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from optical.data.batches.token_shards import TOKENISED, write_tokens
+from optical.data.batches.token_shards import TOKENISED
+from optical.data.batches.tokenise import write_tokens
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.readers import read_pairs
 from optical.data.bitext.screen import Limits, Reject, SentencePair, screen

@@ -29,13 +29,12 @@ from benchmarks.running import heading, in_rounds, table
 from benchmarks.sentences import DATASET, RECIPE, VOCABULARY_PAIRS, texts
 from benchmarks.train_peers import MseRun, distil, missing
 from optical.cluster import connect
-from optical.data.batches.batch import PairBatch
-from optical.data.batches.collate import collate
-from optical.data.batches.feed import rank_batches
+from optical.data.batches.batch import PairBatch, collate
+from optical.data.batches.feed import RankShare, rank_batches
 from optical.data.batches.schedule import Schedule
-from optical.data.batches.share import RankShare
 from optical.data.batches.teacher_cache import Encoded, TeacherCache
-from optical.data.batches.token_shards import TOKENISED, open_tokens, write_tokens
+from optical.data.batches.token_shards import TOKENISED, open_tokens
+from optical.data.batches.tokenise import write_tokens
 from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder
 from optical.model.vocabulary.translation import extended_student

@@ -8,8 +8,7 @@ from pyarrow.dataset import dataset as parquet_data
 from pyarrow.dataset import field
 
 from optical.artefacts import write_whole
-from optical.data.bitext.repairs import REPAIRS
-from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
+from optical.data.bitext.screen import NOT_FAULTS, REASONS, REPAIRS, excerpt
 from optical.data.bitext.shards import CLEANING, pair_shards
 from optical.report.blocks import Block, Heading, Paragraph, Table, render_markdown
 from pipelines.cli.print import table

@@ -7,7 +7,7 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from optical.data.batches.collate import padded
+from optical.data.batches.batch import padded
 from optical.data.batches.token_shards import TokenPairs, read_split
 from optical.model.encoder import Encoder
 from optical.objectives.base import Objective

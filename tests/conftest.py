@@ -11,7 +11,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from optical.data.batches.token_shards import TOKENISED, write_tokens
+from optical.data.batches.token_shards import TOKENISED
+from optical.data.batches.tokenise import write_tokens
 from optical.index.embeddings import Embeddings
 from optical.index.kinds import base as index_base
 from optical.index.kinds import exact as exact_kind
@@ -96,10 +97,18 @@ def id_table() -> Callable[[list[tuple[list[int], list[int]]]], pa.Table]:
 
 
 @pytest.fixture
-def tokens(bitext: list[tuple[str, str]], tokenizer: Tokenizer, id_table: Callable, tmp_path: Path) -> Path:
+def shard_sizes() -> dict[str, int]:
+    """``rows_per_group`` and ``rows_per_shard`` of ``tokens``, where a test needs others."""
+    return {}
+
+
+@pytest.fixture
+def tokens(
+    bitext: list[tuple[str, str]], tokenizer: Tokenizer, id_table: Callable, shard_sizes: dict[str, int], tmp_path: Path
+) -> Path:
     """The bitext as a tokens artefact: 80 pairs to train on, 16 held out."""
     ids = [tuple(tokenizer.encode(side).ids for side in pair) for pair in bitext]
-    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], len(ids), 16)
+    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], len(ids), 16, **shard_sizes)
     return tmp_path / "tokens"
 
 

@@ -10,8 +10,7 @@ import torch.distributed as dist
 from torch import nn
 
 from optical import artefacts
-from optical.data.batches.batch import PairBatch
-from optical.data.batches.collate import padded
+from optical.data.batches.batch import PairBatch, padded
 from optical.data.batches.schedule import Schedule
 from optical.data.batches.token_shards import open_tokens, read_split
 from optical.errors import InfrastructureError, UserError

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 
 from optical.data.bitext import shards, sides
 from optical.data.bitext.config import BitextConfig
-from optical.data.bitext.readers import LABELLED, read_pairs
+from optical.data.bitext.readers import read_pairs, rows_name_languages
 from optical.data.bitext.screen import QUESTION_LIMITS, Limits
 from optical.data.bitext.sources import source_language, split_language
 from optical.data.cleaning.predicates import Cleaning
-from optical.data.collections.held_out import look
+from optical.data.collections.held_out import held_out_texts
 from optical.data.fetch.resolve import Resolved, hashes_of, resolve
 from optical.data.files.open import split_member
 from optical.data.registry.datasets import datasets
@@ -76,9 +76,9 @@ def _cleaning(workspace: Workspace, config: BitextConfig, questions: bool) -> tu
         return Cleaning(config.cleaning), {}
     settings = workspace.settings
     languages = {*_sources(config), config.target}
-    looked = look(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
-    facts = {"compared_with": list(looked.held_out.names), "not_compared_with": looked.missed}
-    return Cleaning(config.cleaning, looked.held_out, passages=questions), facts
+    compared = held_out_texts(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
+    facts = {"compared_with": list(compared.held_out.names), "not_compared_with": compared.missed}
+    return Cleaning(config.cleaning, compared.held_out, passages=questions), facts
 
 
 def _content(workspace: Workspace, specs: Sequence[str]) -> list[object]:
@@ -110,7 +110,7 @@ def _sides(source: "BitextSource", limits: Limits, check_sides: bool) -> dict:
         DataError: this cannot be decided, or the sides look wrong.
     """
     files, decided = source.files, list[str]()
-    if files.reader not in LABELLED:
+    if not rows_name_languages(files.reader):
         pairs = read_pairs(files.paths, files.reader, source.source, source.target, limits, decided.append)
         first = [(pair.source, pair.target) for pair in islice(pairs, sides.SAMPLE) if pair.reason is None]
         if check_sides and first:

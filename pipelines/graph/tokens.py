@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from optical.data.batches.token_shards import TOKENS, write_tokens
+from optical.data.batches.token_shards import TOKENS
 from optical.data.bitext.shards import pair_counts, pair_shards
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
@@ -25,7 +25,7 @@ def tokenised(kind: str, version: int, pairs: Node, tokenizers: tuple[Node, Node
     """
 
     def make(session: Context, path: Path, identity: str) -> None:
-        from optical.data.batches.tokenise import UnknownTokens, tokenised_pairs
+        from optical.data.batches.tokenise import UnknownTokens, tokenised_pairs, write_tokens
 
         workspace = session.workspace
         folder, (source, target) = workspace.path(pairs), (workspace.path(node).absolute() for node in tokenizers)

@@ -6,7 +6,7 @@ the recipe depends on the registry alone, not on which hosts answer today; ``doc
 
 from optical.data.bitext.config import BitextConfig
 from optical.data.registry.datasets import datasets
-from optical.data.registry.entry import GENERATOR, DataSet, Kind
+from optical.data.registry.entry import BUILT_IN, DataSet, Kind
 from optical.data.registry.languages import Language, known, language
 from optical.errors import UserError
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
@@ -85,5 +85,5 @@ def _registered(found: Language, kind: Kind) -> list[DataSet]:
     """
     wanted = (kind, found.code, _ENGLISH)
     entries = [entry for entry in datasets().values() if (entry.kind, entry.source, entry.target) == wanted]
-    usable = [entry for entry in entries if entry.count and entry.origin != GENERATOR]
+    usable = [entry for entry in entries if entry.count and entry.origin != BUILT_IN]
     return sorted(usable, key=lambda entry: entry.name.startswith(_SENTENCE_SEARCH))

@@ -13,7 +13,7 @@ from pipelines.cli.parse import VERBS, parse
 from tune.command_line import parse as parse_search
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = [file for room in ("optical", "pipelines", "tune") for file in sorted((ROOT / room).rglob("*.py"))]
+CODE = [file for room in ("optical", "pipelines", "tune", "scripts") for file in sorted((ROOT / room).rglob("*.py"))]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").glob("*.md"))
 
 

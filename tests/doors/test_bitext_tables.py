@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from optical.data.bitext.readers import read_pairs, tables
-from optical.data.bitext.readers.columns import side_names
+from optical.data.bitext import table
+from optical.data.bitext.columns import side_names
+from optical.data.bitext.readers import read_pairs
 from optical.data.bitext.screen import Limits, Reject, SentencePair
 from optical.data.bitext.sources import parse_source
 from optical.errors import DataError, UserError
@@ -139,7 +140,7 @@ def test_a_stray_delimiter_beside_an_empty_last_column_is_malformed(tmp_path: Pa
 
 
 def test_readers_without_columns_refuse_a_choice(tmp_path: Path):
-    with pytest.raises(UserError, match="has no columns to choose; use one of tsv, csv, parquet, jsonl"):
+    with pytest.raises(UserError, match="has no columns to choose; use one of csv, jsonl, parquet, tsv"):
         read(tmp_path / "a.tmx", "<tmx/>", "tmx:1,2:{}")
 
 
@@ -218,7 +219,7 @@ def test_every_record_is_counted(tmp_path: Path, name: str):
 
 
 def test_a_reader_that_skips_a_pair_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(tables.__dict__, "_pair", lambda position, *_: Reject(position + (position > 2), "missing"))
+    monkeypatch.setitem(table.__dict__, "_pair", lambda position, *_: Reject(position + (position > 2), "missing"))
     with pytest.raises(DataError, match="after 3 pairs comes the one of position 4"):
         read(tmp_path / "a.tsv", rows(SWA, ENG))
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import optical
-from optical.data.batches.collate import padded
+from optical.data.batches.batch import padded
 from optical.data.batches.token_shards import read_split
 from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES

@@ -11,7 +11,7 @@ import torch
 
 from optical import artefacts
 from optical.artefacts import Fingerprint
-from optical.data.batches.collate import padded
+from optical.data.batches.batch import padded
 from optical.data.batches.token_shards import open_tokens, read_split
 from optical.errors import UserError
 from optical.index.embed import PassageEncoder

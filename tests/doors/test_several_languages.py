@@ -9,7 +9,8 @@ import pytest
 
 from optical import artefacts
 from optical.cluster import connect
-from optical.data.batches.token_shards import TOKENISED, TOKENS, open_tokens, read_split, write_tokens
+from optical.data.batches.token_shards import TOKENISED, TOKENS, open_tokens, read_split
+from optical.data.batches.tokenise import write_tokens
 from optical.data.bitext import stream
 from optical.data.bitext.config import BitextConfig, CleaningConfig
 from optical.data.bitext.screen import Limits
@@ -35,7 +36,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch):
 
     def keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning) -> Iterator[pa.Table]:
         for number in range(len(sources)):
-            for block in stream._read(pa.table({"number": [number]}), sources, limits):
+            for block in stream._read(pa.table({"number": [number]}), sources, limits, pairs_per_block=7):
                 yield from stream._clean(block, sources, cleaning)
 
     class Compare:
@@ -43,7 +44,6 @@ def without_ray(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(stream, "ordered_and_quiet", lambda: None)
     monkeypatch.setattr(stream, "_keyed", keyed)
-    monkeypatch.setattr(stream, "_PAIRS_PER_BLOCK", 7)
     monkeypatch.setattr(duplicates, "_compare", Compare)
     monkeypatch.setattr(duplicates.ray, "get", lambda value: value)
     monkeypatch.setattr(duplicates.ray, "wait", lambda values, **_: (values, []))

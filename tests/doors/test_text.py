@@ -11,8 +11,7 @@ import pytest
 
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.readers import read_pairs
-from optical.data.bitext.repairs import REPAIRS, repaired
-from optical.data.bitext.screen import Limits, Reject, SentencePair, screen
+from optical.data.bitext.screen import REPAIRS, Limits, Reject, SentencePair, repaired, screen
 from optical.data.bitext.shards import CHECKED, write_bitext
 from optical.data.cleaning.leaks import HeldOut
 from optical.data.cleaning.side import Side

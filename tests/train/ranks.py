@@ -14,9 +14,8 @@ from safetensors.torch import load_file
 from torch.nn.parallel import DistributedDataParallel
 
 from optical import artefacts
-from optical.data.batches.batch import PairBatch
-from optical.data.batches.collate import collate
-from optical.data.batches.share import RankShare
+from optical.data.batches.batch import PairBatch, collate
+from optical.data.batches.feed import RankShare
 from optical.tracking.journal import read_journal, rows
 from optical.train import checkpoint, failure
 from optical.train.job import TrainJob

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from optical.data.batches.collate import padded
+from optical.data.batches.batch import padded
 from optical.data.batches.token_shards import read_split
 from optical.errors import UserError
 from optical.model.storage import load_encoder

@@ -10,15 +10,11 @@ import pytest
 import torch
 
 from optical.cluster import connect
-from optical.data.batches import token_shards
-from optical.data.batches.batch import PairBatch
-from optical.data.batches.collate import collate
-from optical.data.batches.feed import rank_batches
+from optical.data.batches.batch import PairBatch, collate
+from optical.data.batches.feed import RankShare, rank_batches
 from optical.data.batches.schedule import Schedule
-from optical.data.batches.share import RankShare
 from optical.data.batches.teacher_cache import Encoded, TeacherCache
 from optical.data.batches.token_shards import open_tokens
-from optical.data.bitext import shards
 from optical.errors import DataError
 from optical.model.text import pad
 from optical.model.tokens import cut_all
@@ -34,10 +30,9 @@ LENGTH = 6
 TRAIN = TrainConfig(epochs=2, batch_pairs=16, learning_rate=5e-3, dev_steps=100, target_length=LENGTH)
 
 
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch):
-    monkeypatch.setattr(token_shards, "ROWS_PER_GROUP", 20)
-    monkeypatch.setattr(shards, "_ROWS_PER_SHARD", 50)
+@pytest.fixture
+def shard_sizes() -> dict[str, int]:
+    return {"rows_per_group": 20, "rows_per_shard": 50}
 
 
 def encode(teacher: Path, tokens: Path) -> Iterator[Encoded]:

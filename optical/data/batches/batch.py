@@ -1,13 +1,18 @@
-"""Batches as training takes them: padded tensors of one rank's pairs. Free of torch at import time."""
+"""Batches as training takes them, and how they are padded from ragged rows. Importing this imports no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
+
+    from optical.data.batches.teacher_cache import TargetEmbeddings
+    from optical.data.batches.token_shards import TokenPairs
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,51 @@ class PairBatch:
     def to(self, device: object) -> Self:
         """The same batch on another device."""
         return replace(self, **{name: value.to(device) for name, value in vars(self).items() if hasattr(value, "to")})
+
+
+def collate(
+    block: pa.Table, dataset_names: tuple[str, ...] = (), targets: TargetEmbeddings | None = None
+) -> Iterator[PairBatch]:
+    """The batches of a block (``feed.RAGGED``), step by step, each padded to its own longest sentences.
+
+    With a teacher cache (``targets``) each batch holds its target embeddings too.
+    """
+    from optical.data.batches.token_shards import TokenPairs
+
+    step, global_pairs, weight = (block[name].to_numpy() for name in ("step", "global_pairs", "weight"))
+    position, dataset, source_ids, target_ids = (
+        block[name].combine_chunks() for name in ("position", "dataset", "source_ids", "target_ids")
+    )
+    for row in range(len(block)):
+        pairs = TokenPairs(_cell(dataset, row).to_numpy(), _cell(source_ids, row), _cell(target_ids, row))
+        batch = padded(pairs, int(step[row]), int(global_pairs[row]), float(weight[row]), dataset_names)
+        embeddings = targets.padded(_cell(position, row).to_numpy()) if targets else None
+        yield replace(batch, target_embeddings=embeddings)
+
+
+def padded(
+    pairs: TokenPairs,
+    step: int = 0,
+    global_pairs: int = 0,
+    weight: float = 1.0,
+    dataset_names: tuple[str, ...] = (),
+) -> PairBatch:
+    """Pairs as one batch, all of the same weight; 0 ``global_pairs`` means as many as there are here."""
+    import torch
+
+    from optical.model.text import pad
+
+    return PairBatch(
+        step,
+        global_pairs or len(pairs),
+        *pad(pairs.source_ids),
+        *pad(pairs.target_ids),
+        torch.full((len(pairs),), weight),
+        torch.from_numpy(pairs.dataset.astype("int64")),
+        dataset_names,
+    )
+
+
+def _cell(column: pa.ListArray, row: int) -> pa.Array:
+    start, end = column.offsets[row].as_py(), column.offsets[row + 1].as_py()
+    return column.values[start:end]

@@ -3,8 +3,8 @@
     train-00000/embeddings.npy   float16 (tokens, dim): the sentences of train-00000.parquet, one after the other
     train-00000/offsets.npy      int64: where each sentence begins, and the end of the last
 
-Each shard is an artefact of its own, so that an interrupted making continues at the first that is missing. Shards are
-memory-mapped: a batch reads its own rows and nothing else.
+Each shard is a separate artefact, so that an interrupted run continues at the first that is missing. Shards are
+memory-mapped: a batch reads only its own rows.
 """
 
 import shutil
@@ -37,7 +37,7 @@ class Encoded(TypedDict):
 
 @dataclass(frozen=True)
 class TeacherCache:
-    """A cache by its place and by what makes it.
+    """A cache, by its folder and the identity of its inputs.
 
     Args:
         folder: where it is, or will be.
@@ -55,7 +55,7 @@ class TeacherCache:
         return np.split(lengths, _shard_starts(tokens)[1:])
 
     def missing(self, tokens: TokenShards) -> list[int]:
-        """Numbers of the shards that are not there, or not whole, or made from something else."""
+        """Numbers of the shards that are not there, or not whole, or made from other inputs."""
         return [
             number
             for number, folder in enumerate(self._shards(tokens))
@@ -63,10 +63,10 @@ class TeacherCache:
         ]
 
     def check_space(self, tokens: TokenShards, shards: Sequence[int], dim: int) -> None:
-        """See whether the disk has room for ``shards``.
+        """Check that the disk has room for ``shards``.
 
         Raises:
-            InfrastructureError: it has not.
+            InfrastructureError: it has no room.
         """
         lengths = self.lengths(tokens)
         needed = sum(int(lengths[shard].sum()) * dim * _TYPE.itemsize + 8 * len(lengths[shard]) for shard in shards)
@@ -93,7 +93,7 @@ class TeacherCache:
             _write_shard(folders[shard], self.fingerprint, lengths[shard], dim, encoded)
 
     def open(self, tokens: TokenShards) -> "TargetEmbeddings":
-        """The embeddings of the training pairs; hashes are not looked at again.
+        """The embeddings of the training pairs; hashes are not checked again.
 
         Raises:
             DataError: a shard is missing, or was made by another teacher, from other tokens or at another length.
@@ -112,7 +112,7 @@ class TeacherCache:
 
 @dataclass(frozen=True, eq=False)
 class TargetEmbeddings:
-    """An opened cache: what it holds is read from disk when it is asked for.
+    """An opened cache, read from disk on demand.
 
     Args:
         starts: position of each shard's first pair.

@@ -17,11 +17,11 @@ class CleaningConfig:
     check_language: bool = False
     """Drop pairs with a side that CLD2 reliably takes for another language; needs pycld2, takes 20 us a pair."""
     check_sides: bool = True
-    """Stop when the two sides look swapped, or a side looks like another language (see ``data/sides.py``)."""
+    """Stop when the two sides look swapped, or a side looks like another language (see ``data/bitext/sides.py``)."""
     drop_test_leaks: bool = True
-    """Drop pairs of which a side occurs in a test collection of the query language (see ``data/cleaning/leaks.py``)."""
+    """Drop pairs with a side in a test collection of the query language (see ``data/cleaning/leaks.py``)."""
     duplicates: Literal["keep", "exact", "near", "minhash"] = "near"
-    """Of equal pairs the first stays: ``exact`` compares the text, ``near`` its letters and digits without case,
+    """The first of equal pairs stays: ``exact`` compares the text, ``near`` its letters and digits without case,
     ``minhash`` also takes most pairs that share nine tenths of their shingles (see ``data/cleaning/minhash.py``)."""
 
     def __post_init__(self) -> None:
@@ -31,7 +31,7 @@ class CleaningConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class BitextConfig:
-    """Which sentence pairs to learn from, and which of them to refuse."""
+    """Which sentence pairs to learn from, and which to refuse."""
 
     datasets: tuple[str, ...]
     """Registry names, or paths: ``pairs.tsv``, ``pairs.jsonl.gz``, ``corpus.tmx``, or Moses ``a.swa+a.eng``;
@@ -44,14 +44,14 @@ class BitextConfig:
     max_pairs: int | None = None
     """Keep only the first so many accepted pairs of each data set; ``None`` keeps all."""
     dev_pairs: int = 256
-    """Accepted pairs held out, evenly spaced, for the dev measures, and one of each data set that has none among them;
-    no step trains on them (vocabularies see them)."""
+    """Accepted pairs held out for the dev measures: evenly spaced, and one of each data set that would have none.
+    No step trains on them; vocabularies are learned from them too."""
     max_characters: int = 1000
     """Longest sentence kept, in characters."""
     max_length_ratio: float = 4.0
     """Largest ratio of the two sides' lengths; an East Asian character counts two (pairs under 20 are exempt)."""
     max_reject_share: float = 0.05
-    """Share of a data set's pairs that may be faulty before ``prepare`` stops (``filters.NOT_FAULTS`` do not count)."""
+    """Share of a data set's pairs that may be faulty before ``prepare`` stops (``screen.NOT_FAULTS`` do not count)."""
     cleaning: CleaningConfig = field(default_factory=CleaningConfig)
     """Which well-formed pairs to drop."""
 

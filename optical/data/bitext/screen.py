@@ -1,13 +1,19 @@
-"""Filters: every physical pair becomes a SentencePair or a Reject with one named reason."""
+"""The screen: every physical pair is repaired, and becomes a ``SentencePair``, or a ``Reject`` with one named reason.
 
+Repairs undo what web pages and tokenizers left in a text. They touch only what no sentence means: ``a < b``,
+``<name>``, ``AT&T`` and ``@`` stay, and so do the invisible marks of direction and of word ends that Persian, Khmer and
+Indic scripts write.
+"""
+
+import html
 import math
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from html.entities import html5
 from typing import ClassVar, Self
 
 from optical.data.bitext.config import BitextConfig
-from optical.data.bitext.repairs import REPAIRS, repaired
 from optical.data.files.open import TooLong
 
 REASONS = {
@@ -26,10 +32,17 @@ REASONS = {
     "duplicate": "an earlier pair has the same sides",
     "near_duplicate": "an earlier pair has the same letters and digits, or (minhash) nearly the same",
 }
-"""Reasons of rejection, in the order in which they are looked for: a pair has one."""
+"""Reasons of rejection, in the order of their tests: a pair has one reason."""
 
 NOT_FAULTS = frozenset({"identical", "contaminated", "duplicate", "near_duplicate"})
-"""Reasons that speak of what a pair is for and not of broken data; no share of them stops ``prepare``."""
+"""Reasons that are no faults of the data; no share of them stops ``prepare``."""
+
+REPAIRS = {
+    "escapes": "accepted after HTML or Moses escapes were undone (&quot; &#39; &amp;amp;)",
+    "joints": "accepted after Moses' cut words were joined (well @-@ known)",
+    "markup": "accepted after HTML tags were taken out (<br> <i>)",
+}
+"""What may be repaired in a pair; the pair is accepted."""
 
 _SHORT = 20
 _EXCERPT = 80
@@ -41,13 +54,27 @@ _DAMAGE = re.compile(
 )
 _NOTHING = frozenset({"nan", "NaN", "#NAME?", "#N/A", "\\N", "NULL"})
 _SIGNS = re.compile("[&<@]")
+_ESCAPE = re.compile(
+    r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});|& ?(#[0-9]{2,5}|amp|apos|gt|lt|nbsp|quot) ?;"
+)
+_MOSES = {"bar": "|", "bra": "[", "ket": "]"}
+_TIMES_ESCAPED = 3
+_JOINT = re.compile(r"(?<=\S) @(-)@ (?=\S)|(?<=\d) @([.,])@ (?=\d)")
+_WITHIN_WORDS = re.compile(
+    r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|mark|s|small|span|strike|strong|sub|sup|tt|u)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_BETWEEN_WORDS = re.compile(
+    r"</?(?:blockquote|br|center|dd|div|dl|dt|h[1-6]|hr|img|li|ol|p|pre|table|tbody|td|th|tr|ul)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SentencePair:
     """An aligned pair: source in the query language, target in English; ``position`` counts physical pairs from 0.
 
-    ``repairs`` are the keys of ``REPAIRS`` that say what was undone in its sides, joined by ``+``.
+    ``repairs`` are the keys of ``REPAIRS`` for what was repaired in its sides, joined by ``+``.
     """
 
     reason: ClassVar[None] = None
@@ -87,7 +114,7 @@ class Limits:
 
     @classmethod
     def of(cls, config: BitextConfig) -> Self:
-        """The limits of a recipe; a line may hold both sides, four bytes a character, and as much again beside them."""
+        """The limits of a recipe; a line may hold both sides, four bytes a character, and as much of other fields."""
         max_bytes = max(1 << 16, 16 * config.max_characters)
         return cls(max_bytes, config.max_characters, config.max_length_ratio)
 
@@ -122,7 +149,7 @@ def screen(
         return _reject(position, "too_long", source_text, target_text)
     repairs = None
     if _SIGNS.search(source_text) or _SIGNS.search(target_text):
-        source_text, target_text, repairs = _mended(source_text, target_text)
+        source_text, target_text, repairs = _repaired_sides(source_text, target_text)
     reason = None
     if not (_settled(source_text) and _settled(target_text)):
         source_text, target_text = normalise(source_text), normalise(target_text)
@@ -130,6 +157,20 @@ def screen(
     if reason := reason or _damaged(source_text, target_text) or _disproportionate(source_text, target_text, limits):
         return _reject(position, reason, source_text, target_text)
     return SentencePair(position, source_text, target_text, repairs)
+
+
+def repaired(text: str) -> tuple[str, list[str]]:
+    """The text without escapes, joints and markup, and which of them it had (keys of ``REPAIRS``).
+
+    >>> repaired("Don&apos;t &amp;amp; won&#39;t<br>well @-@ known")
+    ("Don't & won't well-known", ['escapes', 'joints', 'markup'])
+    """
+    found = []
+    for kind, sign, undo in (("escapes", "&", _unescaped), ("joints", "@", _joined), ("markup", "<", _bare)):
+        if sign in text and (undone := undo(text)) != text:
+            text = undone
+            found.append(kind)
+    return text, found
 
 
 def excerpt(side: bytes | str | TooLong | None) -> str | None:
@@ -160,8 +201,8 @@ def _text(side: bytes | str | TooLong | None) -> str | TooLong | None:
     return side
 
 
-def _mended(source: str, target: str) -> tuple[str, str, str | None]:
-    """Both sides repaired, and of what."""
+def _repaired_sides(source: str, target: str) -> tuple[str, str, str | None]:
+    """Both sides repaired, and what was repaired in them (``SentencePair.repairs``)."""
     (source, in_source), (target, in_target) = repaired(source), repaired(target)
     return source, target, "+".join(kind for kind in REPAIRS if kind in (*in_source, *in_target)) or None
 
@@ -169,7 +210,8 @@ def _mended(source: str, target: str) -> tuple[str, str, str | None]:
 def _settled(text: str) -> bool:
     """Whether a text is certain to be normalised, visible and free of control characters.
 
-    Most are, and a few calls tell: but for the space, what is printable is neither white space nor control nor format.
+    Most texts are, and these calls are fast: apart from the space, a printable character is neither white space nor
+    control nor format.
     """
     return (
         text.isprintable()
@@ -204,7 +246,7 @@ def _disproportionate(source: str, target: str, limits: Limits) -> str | None:
 
 
 def _columns(side: str) -> int:
-    """Length in columns: a Chinese, Japanese or Korean character says as much as two or more letters, and has two."""
+    """Length in columns: a Chinese, Japanese or Korean character counts two."""
     return len(side) if side.isascii() else len(side) + len(_WIDE.findall(side))
 
 
@@ -213,3 +255,26 @@ def _blank(side: str) -> bool:
     if side[:1].isalnum():
         return False
     return all(unicodedata.category(character) in ("Zs", "Cf") for character in side)
+
+
+def _unescaped(text: str) -> str:
+    for _ in range(_TIMES_ESCAPED):
+        before, text = text, _ESCAPE.sub(_character, text)
+        if text == before:
+            break
+    return text
+
+
+def _character(escape: re.Match) -> str:
+    name = escape[1] or escape[2]
+    if name.startswith("#"):
+        return html.unescape(f"&{name};")
+    return _MOSES.get(name) or html5.get(f"{name};", escape[0])
+
+
+def _joined(text: str) -> str:
+    return _JOINT.sub(lambda joint: joint[1] or joint[2], text)
+
+
+def _bare(text: str) -> str:
+    return _BETWEEN_WORDS.sub(" ", _WITHIN_WORDS.sub("", text))

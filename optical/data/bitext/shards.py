@@ -1,6 +1,6 @@
 """Clean shards: a stream of checked pairs, written as parquet files with counts.
 
-The stream is of Arrow tables in order (Ray Data makes it); nothing here holds more than one of them in memory.
+The stream is of Arrow tables in order (Ray Data makes it); this file holds at most one of them in memory.
 """
 
 from collections import Counter
@@ -23,16 +23,16 @@ _ACCEPTED = pa.schema([*_WHERE, ("source", pa.string()), ("target", pa.string())
 _REJECTED = pa.schema([*_WHERE, ("reason", pa.string()), ("detail", pa.string())])
 CHECKED = pa.schema([*_ACCEPTED, _REJECTED.field("reason"), _REJECTED.field("detail"), ("repairs", pa.string())])
 """A checked physical pair. ``reason`` is null for an accepted one; the sides of a rejected one are for examples only,
-and may be cut or null. ``detail`` names the collection of a contaminated one, ``repairs`` what was undone in a pair."""
+and may be cut or null. ``detail`` names the collection of a contaminated one, ``repairs`` the repairs of a pair."""
 CLEANING = "cleaning.json"
-_ROWS_PER_SHARD = 100_000
+ROWS_PER_SHARD = 100_000
 
 
 class ShardWriter:
-    """Appends tables to ``<stem>-00000.parquet``, ``<stem>-00001.parquet``, ... of at most 100,000 rows each."""
+    """Appends tables to ``<stem>-00000.parquet``, ``<stem>-00001.parquet``, ... of ``rows_per_shard`` rows at most."""
 
-    def __init__(self, folder: Path, stem: str, schema: pa.Schema) -> None:
-        self.folder, self.stem, self.schema = Path(folder), stem, schema
+    def __init__(self, folder: Path, stem: str, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD) -> None:
+        self.folder, self.stem, self.schema, self.rows_per_shard = Path(folder), stem, schema, rows_per_shard
         self.rows = 0
         self._writer: pq.ParquetWriter | None = None
         self._left = 0
@@ -40,8 +40,8 @@ class ShardWriter:
     def write(self, table: pa.Table) -> None:
         """Append rows, starting new files as needed."""
         while len(table):
-            if self._left == 0:
-                self._open()
+            if self._writer is None or self._left == 0:
+                self._writer = self._open()
             head = table.slice(0, self._left)
             self._writer.write_table(head.cast(self.schema))
             self.rows += len(head)
@@ -50,9 +50,7 @@ class ShardWriter:
 
     def close(self) -> None:
         """Finish the last file; an empty stream leaves one file without rows."""
-        if self._writer is None:
-            self._open()
-        self._writer.close()
+        (self._writer or self._open()).close()
 
     def __enter__(self) -> Self:
         return self
@@ -61,19 +59,19 @@ class ShardWriter:
         if self._writer is not None:
             self._writer.close()
 
-    def _open(self) -> None:
+    def _open(self) -> pq.ParquetWriter:
         if self._writer is not None:
             self._writer.close()
-        number = self.rows // _ROWS_PER_SHARD
-        self._writer = pq.ParquetWriter(self.folder / f"{self.stem}-{number:05d}.parquet", self.schema)
-        self._left = _ROWS_PER_SHARD
+        number = self.rows // self.rows_per_shard
+        self._left = self.rows_per_shard
+        return pq.ParquetWriter(self.folder / f"{self.stem}-{number:05d}.parquet", self.schema)
 
 
 def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config: BitextConfig, facts: dict) -> None:
     """Split checked pairs into accepted and rejected shards, count both, and commit the artefact.
 
     The manifest's info holds ``facts`` and, per data set, ``accepted`` and ``rejected`` by reason: together they
-    are the physical pairs; and ``repaired`` by what was repaired, where anything was. ``cleaning.json`` holds the same
+    are the physical pairs; and ``repaired`` by kind of repair, where there were any. ``cleaning.json`` holds the same
     with examples.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Are the two sides of a bitext what they are said to be? Told without a model: by script, else by function words.
+"""Checks that the two sides of a bitext are in their languages, without a model: by script, else by function words.
 
-A run stops on positive evidence only: a side that reads like the other side's language, or like a third one that is
-listed here. Names, single words and lists of a lexicon have no function words, and so give no evidence.
+A run stops on positive evidence only: a side that reads like the other side's language, or like a third one of the
+list of function words. Names, single words and lexicons have no function words, and so give no evidence.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 
-from optical.data.bitext.readers.layout import NO_TEXT, kind
+from optical.data.bitext.columns import NO_TEXT, kind
 from optical.data.bitext.screen import excerpt
 from optical.data.registry.function_words import FUNCTION_WORDS
 from optical.data.registry.languages import canonical, languages
@@ -21,12 +21,12 @@ SAMPLE = 500
 _FEWEST, _MANY = 5, 10
 _TIMES = 4
 _SHARE_OF_A_MIXTURE = 0.05
-"""Of the pairs that tell, those the other way; good data have at most one in a hundred."""
+"""Share of pairs the other way round, among those with evidence; good data have at most one in a hundred."""
 _LEAST_SHARE = 0.1
 _SHARE_OF_A_TEXT = 0.2
 _WORDS_OF_A_TEXT = 3
 _WORDS_OF_ENGLISH, _ENGLISH_TEXTS, _LEAST_ENGLISH = 6, 20, 0.2
-"""Of texts with as many words, and as many of those, the share that must have function words of English."""
+"""Fewest words of a text, fewest such texts, and the share of them that must have function words of English."""
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -36,26 +36,26 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the two sides of a bitext look like, and how that was seen."""
+    """How the two sides of a bitext look, and the evidence."""
 
     what: Literal["right", "swapped", "mixed", "other", "unknown"]
     how: str
     shown: int = 0
-    """Place of a pair that shows it."""
+    """Place of a pair that is an example."""
 
 
 def check(name: str, reader: str, pairs: Sequence[Pair], source: str, target: str) -> str:
-    """How the sides were seen to be right, or that nothing tells.
+    """The evidence that the sides are right, or that there is none.
 
     Args:
         name: the data set, for messages.
-        reader: its reader, of which the remedy depends.
+        reader: its reader, for the advice.
         pairs: the first well-formed pairs, source before target.
         source: code of the query language.
         target: code of the other side's language.
 
     Raises:
-        DataError: the sides look swapped, in all pairs or in some, or one like another language or like no text.
+        DataError: the sides look swapped, in all pairs or in some, or one looks like another language or like no text.
     """
     verdict = judge(pairs, source, target)
     if verdict.what in ("right", "unknown"):
@@ -112,7 +112,7 @@ def _by_words(pairs: Sequence[Pair], source: str, target: str) -> Verdict | None
 
 
 def _verdict(ways: Sequence[int], how: str) -> Verdict | None:
-    """A verdict by the way that each pair says: 1 as it should be, -1 the other way, 0 neither."""
+    """A verdict by the direction of each pair: 1 as it should be, -1 the other way, 0 neither."""
     as_said, other_way, pairs = ways.count(1), ways.count(-1), len(ways)
     seen = f"{how} ({as_said} of {pairs} pairs, and {other_way} the other way)"
     fewer = min(as_said, other_way)
@@ -129,7 +129,7 @@ def _verdict(ways: Sequence[int], how: str) -> Verdict | None:
 def _another(pairs: Sequence[Pair], source: str, target: str) -> Verdict | None:
     """A verdict where most texts of a side read like a listed language that is not the side's.
 
-    A language that is not listed may be near to any but English, so that only English is believed there.
+    A language without a list may be similar to any but English, so only English counts against it.
     """
     for side, own in enumerate((source, target)):
         texts = [pair[side] for pair in pairs if len(_words(pair[side])) >= _WORDS_OF_A_TEXT]
@@ -155,7 +155,7 @@ def _not_english(pairs: Sequence[Pair], target: str) -> Verdict | None:
 
 
 def _reads_like(text: str, code: str) -> bool:
-    """Whether a text is in a language; one with a letter of another script only holds a title or a name in it."""
+    """Whether a text is in a language; in one with letters of other scripts only a title or a name is."""
     if code not in FUNCTION_WORDS or _share(text, code) < _SHARE_OF_A_TEXT:
         return False
     return len(_LATIN.findall(text)) >= len(_LETTER.findall(text))

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
 from optical.data.bitext.config import BitextConfig
-from optical.data.bitext.readers import READERS
+from optical.data.bitext.readers import formats, reader_by_suffix
 from optical.data.fetch.resolve import Resolved, resolve
 from optical.data.files import remote
 from optical.data.files.archives import is_archive, split_member
@@ -17,16 +17,6 @@ from optical.data.registry.datasets import dataset, datasets
 from optical.data.registry.entry import DataSet
 from optical.data.registry.languages import canonical, language
 from optical.errors import DataError, UserError
-
-_READERS = {
-    ".tsv": "tsv",
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "squad",
-    ".tmx": "tmx",
-    ".parquet": "parquet",
-}
 
 
 def open_source(spec: str, cache: Path, mirror: str | None = None) -> Resolved:
@@ -67,9 +57,9 @@ def parse_source(spec: str) -> DataSet | Resolved:
         if path in datasets():
             raise UserError(spec, "names the language of a registered data set, which has its own", f"give {path}")
         return dataset(path)
-    reader = reader or _READERS.get(_format_suffix(_existing(path))) or _moses_archive(path)
+    reader = reader or reader_by_suffix().get(_format_suffix(_existing(path))) or _moses_archive(path)
     if reader is None:
-        known = ", ".join(_READERS)
+        known = ", ".join(reader_by_suffix())
         raise UserError(spec, "its name tells no known format", f"use {known}, or source+target for Moses")
     return _resolved(spec, reader, (_existing(path),))
 
@@ -131,7 +121,7 @@ def _agree(spec: str, side: str, wanted: str, registered: str) -> None:
 def _named_reader(spec: str) -> tuple[str | None, str]:
     """A reader named first, with its columns if it names any (``tsv:3,4``), and the path."""
     name, colon, path = spec.partition(":")
-    if not colon or name not in READERS or path.startswith("//"):
+    if not colon or name not in formats() or path.startswith("//"):
         return None, spec
     columns, colon, rest = path.partition(":")
     if colon and "," in columns and "/" not in columns and not rest.startswith("//"):
@@ -140,7 +130,7 @@ def _named_reader(spec: str) -> tuple[str | None, str]:
 
 
 def _local(spec: str) -> str:
-    """The path of a ``file`` address; an http address is refused, for it says nothing of when its bytes change."""
+    """The path of a ``file`` address; an http address is refused, because nothing tells when its bytes change."""
     if not spec.startswith(("file://", "http://", "https://")):
         return spec
     parts = urlsplit(spec)
@@ -162,7 +152,7 @@ def _moses_files(spec: str) -> tuple[str | Path, ...] | None:
 
 
 def _moses_archive(path: str) -> str | None:
-    """Moses, for an archive of several files that names none: which two is told by the languages later."""
+    """Moses, for an archive of several files without a named member: the languages choose the two later."""
     archive, member = split_member(path)
     return "moses" if member is None and is_archive(archive) and len(archive_members(archive)) > 1 else None
 

@@ -1,8 +1,9 @@
-"""Ray Data stream from bitext to checked pairs. No order is left to the scheduler: every dataset preserves it."""
+"""Ray Data stream from bitext to checked pairs. Every Ray dataset preserves the order of its blocks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,11 +17,11 @@ from optical.data.cleaning.predicates import Cleaning, clean
 from optical.data.fetch.resolve import Resolved
 
 TASK_CPUS = 0.25
-# Whole ones: on few cores, more processes only share them out, and each takes seconds to start.
+# Whole CPUs: on few cores more processes are no faster, and each takes seconds to start.
 WORKING_CPUS = 1
 _BLOCK_BYTES = 8 << 20
 _PAIRS_PER_BLOCK = 1 << 14
-_BLOCKS = {"batch_size": None, "batch_format": "pyarrow"}
+_BLOCKS: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow"}
 _NUMBER = "source_number"
 _CLEANING = Cleaning()
 
@@ -44,9 +45,9 @@ def ordered_and_quiet() -> None:
 
 
 def one_block_each(rows: Iterable[dict]) -> ray.data.Dataset:
-    """A dataset of which every row is a block, and so the work of one task.
+    """A dataset with one row in each block, so that each row is the work of one task.
 
-    ``from_arrow`` would start a task of a whole CPU, which a cluster whose trainers hold every CPU never has.
+    ``from_arrow`` would start a task of a whole CPU, and a cluster whose trainers hold every CPU has none.
     """
     return ray.data.from_blocks([pa.Table.from_pylist([row]) for row in rows])
 
@@ -56,9 +57,9 @@ def checked_pairs(
 ) -> Iterator[pa.Table]:
     """Every physical pair of the sources, in order, accepted or with the reason of its rejection (``CHECKED``).
 
-    Each source is read by one task, since most formats can only be read from their beginning; what it has read is
-    cleaned by others meanwhile. Duplicates are found over all sources. With ``max_pairs``, sources are read one after
-    the other, each as far as its last accepted pair; what lies beyond makes no duplicate of anything.
+    One task reads each source, since most formats can only be read from their beginning; others clean its blocks
+    meanwhile. Duplicates are found over all sources. With ``max_pairs``, sources are read one after the other, each as
+    far as its last accepted pair; pairs behind that one make no other a duplicate.
     """
     ordered_and_quiet()
     keep = cleaning.config.duplicates == "keep"
@@ -75,20 +76,26 @@ def checked_pairs(
             yield from unkeyed([table])
 
 
-def _keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning) -> Iterator[pa.Table]:
+def _keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning) -> Iterable[pa.Table]:
+    read: Any = _read  # Ray's types know no keyword arguments of a function
+    clean_block: Any = _clean
     return (
         one_block_each({"number": number} for number in range(len(sources)))
-        .map_batches(_read, fn_kwargs={"sources": sources, "limits": limits}, num_cpus=TASK_CPUS, **_BLOCKS)
-        .map_batches(_clean, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=WORKING_CPUS, **_BLOCKS)
+        .map_batches(read, fn_kwargs={"sources": sources, "limits": limits}, num_cpus=TASK_CPUS, **_BLOCKS)
+        .map_batches(
+            clean_block, fn_kwargs={"sources": sources, "cleaning": cleaning}, num_cpus=WORKING_CPUS, **_BLOCKS
+        )
         .iter_batches(batch_size=None, batch_format="pyarrow")
     )
 
 
-def _read(numbers: pa.Table, sources: Sequence[BitextSource], limits: Limits) -> Iterator[pa.Table]:
+def _read(
+    numbers: pa.Table, sources: Sequence[BitextSource], limits: Limits, pairs_per_block: int = _PAIRS_PER_BLOCK
+) -> Iterator[pa.Table]:
     for number in numbers["number"].to_pylist():
         source = sources[number]
         pairs = read_pairs(source.files.paths, source.files.reader, source.source, source.target, limits)
-        while block := list(islice(pairs, _PAIRS_PER_BLOCK)):
+        while block := list(islice(pairs, pairs_per_block)):
             yield _block(number, source.files.name, block)
 
 

@@ -1,6 +1,6 @@
 """Blocks of sentences as one array of code points, so that no loop runs over characters.
 
-Sentences are as ``filters.normalise`` leaves them: without a newline, which ends each sentence here.
+Sentences are normalised (see ``screen.normalise``), so none has a newline, which ends each sentence here.
 """
 
 import unicodedata
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from optical.data.registry.scripts import SCRIPTS
 from optical.errors import UserError
 
 _END = ord("\n")
@@ -19,64 +20,23 @@ _LAST = 0x3FFFF  # a noncharacter; no letter lies beyond it
 _LETTER = r"\p{L}"
 _LETTER_OR_MARK = r"[\p{L}\p{M}]"
 _SPOKEN = r"[\p{L}\p{M}\p{N}]"
-_SCRIPTS = {
-    "Adlm": r"\p{Adlam}",
-    "Arab": r"\p{Arabic}",
-    "Armn": r"\p{Armenian}",
-    "Bali": r"\p{Balinese}",
-    "Beng": r"\p{Bengali}",
-    "Bugi": r"\p{Buginese}",
-    "Cans": r"\p{Canadian_Aboriginal}",
-    "Cher": r"\p{Cherokee}",
-    "Cyrl": r"\p{Cyrillic}",
-    "Deva": r"\p{Devanagari}",
-    "Ethi": r"\p{Ethiopic}",
-    "Geor": r"\p{Georgian}",
-    "Goth": r"\p{Gothic}",
-    "Grek": r"\p{Greek}",
-    "Gujr": r"\p{Gujarati}",
-    "Guru": r"\p{Gurmukhi}",
-    "Hang": r"[\p{Hangul}\p{Han}]",
-    "Hans": r"\p{Han}",
-    "Hant": r"\p{Han}",
-    "Hebr": r"\p{Hebrew}",
-    "Jpan": r"[\p{Hiragana}\p{Katakana}\p{Han}\x{30FC}]",
-    "Khmr": r"\p{Khmer}",
-    "Knda": r"\p{Kannada}",
-    "Laoo": r"\p{Lao}",
-    "Latn": r"\p{Latin}",
-    "Mlym": r"\p{Malayalam}",
-    "Mong": r"\p{Mongolian}",
-    "Mtei": r"\p{Meetei_Mayek}",
-    "Mymr": r"\p{Myanmar}",
-    "Nkoo": r"\p{Nko}",
-    "Olck": r"\p{Ol_Chiki}",
-    "Orya": r"\p{Oriya}",
-    "Sinh": r"\p{Sinhala}",
-    "Taml": r"\p{Tamil}",
-    "Telu": r"\p{Telugu}",
-    "Tfng": r"\p{Tifinagh}",
-    "Thaa": r"\p{Thaana}",
-    "Thai": r"\p{Thai}",
-    "Tibt": r"\p{Tibetan}",
-}
 
 
 def script_shares(sentences: Sequence[str], *scripts: str) -> np.ndarray:
     """Share of each sentence's letters that are in a script (ISO 15924, e.g. ``Latn``); 1 where it has no letter.
 
     Of several scripts the one with the largest share counts: a sentence is in one of them. Marks of a script count as
-    its letters: they are the vowels of Indic scripts, of which letters are a half only.
+    its letters: in Indic scripts they are the vowels, and letters are only half of the text.
 
     Raises:
         UserError: no table for a script.
     """
-    if unknown := [script for script in scripts if script not in _SCRIPTS]:
-        advice = f"add it to {__name__}, or set bitext.cleaning.min_script_share 0"
-        raise UserError(f"script {unknown[0]!r}", f"not one of {', '.join(_SCRIPTS)}", advice)
+    if unknown := [script for script in scripts if script not in SCRIPTS]:
+        advice = "add it to optical/data/registry/scripts.py, or set bitext.cleaning.min_script_share 0"
+        raise UserError(f"script {unknown[0]!r}", f"not one of {', '.join(SCRIPTS)}", advice)
     codes = _codes("\n".join(sentences))
     starts = np.concatenate([[0], np.flatnonzero(codes == _END) + 1])[: len(sentences)]
-    patterns = {_SCRIPTS[script] for script in scripts}
+    patterns = {SCRIPTS[script] for script in scripts}
     return np.maximum.reduce([_shares(codes, starts, pattern) for pattern in patterns])
 
 
@@ -88,7 +48,7 @@ def _shares(codes: np.ndarray, starts: np.ndarray, pattern: str) -> np.ndarray:
 
 
 def skeletons(sentences: Sequence[str]) -> list[str]:
-    """Letters, marks and digits of each sentence after NFKC and case folding: what punctuation and case do not change.
+    """Letters, marks and digits of each sentence after NFKC and case folding: punctuation and case do not change them.
 
     Marks stay because they are the vowels of Indic scripts.
 

@@ -1,8 +1,8 @@
 """Duplicates across all shards of all data sets: of equal pairs the first stays.
 
-A pair has one exact key and one or more near keys, and goes when an earlier pair (whatever became of that) has one of
-them. The stream is cut into windows. Keys of a window are dealt to partitions by their value; for each partition a task
-compares them with the sorted keys seen before and hands those, extended, to the same partition's next task. So the
+A pair has one exact key and one or more near keys, and is dropped when an earlier pair, dropped or not, has one of
+them. The stream is cut into windows. Keys of a window go to partitions by their value; for each partition a task
+compares them with the sorted keys seen before and passes those, extended, to the next task of the partition. So the
 result depends on the order of the pairs alone, not on windows, partitions or the order in which tasks run, and a task
 whose worker dies is simply run again. The keys seen take 8 bytes each, in the object store: 16 a pair, 56 with MinHash.
 """
@@ -10,7 +10,7 @@ whose worker dies is simply run again. The keys seen take 8 bytes each, in the o
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,14 +25,14 @@ _WINDOWS_AHEAD = 2
 _TASK_CPUS = 0.25
 _KEYS = (EXACT, NEAR)
 _REASONS = ("duplicate", "near_duplicate")
-_LIVING = pa.array([None, *_REASONS], pa.string())
+_KEPT = pa.array([None, *_REASONS], pa.string())
 
 Verdict = tuple[list[np.ndarray], ray.ObjectRef]
-"""Of each kind of key the rows that some are of, and which of these are the first to have theirs."""
+"""For each kind of key the rows of some keys, and the reference to the mask of their first occurrences."""
 
 
 def first_seen(seen: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which keys neither were seen before nor stand earlier among ``keys``.
+    """Which keys neither were seen before nor occur earlier among ``keys``.
 
     Args:
         seen: sorted distinct keys.
@@ -68,21 +68,22 @@ class Seen:
         return copied
 
     def add(self, window: pa.Table) -> list[Verdict]:
-        """Start a task for each partition with keys here: of each kind of key the rows they are of, and the verdicts.
+        """Start a task for each partition that has keys here: for each kind of key their rows, and the verdicts.
 
         Rows that were rejected for another reason than an earlier pair have no part in it.
         """
-        rows = np.flatnonzero(pc.is_in(window["reason"], _LIVING))
-        keys = [_key_rows(window[column])[rows] for column in _KEYS]
-        rows = [np.repeat(rows, of_kind.shape[1]) for of_kind in keys]
-        keys = [of_kind.ravel() for of_kind in keys]  # row by row, so that of equal keys the earlier row's comes first
+        kept = np.flatnonzero(pc.is_in(window["reason"], _KEPT))
+        tables = [_key_rows(window[column])[kept] for column in _KEYS]
+        rows = [np.repeat(kept, table.shape[1]) for table in tables]
+        keys = [table.ravel() for table in tables]  # row by row, so that of equal keys the earlier row's comes first
         homes = [of_kind % np.uint64(len(self._keys)) for of_kind in keys]
-        verdicts = []
+        verdicts: list[Verdict] = []
         for partition in range(len(self._keys)):
             mine = [home == partition for home in homes]
             if any(some.any() for some in mine):
                 given = [of_kind[some] for of_kind, some in zip(keys, mine, strict=True)]
-                self._keys[partition], verdict = _compare.remote(self._keys[partition], given)
+                # Ray types a task as of one return; this has two.
+                self._keys[partition], verdict = cast(Any, _compare).remote(self._keys[partition], given)
                 verdicts.append(([of_kind[some] for of_kind, some in zip(rows, mine, strict=True)], verdict))
         return verdicts
 
@@ -95,7 +96,7 @@ def mark_duplicates(
     Args:
         keyed: tables of cleaned pairs in order, with their keys (see ``clean``).
         seen: the keys of the pairs before these, to which theirs are added.
-        pairs_per_window: least pairs looked at together; every window costs a task and a copy of the keys seen for
+        pairs_per_window: fewest pairs compared together; every window costs a task and a copy of the keys seen for
             each partition.
     """
     seen = seen or Seen()
@@ -113,12 +114,12 @@ def unkeyed(keyed: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _partitions() -> int:
-    """Few on a laptop, where they only share two cores out, and more on a cluster."""
+    """Few on a laptop, where more tasks are no faster, and more on a cluster."""
     return max(1, min(_MOST_PARTITIONS, int(ray.cluster_resources()["CPU"]) // 2))
 
 
 def _finished(verdicts: list[Verdict]) -> bool:
-    """Whether nothing would have to be waited for."""
+    """Whether all verdicts are there."""
     return not verdicts or not ray.wait([verdict for _, verdict in verdicts], num_returns=len(verdicts), timeout=0)[1]
 
 
@@ -145,7 +146,7 @@ def _key_rows(column: pa.ChunkedArray) -> np.ndarray:
 
 @ray.remote(num_cpus=_TASK_CPUS, num_returns=2)
 def _compare(seen: list[np.ndarray] | None, keys: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """For each kind of key those seen from now on, and of which of ``keys`` each is the first."""
+    """For each kind of key the keys seen so far, and a mask of ``keys``: true where one occurs for the first time."""
     seen = seen or [np.empty(0, np.uint64)] * len(keys)
     compared = [first_seen(*old_and_next) for old_and_next in zip(seen, keys, strict=True)]
     return [now for now, _ in compared], [mask for _, mask in compared]

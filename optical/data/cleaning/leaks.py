@@ -1,8 +1,9 @@
 """Leaks: pairs of the bitext that occur in a test collection.
 
-Sides are compared by their skeletons (letters and digits, without case). A side that occurs in a collection condemns
-its pair when it is too long for coincidence: at least 15 letters and digits, and at least 4 words unless it is
-written without spaces. Shorter sides ("How are you?") condemn a pair only together, when both occur.
+Sides are compared by their skeletons (letters and digits, without case). A pair with a side that
+occurs in a collection is dropped when the side is too long for coincidence: at least 15 letters and digits, and at
+least 4 words unless it is written without spaces. With shorter sides ("How are you?") it is dropped only when both
+occur.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from optical.data.bitext.repairs import repaired
+from optical.data.bitext.screen import repaired
 from optical.data.cleaning.codepoints import skeletons
 from optical.data.cleaning.keys import hashes
 from optical.data.cleaning.side import Side
@@ -37,14 +38,14 @@ class HeldOut:
         keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
         for number, texts in enumerate(collections.values()):
             for block in _blocks(texts):
-                whole = [repaired(text)[0] for text in block]  # as the pairs are that they are compared with
+                whole = [repaired(text)[0] for text in block]  # as the pairs are repaired that they are compared with
                 keys.append(hashes(skeleton for skeleton in skeletons(whole) if skeleton))
                 numbers.append(np.full(len(keys[-1]), number, np.int32))
         unique, first = np.unique(np.concatenate(keys), return_index=True)
         return cls(tuple(collections), unique, np.concatenate(numbers)[first])
 
     def leaks(self, source: Side, target: Side | None) -> np.ndarray:
-        """Of each pair the name of the collection it leaks from, or None.
+        """The name of the collection that each pair leaks from, or None.
 
         Args:
             source: the query-language sides.
@@ -52,11 +53,11 @@ class HeldOut:
         """
         sources = self._find(source.keys)
         targets = np.full(len(sources), _NOWHERE) if target is None else self._find(target.keys)
-        condemned = (sources != _NOWHERE) & (targets != _NOWHERE)
-        condemned |= _telling(source, sources)
+        leaking = (sources != _NOWHERE) & (targets != _NOWHERE)
+        leaking |= _found_and_long(source, sources)
         if target is not None:
-            condemned |= _telling(target, targets)
-        places = np.where(condemned, np.where(sources != _NOWHERE, sources, targets), _NOWHERE)
+            leaking |= _found_and_long(target, targets)
+        places = np.where(leaking, np.where(sources != _NOWHERE, sources, targets), _NOWHERE)
         return np.array([*self.names, None], object)[places]
 
     def _find(self, keys: np.ndarray) -> np.ndarray:
@@ -66,13 +67,13 @@ class HeldOut:
         return np.where(self.keys[nearest] == keys, self.numbers[nearest], _NOWHERE)
 
 
-def _telling(side: Side, places: np.ndarray) -> np.ndarray:
+def _found_and_long(side: Side, places: np.ndarray) -> np.ndarray:
     """Which sides were found and are too long to be there by coincidence."""
-    telling = np.zeros(len(places), bool)
+    long = np.zeros(len(places), bool)
     for row in np.flatnonzero(places != _NOWHERE):
         words = side.texts[row].count(" ") + 1
-        telling[row] = len(side.skeletons[row]) >= _FEWEST_LETTERS and (words == 1 or words >= _FEWEST_WORDS)
-    return telling
+        long[row] = len(side.skeletons[row]) >= _FEWEST_LETTERS and (words == 1 or words >= _FEWEST_WORDS)
+    return long
 
 
 def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -48,15 +48,15 @@ def clean(checked: pa.Table, source: str, target: str, cleaning: Cleaning) -> pa
     """
     rows = np.flatnonzero(pc.is_null(checked["reason"]))
     well_formed = checked.take(rows)
-    sides = [Side(well_formed[name].to_pylist(), code) for name, code in (("source", source), ("target", target))]
+    sources, targets = Side(well_formed["source"].to_pylist(), source), Side(well_formed["target"].to_pylist(), target)
     found = {"reason": np.full(len(rows), None), "detail": np.full(len(rows), None)}
     if len(rows):
-        _judge(*sides, cleaning, found)
+        _judge(sources, targets, cleaning, found)
     for column, values in found.items():
         whole = checked[column].to_numpy().copy()
         whole[rows] = values
         checked = checked.set_column(checked.schema.get_field_index(column), column, pa.array(whole, pa.string()))
-    for column, values in _keys(*sides, cleaning.config).items():
+    for column, values in _keys(sources, targets, cleaning.config).items():
         whole = np.zeros((len(checked), *values.shape[1:]), np.uint64)
         whole[rows] = values
         checked = checked.append_column(column, _column(whole))
@@ -75,7 +75,7 @@ def _judge(source: Side, target: Side, cleaning: Cleaning, found: dict[str, np.n
     if config.drop_test_leaks:
         collections = cleaning.held_out.leaks(source, None if cleaning.passages else target)
         _mark(found, collections != None, "contaminated")  # noqa: E711 - element by element
-        found["detail"] = np.where(found["reason"] == "contaminated", collections, None)
+        found["detail"] = np.where(found["reason"] == "contaminated", collections, np.array(None))
 
 
 def _mark(found: dict[str, np.ndarray], bad: np.ndarray, reason: str) -> None:

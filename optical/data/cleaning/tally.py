@@ -1,4 +1,4 @@
-"""The account of a cleaning: pairs accepted and rejected by data set and reason, with the first examples of each."""
+"""The counts of a cleaning: pairs accepted and rejected by data set and reason, with the first examples of each."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ class Tally:
     """By data set and reason, the first three: ``position``, ``source``, ``target`` (each one short line) and
     ``detail``."""
     repaired: dict[str, Counter[str]] = field(default_factory=dict)
-    """Accepted pairs by data set and what was repaired in them."""
+    """Accepted pairs by data set and kind of repair."""
 
     def add(self, good: pa.Table, bad: pa.Table) -> None:
         """Count a block's accepted and rejected pairs (schema ``CHECKED``)."""
         for row in good.group_by("dataset").aggregate([([], "count_all")]).to_pylist():
             self.accepted[row["dataset"]] += row["count_all"]
-        mended = good.filter(pc.is_valid(good["repairs"]))
-        for row in mended.group_by(["dataset", "repairs"]).aggregate([([], "count_all")]).to_pylist():
+        repaired = good.filter(pc.is_valid(good["repairs"]))
+        for row in repaired.group_by(["dataset", "repairs"]).aggregate([([], "count_all")]).to_pylist():
             counts = self.repaired.setdefault(row["dataset"], Counter())
             counts.update(dict.fromkeys(row["repairs"].split("+"), row["count_all"]))
         for row in bad.group_by(["dataset", "reason"]).aggregate([([], "count_all")]).to_pylist():
@@ -42,7 +42,7 @@ class Tally:
                 shown += [_example(pair) for pair in same.slice(0, _EXAMPLES - len(shown)).to_pylist()]
 
     def counts(self) -> dict:
-        """By data set ``accepted``, ``rejected`` by reason, and, where anything was, ``repaired`` by what was."""
+        """By data set ``accepted``, ``rejected`` by reason, and, where anything was, ``repaired`` by kind of repair."""
         rejected = {
             name: {reason: counts[reason] for reason in REASONS if counts[reason]}
             for name, counts in self.rejected.items()
@@ -51,7 +51,7 @@ class Tally:
         return {"accepted": dict(self.accepted), "rejected": rejected} | repaired
 
     def check(self, max_reject_share: float) -> None:
-        """Refuse data sets of which too large a share is faulty.
+        """Refuse data sets with too large a share of faulty pairs.
 
         Duplicates, leaks and identical sides are not faults (see ``NOT_FAULTS``).
 

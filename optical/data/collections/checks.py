@@ -1,14 +1,13 @@
-"""Whether the parts of a collection belong together, and what a reader of its measures should know."""
+"""Checks that the parts of a collection belong together, and remarks for the readers of its measures."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from optical.data.bitext import sides
-from optical.data.bitext.readers.layout import NO_TEXT, kind
+from optical.data.bitext.columns import NO_TEXT, kind
 from optical.data.bitext.screen import excerpt
-from optical.data.collections.qrels import Qrel
-from optical.data.collections.records import Collection
+from optical.data.collections.records import Collection, Qrel
 from optical.data.registry.languages import canonical
 from optical.errors import DataError
 
@@ -17,7 +16,7 @@ _MOST_DANGLING = 0.5
 
 _FEWEST_TEXTS = 5
 _UNKNOWN, _ANOTHER = "und", "mis"
-"""Languages of which nothing is known but that they differ, and that neither is English."""
+"""Two unknown languages: they differ, and neither is English."""
 
 
 def checked(where: str, collection: Collection) -> Collection:
@@ -38,7 +37,7 @@ def languages_checked(where: str, collection: Collection, language: str | None) 
 
     Args:
         where: the folder or the file of topics.
-        collection: one that nobody has looked at before.
+        collection: a collection that is not checked yet.
         language: its query language, where the user named it.
 
     Raises:
@@ -61,7 +60,7 @@ def languages_checked(where: str, collection: Collection, language: str | None) 
 
 
 def check_texts(where: str, name: str, texts: Sequence[str]) -> None:
-    """Refuse numbers, addresses and the like where queries or passages should be; few prove nothing.
+    """Refuse numbers, addresses and the like where queries or passages should be; few texts prove nothing.
 
     Raises:
         DataError: nearly all of them are such.
@@ -130,7 +129,7 @@ def _examples(values: Sequence[str]) -> str:
 
 
 def _remarks(collection: Collection, docids: set[str], qids: set[str]) -> list[str]:
-    """What the parts leave open, a clause each."""
+    """Remarks on missing parts, a clause each."""
     topics, qrels = collection.topics, collection.qrels
     judged = dict.fromkeys(qrel.qid for qrel in qrels)
     absent = [qrel for qrel in qrels if qrel.docid not in docids]

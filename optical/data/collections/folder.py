@@ -25,14 +25,14 @@ _SPLITS = ("test", "dev", "validation", "train")
 
 @dataclass(frozen=True)
 class CollectionFiles:
-    """The files of a folder by what they hold.
+    """The files of a folder by their role.
 
     Args:
         passages: in order, where a collection comes in numbered files.
         topics: None in a collection of passages.
         qrels: None where nothing is judged.
         other_qrels: judgements of splits that are not used.
-        unread: names of files that are nothing of these.
+        unread: names of the other files.
         language: query language the user named, for topics in several.
     """
 
@@ -45,7 +45,7 @@ class CollectionFiles:
     language: str | None
 
     def identity(self) -> dict:
-        """What is read, by content: hashes of the files by name."""
+        """The identity of the content: hashes of the files by name."""
         files = (*self.passages, self.topics, self.qrels, *self.other_qrels)
         hashes = {path.relative_to(self.folder).as_posix(): sha256_file(path) for path in files if path}
         return {"files": hashes, "language": self.language}
@@ -84,18 +84,18 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _candidates(folder: Path, names: Sequence[str], suffixes: Sequence[str]) -> list[Path]:
-    """Files of a role: in a folder of its name any, beside it those whose names begin with it."""
+    """Files of a role: all in a folder of its name, and those outside whose names begin with it."""
     inside = [path for name in names if (folder / name).is_dir() for path in _files(folder / name)]
     beginning = re.compile(rf"({'|'.join(names)})([._-]|$)")
-    beside = [path for path in _files(folder) if beginning.match(path.name.lower())]
-    return [path for path in (*beside, *inside) if format_suffix(path.name) in suffixes]
+    outside = [path for path in _files(folder) if beginning.match(path.name.lower())]
+    return [path for path in (*outside, *inside) if format_suffix(path.name) in suffixes]
 
 
 def _missing(folder: Path, role: str, unread: Sequence[str]) -> DataError:
     names, suffixes = _ROLES[role]
     seen = f"; not read: {', '.join(unread[:5])}" if unread else ""
-    looked = f"{'|'.join(names)} with {', '.join(suffixes)}, plain or .gz"
-    return DataError(folder, f"it has no {role}{seen}", f"name the file {looked}")
+    expected = f"{'|'.join(names)} with {', '.join(suffixes)}, plain or .gz"
+    return DataError(folder, f"it has no {role}{seen}", f"name the file {expected}")
 
 
 def _one(folder: Path, role: str, paths: Sequence[Path]) -> Path:
@@ -120,8 +120,8 @@ def _chosen_split(folder: Path, paths: Sequence[Path]) -> Path | None:
     """The qrels that are used: the only ones, or those of the first split where all files name theirs."""
     if len(paths) < 2:
         return paths[0] if paths else None
-    ranks = [min((_SPLITS.index(name) for name in _splits(path)), default=None) for path in paths]
-    if None in ranks:
+    ranks = [min((_SPLITS.index(name) for name in _splits(path)), default=len(_SPLITS)) for path in paths]
+    if len(_SPLITS) in ranks:
         return _one(folder, "qrels", paths)
     return _one(folder, "qrels", [path for path, rank in zip(paths, ranks, strict=True) if rank == min(ranks)])
 

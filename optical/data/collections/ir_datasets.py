@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from optical.data.collections.passages import gather_passages
-from optical.data.collections.qrels import parse_qrels
-from optical.data.collections.records import Collection, repeated
+from optical.data.collections.qrels import parse_qrels, repeated
+from optical.data.collections.records import Collection
 from optical.data.collections.rows import Row
 from optical.data.collections.topics import gather_topics
 from optical.errors import InfrastructureError, UserError, suggest
@@ -60,18 +61,18 @@ def read_ir_datasets(spec: str) -> Collection:
     return Collection(passages, topics, qrels.judgements, remarks=(*remarks, *repeated(qrels)))
 
 
-def _passages(spec: str, dataset: object) -> Iterator[Row]:
+def _passages(spec: str, dataset: Any) -> Iterator[Row]:
     for number, doc in enumerate(dataset.docs_iter() if dataset.has_docs() else (), start=1):
         fields = {"text": doc.text, "title": getattr(doc, "title", None)} if hasattr(doc, "text") else {}
         yield f"{spec}, passage {number}", {"id": doc.doc_id} | (fields or {"text": doc.default_text()})
 
 
-def _topics(spec: str, dataset: object) -> Iterator[Row]:
+def _topics(spec: str, dataset: Any) -> Iterator[Row]:
     for number, query in enumerate(dataset.queries_iter() if dataset.has_queries() else (), start=1):
         yield f"{spec}, topic {number}", {"id": query.query_id, "text": query.default_text()}
 
 
-def _qrels(spec: str, dataset: object) -> Iterator[tuple[str, str]]:
+def _qrels(spec: str, dataset: Any) -> Iterator[tuple[str, str]]:
     """Judgements as lines of a file, so that the rules for files hold for them too."""
     for number, qrel in enumerate(dataset.qrels_iter() if dataset.has_qrels() else (), start=1):
         yield f"{spec}, judgement {number}", f"{qrel.query_id} 0 {qrel.doc_id} {qrel.relevance}"

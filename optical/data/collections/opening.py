@@ -10,8 +10,8 @@ from optical.data.collections.checks import check_texts, checked, languages_chec
 from optical.data.collections.folder import CollectionFiles, collection_files
 from optical.data.collections.ir_datasets import ir_datasets_identity, is_ir_datasets, read_ir_datasets
 from optical.data.collections.passages import read_passages
-from optical.data.collections.qrels import Qrels, parse_qrels
-from optical.data.collections.records import MAX_LINE_BYTES, Collection, Passage, Qrel, Topic, repeated
+from optical.data.collections.qrels import Qrels, parse_qrels, repeated
+from optical.data.collections.records import MAX_LINE_BYTES, Collection, Passage, Qrel, Topic
 from optical.data.collections.topics import read_topics
 from optical.data.fetch.resolve import hashes_of, resolve
 from optical.data.files.open import text_lines
@@ -59,7 +59,7 @@ def collection_identity(spec: str, cache: Path, mirror: str | None = None) -> di
     return {"name": spec, "files": hashes_of(dataset(spec), cache, mirror)}
 
 
-def read_collection(entry: DataSet, paths: Sequence[Path]) -> Collection:
+def read_collection(entry: DataSet, paths: Sequence[str | Path]) -> Collection:
     """Read a registered collection from its resolved files.
 
     Raises:
@@ -67,7 +67,7 @@ def read_collection(entry: DataSet, paths: Sequence[Path]) -> Collection:
     """
     if entry.reader not in READERS:
         raise DataError(entry.name, f"is {entry.kind}, not a collection", "name a collection of the registry")
-    return checked(entry.name, READERS[entry.reader](paths, entry.source))
+    return checked(entry.name, READERS[entry.reader](tuple(map(Path, paths)), entry.source))
 
 
 def _whole(spec: str, collection: Collection, parts: Sequence[str]) -> Collection:
@@ -102,7 +102,7 @@ def _folder(files: CollectionFiles) -> Collection:
 
 
 def _filled(path: Path | None, records: Sequence) -> Sequence:
-    """The records of a file, of which a file that is there must have some."""
+    """The records of a file; an existing file must have some."""
     if path and not records:
         raise DataError(path, "the file holds nothing", "fill it, or remove it if the collection has none")
     return records

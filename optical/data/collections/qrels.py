@@ -1,9 +1,10 @@
-"""Relevance judgements: the record, and the reading of qrels, for the files of users and for our own alike."""
+"""The reading of qrels, for the files of users and for those of runs."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from optical.data.collections.records import Qrel
 from optical.errors import DataError
 
 MAX_GRADE = 1000
@@ -16,15 +17,6 @@ _NAMES = {
     "docid": ("docid", "corpus-id", "corpus_id", "doc_id", "doc-id", "docno", "pid", "passage_id", "passage-id"),
     "relevance": ("relevance", "score", "rel", "grade", "label", "judgement", "judgment"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Qrel:
-    """A relevance judgement of a passage for a topic; relevance 1 and above is relevant."""
-
-    qid: str
-    docid: str
-    relevance: int
 
 
 @dataclass(frozen=True)
@@ -61,6 +53,11 @@ def parse_qrels(lines: Iterable[tuple[str, str]]) -> Qrels:
             raise DataError(where, f"{what} and {earlier.relevance} in {place}", "keep the right one of the two lines")
         repeats += place != where
     return Qrels(tuple(qrel for qrel, _ in judged.values()), repeats)
+
+
+def repeated(qrels: Qrels) -> tuple[str, ...]:
+    """The remark on judgements that occur more than once, where any do."""
+    return (f"{qrels.repeats:,} judgements repeat an earlier one and count once",) if qrels.repeats else ()
 
 
 def _header(fields: Sequence[str]) -> dict[str, int] | None:

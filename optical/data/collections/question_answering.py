@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from optical.data.bitext.readers.questions import document, squad_questions
+from optical.data.bitext.readers.squad import squad_questions
+from optical.data.bitext.reading import document
 from optical.data.bitext.screen import normalise
 from optical.data.collections.records import Collection, Qrel, Topic, counterpart, json_objects, passages_of, titled
 from optical.data.registry.languages import canonical
@@ -48,8 +49,8 @@ def xquad(paths: Sequence[Path], _source: str) -> Collection:
         docid = docids.setdefault(normalise(context), f"xquad-{len(docids):03d}")
         topics.append(Topic(qid, counterpart(foreign, qid, foreign_path, english_path)[0], normalise(english)))
         qrels.append(Qrel(qid, docid, 1))
-    beside = dict.fromkeys(context for _, context in foreign.values())
-    return Collection(passages_of(docids), tuple(topics), tuple(qrels), tuple(beside))
+    other_texts = dict.fromkeys(context for _, context in foreign.values())
+    return Collection(passages_of(docids), tuple(topics), tuple(qrels), tuple(other_texts))
 
 
 def lareqa(paths: Sequence[Path], _source: str) -> Collection:
@@ -58,10 +59,11 @@ def lareqa(paths: Sequence[Path], _source: str) -> Collection:
     The sentence that holds the answer's first character is relevant. The English part of the pooled task.
     """
     foreign_path, english_path = paths
-    questions, beside = {}, {}
+    questions: dict[str, str] = {}
+    other_texts: dict[str, None] = {}
     for qid, question, paragraph, _ in _answered(foreign_path):
         questions[qid] = normalise(question)
-        beside |= dict.fromkeys(map(normalise, paragraph["sentences"]))
+        other_texts |= dict.fromkeys(map(normalise, paragraph["sentences"]))
     docids: dict[str, str] = {}
     topics, qrels = [], []
     for qid, english, paragraph, start in _answered(english_path):
@@ -71,7 +73,7 @@ def lareqa(paths: Sequence[Path], _source: str) -> Collection:
         number = next(place for place, (_, end) in enumerate(paragraph["sentence_breaks"]) if start <= end)
         topics.append(Topic(qid, counterpart(questions, qid, foreign_path, english_path), normalise(english)))
         qrels.append(Qrel(qid, docids[sentences[number]], 1))
-    return Collection(passages_of(docids), tuple(topics), tuple(qrels), tuple(beside))
+    return Collection(passages_of(docids), tuple(topics), tuple(qrels), tuple(other_texts))
 
 
 def belebele(paths: Sequence[Path], _source: str) -> Collection:
@@ -87,8 +89,8 @@ def belebele(paths: Sequence[Path], _source: str) -> Collection:
         other = counterpart(foreign, (row["link"], row["question_number"]), foreign_path, english_path)
         topics.append(Topic(qid, normalise(other["question"]), normalise(row["question"])))
         qrels.append(Qrel(qid, docid, 1))
-    beside = dict.fromkeys(normalise(row["flores_passage"]) for row in foreign.values())
-    return Collection(passages_of(docids), tuple(topics), tuple(qrels), tuple(beside))
+    other_texts = dict.fromkeys(normalise(row["flores_passage"]) for row in foreign.values())
+    return Collection(passages_of(docids), tuple(topics), tuple(qrels), tuple(other_texts))
 
 
 def xor_tydi(paths: Sequence[Path], source: str) -> Collection:

@@ -1,4 +1,4 @@
-"""What a test collection is made of, and what its readers share."""
+"""The records of a test collection, and functions that its readers share."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from optical.data.bitext.screen import normalise
-from optical.data.collections.qrels import Qrel, Qrels
 from optical.data.files.open import text_lines
 from optical.errors import DataError
-
-__all__ = ["Collection", "Passage", "Qrel", "Topic"]
 
 MAX_LINE_BYTES = 1 << 24
 """Longest line of a collection's file."""
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
@@ -36,6 +34,15 @@ class Topic:
     english: str
 
 
+@dataclass(frozen=True, slots=True)
+class Qrel:
+    """A relevance judgement of a passage for a topic; relevance 1 and above is relevant."""
+
+    qid: str
+    docid: str
+    relevance: int
+
+
 @dataclass(frozen=True)
 class Collection:
     """A test collection; identifiers are unique.
@@ -43,15 +50,15 @@ class Collection:
     It may have no topics, or no qrels. A qrel may name a passage or topic that is not there.
 
     Args:
-        beside: further texts of the test material, such as the passages' translations: never retrieved, never to be
-            trained on.
+        other_texts: further texts of the test material, such as the passages' translations. They are not retrieved, and
+            no pair with one of them may be trained on.
         remarks: what a reader of its measures should know, a clause each.
     """
 
     passages: tuple[Passage, ...]
     topics: tuple[Topic, ...]
     qrels: tuple[Qrel, ...]
-    beside: tuple[str, ...] = ()
+    other_texts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
@@ -91,11 +98,6 @@ def content(where: str, name: str, value: object) -> str:
     return normalise(_encodable(where, value))
 
 
-def repeated(qrels: Qrels) -> tuple[str, ...]:
-    """The remark on judgements that occur more than once, where any do."""
-    return (f"{qrels.repeats:,} judgements repeat an earlier one and count once",) if qrels.repeats else ()
-
-
 def placed_objects(path: Path) -> Iterator[tuple[str, dict]]:
     """The objects of a JSON Lines file, each with its place; blank lines are skipped.
 
@@ -132,11 +134,11 @@ def passages_of(docids: Mapping[str, str]) -> tuple[Passage, ...]:
     return tuple(Passage(docid, text) for text, docid in docids.items())
 
 
-def counterpart(table: Mapping[object, Value], key: object, path: Path, other: Path) -> Value:
-    """What one file has under a key of the other.
+def counterpart(table: Mapping[Key, Value], key: Key, path: Path, other: Path) -> Value:
+    """The entry of one file under a key of the other.
 
     Raises:
-        DataError: nothing.
+        DataError: there is none.
     """
     if key not in table:
         raise DataError(path, f"has no question {key} of {other.name}", "fetch both files again")

@@ -1,4 +1,4 @@
-"""Rows of a collection's files by the role of their fields: a header or JSON keys name them, else their order tells."""
+"""Rows of a collection's files by the role of their fields: a header or JSON keys name them, else their order does."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def rows(path: Path, find: Finder, unnamed: Sequence[str]) -> Iterator[Row]:
     Args:
         path: the file.
         find: tells roles by name.
-        unnamed: roles of the columns of a table without header, of which the last may be missing beyond two.
+        unnamed: roles of the columns of a table without header, where the last may be missing beyond the first two.
 
     Raises:
         DataError: a row without the roles it must have, or a first row that may be a header and may not.
@@ -73,7 +73,7 @@ def _table(path: Path, find: Finder, unnamed: Sequence[str]) -> Iterator[Row]:
             raise DataError(where, what, "separate columns by single tabs, and name others than these in a header")
         digits.append(any(character.isdigit() for character in cells[roles["id"]]))
         yield where, {role: cells[place] for role, place in roles.items()}
-    # A header in words nobody listed: the ids below it are numbered, and its own is not.
+    # A header of unknown names: the ids below it have digits, and its own has none.
     if not head and len(digits) > 2 and not digits[0] and all(digits[1:]):
         what = "the first id has no digit and all others have, so this may be a header of unknown names"
         raise DataError(first, what, f"name the columns {', '.join(unnamed)} in it, or put such a line above it")

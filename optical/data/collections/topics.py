@@ -119,7 +119,7 @@ def _find(names: tuple[str, ...], language: str | None) -> dict[str, int]:
 
 
 def _query_language(offered: Collection[str], language: str | None) -> str | None:
-    """The language asked for, else the only one beside English, else English alone; None where none is meant."""
+    """The language asked for, else the only one besides English, else English; None where it is not clear."""
     wanted = [canonical(language)] if language else [code for code in offered if code != ENGLISH] or [ENGLISH]
     found = [code for code in wanted if code in offered]
     return found[0] if len(found) == 1 else None
@@ -152,7 +152,7 @@ def _trec(path: Path) -> Iterator[Row]:
         document = stream.read(_MAX_TREC_BYTES)
     try:
         text = document.decode("utf-8-sig")
-    except UnicodeError as error:
+    except UnicodeDecodeError as error:
         raise DataError(path, f"not UTF-8 ({error.reason})", "convert the file") from None
     text = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
     text = _CDATA.sub(lambda section: html.escape(section[1]), text)

@@ -28,19 +28,19 @@ def sentences(paths: Sequence[Path], _source: str) -> Collection:
 
 def ntrex(paths: Sequence[Path], _source: str) -> Collection:
     """NTREX headlines: the first line of an article asks for the English rest of it, in passages of three sentences."""
-    passages, topics, qrels, beside = [], [], [], []
+    passages, topics, qrels, other_texts = [], [], [], []
     lines = zip(_aligned(*paths[:2]), _aligned(paths[2], paths[1]), strict=True)
     articles = ((article, (query, english)) for (query, english), (article, _) in lines)
     for number, (_, group) in enumerate(groupby(articles, key=lambda line: line[0])):
         (query, headline), *body = [pair for _, pair in group]
         topics.append(Topic(f"ntrex-{number:03d}", query, headline))
-        beside += [text for pair in body for text in pair]
+        other_texts += [text for pair in body for text in pair]
         english = [text for _, text in body]
         for start in range(0, len(english), _CHUNK_SENTENCES):
             docid = f"ntrex-{number:03d}-{start // _CHUNK_SENTENCES:02d}"
             passages.append(Passage(docid, " ".join(english[start : start + _CHUNK_SENTENCES])))
             qrels.append(Qrel(f"ntrex-{number:03d}", docid, 1))
-    return Collection(tuple(passages), tuple(topics), tuple(qrels), tuple(beside))
+    return Collection(tuple(passages), tuple(topics), tuple(qrels), tuple(other_texts))
 
 
 def global_mmlu(paths: Sequence[Path], _source: str) -> Collection:
@@ -98,13 +98,13 @@ def _multiple_choice(rows: Iterable[tuple[str, Sequence[str], Sequence[str]]]) -
     Args:
         rows: id, and the translated and the English question with options and the right option's letter.
     """
-    passages, topics, qrels, beside = [], [], [], []
+    passages, topics, qrels, other_texts = [], [], [], []
     for qid, foreign, (question, *options, right) in rows:
-        beside += [normalise(option) for option in foreign[1:-1]]
+        other_texts += [normalise(option) for option in foreign[1:-1]]
         passages += [
             Passage(f"{qid}-{letter}", normalise(text)) for letter, text in zip(_LETTERS, options, strict=True)
         ]
         if foreign[0]:
             topics.append(Topic(qid, normalise(foreign[0]), normalise(question)))
             qrels.append(Qrel(qid, f"{qid}-{right.strip()}", 1))
-    return Collection(tuple(passages), tuple(topics), tuple(qrels), tuple(beside))
+    return Collection(tuple(passages), tuple(topics), tuple(qrels), tuple(other_texts))

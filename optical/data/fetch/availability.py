@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from optical.data.fetch import download
 from optical.data.fetch.resolve import cached_path, places
-from optical.data.registry.entry import GENERATOR, DataFile, DataSet
+from optical.data.registry.entry import BUILT_IN, DataFile, DataSet
 
 _TIMEOUT_SECONDS = 4.0
 _AT_ONCE = 32
@@ -34,7 +34,7 @@ def reachable(address: str) -> bool:
 
 
 def _place(entry: DataSet, cache: Path, mirror: str | None, probe: "_Probe") -> str:
-    if entry.origin == GENERATOR:
+    if entry.origin == BUILT_IN:
         return "built in"
     seen = {_of_file(entry, file, cache, mirror, probe) for file in entry.files}
     return next(place for place in ("no", "origin", "mirror", "cache") if place in seen)

@@ -33,7 +33,7 @@ def download(address: str, part: Path, max_bytes: int) -> None:
 
     Args:
         address: http or https.
-        part: kept, with a note of what it is a part of, when the connection breaks.
+        part: kept, with a note of its address, when the connection breaks.
         max_bytes: most bytes accepted.
 
     Raises:
@@ -60,7 +60,7 @@ def download(address: str, part: Path, max_bytes: int) -> None:
 
 
 def discard(part: Path) -> None:
-    """Empty a part file that is of no use; who waits for it keeps its lock."""
+    """Empty a useless part file; a process that waits for its lock keeps waiting."""
     os.truncate(part, 0)
     _note_path(part).unlink(missing_ok=True)
 
@@ -72,8 +72,8 @@ def remove(part: Path) -> None:
 
 
 @contextmanager
-def alone(part: Path) -> Iterator[None]:
-    """Hold the part file, so that two processes do not write it at once; it exists, maybe empty, meanwhile."""
+def locked(part: Path) -> Iterator[None]:
+    """Lock the part file, so that two processes do not write it at once; meanwhile it exists, maybe empty."""
     while True:
         with open(part, "ab") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
@@ -128,7 +128,7 @@ def _attempt(address: str, part: Path, max_bytes: int) -> bool:
 
 
 def _blocks(response: HTTPResponse) -> Iterator[bytes]:
-    """The response's bytes; a broken connection is told apart from a disk that cannot be written."""
+    """The response's bytes; a broken connection raises ``_BrokenOff``, unlike a disk that cannot be written."""
     while True:
         try:
             block = response.read(_BLOCK)
@@ -160,7 +160,7 @@ def _complete(address: str, part: Path) -> bool:
 
 
 def _validator(response: HTTPResponse) -> str | None:
-    """What tells whether a later answer is of the same bytes: a strong ETag, else the time of change."""
+    """A mark that is the same for the same bytes: a strong ETag, else the time of change."""
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified")
 

@@ -1,4 +1,4 @@
-"""Fetching one file from a folder or an http(s) address: verified by hash, there whole or not at all."""
+"""Fetching one file from a folder or an http(s) address, verified by hash. It appears whole or not at all."""
 
 import os
 import uuid
@@ -9,7 +9,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from optical.artefacts import sha256_file
-from optical.data.fetch.download import Unreachable, alone, download, remove
+from optical.data.fetch.download import Unreachable, download, locked, remove
 from optical.data.files.inflate import Metered, inflated
 from optical.errors import DataError, InfrastructureError, UserError
 
@@ -18,14 +18,15 @@ _BLOCK = 1 << 20
 _ADVICE = "delete or replace that copy, or set another OPTICAL_MIRROR"
 
 
-def fetch(place: str | Path, destination: Path, sha256: str | None, inflate: bool) -> None:
+def fetch(place: str | Path, destination: Path, sha256: str | None, inflate: bool, max_bytes: int = MAX_BYTES) -> None:
     """Copy a file to its destination, verified. A download that breaks off is continued by the next call.
 
     Args:
         place: a local path or an http(s) address.
         destination: final path; other processes see it whole or not at all.
         sha256: hash the stored (uncompressed) bytes must have; ``None`` accepts any.
-        inflate: gunzip on the way.
+        inflate: whether the place has it gzipped.
+        max_bytes: most bytes accepted.
 
     Raises:
         Unreachable: the place has no such file or does not answer.
@@ -35,9 +36,9 @@ def fetch(place: str | Path, destination: Path, sha256: str | None, inflate: boo
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(place, Path):
-            _copied(place, place, destination, sha256, inflate)
+            _copied(place, place, destination, sha256, inflate, max_bytes)
         else:
-            _downloaded(place, destination, sha256, inflate)
+            _downloaded(place, destination, sha256, inflate, max_bytes)
     except OSError as error:
         what = f"cannot be written ({error})"
         raise InfrastructureError(destination, what, "free space, or move the cache") from error
@@ -71,16 +72,16 @@ def place_of(base: str, name: str) -> str | Path:
     return Path(base) / name
 
 
-def _downloaded(address: str, destination: Path, sha256: str | None, inflate: bool) -> None:
+def _downloaded(address: str, destination: Path, sha256: str | None, inflate: bool, max_bytes: int) -> None:
     part = destination.with_name(f".{destination.name}.part")
-    with alone(part):
+    with locked(part):
         keep = False
         try:
             if destination.is_file():
                 return
-            download(address, part, MAX_BYTES)
+            download(address, part, max_bytes)
             if inflate:
-                _copied(part, address, destination, sha256, inflate)
+                _copied(part, address, destination, sha256, inflate, max_bytes)
             else:
                 check(part, sha256, address, _ADVICE)
                 os.replace(part, destination)
@@ -92,12 +93,14 @@ def _downloaded(address: str, destination: Path, sha256: str | None, inflate: bo
                 remove(part)
 
 
-def _copied(source: Path, where: str | Path, destination: Path, sha256: str | None, inflate: bool) -> None:
+def _copied(
+    source: Path, where: str | Path, destination: Path, sha256: str | None, inflate: bool, max_bytes: int
+) -> None:
     scratch = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with _opened(source) as raw, open(scratch, "wb") as out:
             meter = Metered(raw)
-            _copy(inflated(BufferedReader(meter), where, ".gz" if inflate else "", meter), out, where)
+            _copy(inflated(BufferedReader(meter), where, ".gz" if inflate else "", meter), out, where, max_bytes)
         check(scratch, sha256, where, _ADVICE)
         os.replace(scratch, destination)
     finally:
@@ -112,10 +115,10 @@ def _opened(source: Path) -> BinaryIO:
         raise Unreachable(str(error)) from error
 
 
-def _copy(stream: BinaryIO, out: BinaryIO, where: str | Path) -> None:
+def _copy(stream: BinaryIO, out: BinaryIO, where: str | Path, max_bytes: int) -> None:
     copied = 0
     while block := stream.read(_BLOCK):
         copied += len(block)
-        if copied > MAX_BYTES:
-            raise DataError(where, f"more than {MAX_BYTES} bytes", "check what the mirror serves")
+        if copied > max_bytes:
+            raise DataError(where, f"more than {max_bytes} bytes", "check what the mirror serves")
         out.write(block)

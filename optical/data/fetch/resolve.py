@@ -3,14 +3,16 @@
 import json
 import logging
 import os
-import tempfile
+import uuid
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from optical.artefacts import sha256_file, write_json
 from optical.data.fetch.download import Unreachable
 from optical.data.fetch.place import check, fetch, place_of
-from optical.data.registry.entry import GENERATOR, HUB, MIRROR_ONLY, DataFile, DataSet
+from optical.data.registry.entry import BUILT_IN, HUB, MIRROR_ONLY, DataFile, DataSet
+from optical.data.registry.families.demo import ARCHIVE
 from optical.errors import DataError, InfrastructureError
 
 _log = logging.getLogger(__name__)
@@ -46,8 +48,8 @@ def resolve(dataset: DataSet, cache: Path, mirror: str | None = None) -> Resolve
         InfrastructureError: no place has the file.
     """
     cache = Path(cache)
-    if dataset.origin == GENERATOR:
-        files = _generated(dataset, cache)
+    if dataset.origin == BUILT_IN:
+        files = [_unpacked(file, cache) for file in dataset.files]
     else:
         files = [_fetched(dataset, file, cache, mirror) for file in dataset.files]
     hashes = [_verified(dataset, file, path) for path, file in zip(files, dataset.files, strict=True)]
@@ -56,14 +58,14 @@ def resolve(dataset: DataSet, cache: Path, mirror: str | None = None) -> Resolve
 
 
 def hashes_of(dataset: DataSet, cache: Path, mirror: str | None = None) -> dict[str, str | None]:
-    """The hash of each file by its path in the origin: what tells two states of a data set apart.
+    """The hash of each file by its path in the origin; two states of a data set differ in them.
 
-    What the registry does not pin is fetched and pinned for this, unless that is done: nothing but its bytes can tell.
+    A file that the registry does not pin is fetched and pinned for this, unless it is already.
 
     Raises:
         DataError, InfrastructureError: as ``resolve``.
     """
-    unpinned = [file for file in dataset.files if not _is_pinned(dataset, file)]
+    unpinned = [file for file in dataset.files if file.sha256 is None]
     pins = {file.path: _pin(cached_path(dataset, file, cache)) for file in unpinned}
     if None in pins.values():
         resolve(dataset, cache, mirror)
@@ -88,7 +90,7 @@ def places(dataset: DataSet, file: DataFile, mirror: str | None) -> list[tuple[s
 
 
 def pin_path(path: Path) -> Path:
-    """The note beside a file that the registry does not pin: its hash when it was first fetched, and its licence."""
+    """The note next to a file that the registry does not pin: its hash when it was first fetched, and its licence."""
     return path.with_name(f"{path.name}.pin.json")
 
 
@@ -98,7 +100,7 @@ def _with_member(path: Path, file: DataFile) -> Path:
 
 def _verified(dataset: DataSet, file: DataFile, path: Path) -> str:
     """The file's hash: as the registry has it, or as it was when the file was first fetched."""
-    pinned = _is_pinned(dataset, file)
+    pinned = file.sha256 is not None
     expected = file.sha256 if pinned else _pin(path)
     found = check(path, expected, path, "delete it; the next run brings it again")
     if not pinned and expected is None:
@@ -106,11 +108,6 @@ def _verified(dataset: DataSet, file: DataFile, path: Path) -> str:
         write_json(pin_path(path), note)
         _log.warning("%s: %s had no hash in the registry; pinned as %s in %s", dataset.name, path.name, found, path)
     return found
-
-
-def _is_pinned(dataset: DataSet, file: DataFile) -> bool:
-    """Whether this package itself says which bytes a file has."""
-    return file.sha256 is not None or dataset.origin == GENERATOR
 
 
 def _pin(path: Path) -> str | None:
@@ -125,7 +122,7 @@ def _pin(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(note, f"no pin ({error!r})", "delete it and the file beside it") from None
+        raise DataError(note, f"no pin ({error!r})", "delete it and the file next to it") from None
 
 
 def _fetched(dataset: DataSet, file: DataFile, cache: Path, mirror: str | None) -> Path:
@@ -146,21 +143,16 @@ def _fetched(dataset: DataSet, file: DataFile, cache: Path, mirror: str | None) 
     )
 
 
-def _generated(dataset: DataSet, cache: Path) -> list[Path]:
-    """Files of the embedded generator; unpinned or outdated ones are made again."""
-    folder = cache / GENERATOR / "demo"
-    paths = [folder / file.path for file in dataset.files]
-    if all(_as_pinned(path, file) for path, file in zip(paths, dataset.files, strict=True)):
-        return paths
-    from optical.data import demo
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as scratch:
-        demo.write(Path(scratch), seed=0)
-        for made in Path(scratch).iterdir():
-            os.replace(made, folder / made.name)
-    return paths
-
-
-def _as_pinned(path: Path, file: DataFile) -> bool:
-    return file.sha256 is not None and path.is_file() and sha256_file(path) == file.sha256
+def _unpacked(file: DataFile, cache: Path) -> Path:
+    """A file of the demo, taken from the package; a missing or outdated copy in the cache is written again."""
+    path = cache / "demo" / file.path
+    if not (path.is_file() and sha256_file(path) == file.sha256):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            with zipfile.ZipFile(ARCHIVE) as archive:
+                scratch.write_bytes(archive.read(file.path))
+            os.replace(scratch, path)
+        finally:
+            scratch.unlink(missing_ok=True)
+    return path

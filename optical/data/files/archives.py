@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from optical.data.files.inflate import CODECS, DAMAGE, Metered, inflated
 from optical.errors import DataError
@@ -30,7 +30,7 @@ def is_archive(path: str | Path) -> bool:
 
 
 @contextmanager
-def open_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> Iterator[BinaryIO]:
+def open_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> Iterator[IO[bytes]]:
     """The bytes of an archive's member, as stored.
 
     Args:
@@ -50,7 +50,7 @@ def open_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> I
 
 
 def member_names(raw: BinaryIO, path: str | Path, meter: Metered) -> list[str]:
-    """The names of an archive's files; folders, links and what macOS keeps beside its files are left out.
+    """The names of an archive's files; folders, links and the extra files of macOS are left out.
 
     Raises:
         DataError: a damaged archive.
@@ -76,7 +76,7 @@ def only_member(path: str | Path, names: list[str]) -> str:
 
 
 @contextmanager
-def _zip_member(raw: BinaryIO, path: str | Path, name: str, _meter: Metered) -> Iterator[BinaryIO]:
+def _zip_member(raw: BinaryIO, path: str | Path, name: str, _meter: Metered) -> Iterator[IO[bytes]]:
     with _readable(path):
         archive = zipfile.ZipFile(raw)
         if name not in archive.namelist():
@@ -87,12 +87,12 @@ def _zip_member(raw: BinaryIO, path: str | Path, name: str, _meter: Metered) -> 
 
 
 @contextmanager
-def _tar_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> Iterator[BinaryIO]:
+def _tar_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> Iterator[IO[bytes]]:
     with _tar(raw, path, meter) as archive:
         seen = []
         for info in archive:
-            if info.name == name and info.isreg():
-                yield archive.extractfile(info)
+            if info.name == name and (member := archive.extractfile(info) if info.isreg() else None):
+                yield member
                 return
             seen.append(info.name)
         raise _absent(path, name, seen)
@@ -100,7 +100,7 @@ def _tar_member(raw: BinaryIO, path: str | Path, name: str, meter: Metered) -> I
 
 @contextmanager
 def _tar(raw: BinaryIO, path: str | Path, meter: Metered) -> Iterator[tarfile.TarFile]:
-    """The archive as a stream from its beginning: nothing behind the member that is read is looked at."""
+    """The archive as a stream from its beginning: nothing behind the wanted member is read."""
     raw.seek(0)
     suffix = PurePosixPath(split_member(path)[0]).suffix
     stream = inflated(raw, path, ".gz" if suffix == ".tgz" else suffix if suffix in CODECS else "", meter)

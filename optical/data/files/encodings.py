@@ -1,4 +1,4 @@
-"""Encodings: text that is not UTF-8 is read where its bytes say what it is, and otherwise refused by name."""
+"""Encodings: text that is not UTF-8 is read where its bytes name the encoding, and otherwise refused with its name."""
 
 import codecs
 import io
@@ -36,7 +36,7 @@ _NOT_TEXT = (
 )
 _FEWEST = 3
 _SHARE = 0.05
-"""Of the lines looked at, those that must be in another encoding before the file is; fewer are rejected one by one."""
+"""Least number and share of the first lines in another encoding that make it the file's; fewer are rejected alone."""
 _TWICE = re.compile(
     rb"\xc3[\x82\x83\x90\x91\x98\x99]\xc2[\x80-\xbf]|\xc3[\xa0-\xaf]\xc2[\x80-\x9f\xa1-\xaa\xac-\xba\xbc-\xbf]"
     rb"|\xc3\xa2\xe2\x82\xac"
@@ -78,7 +78,7 @@ def declared(stream: io.BufferedReader, where: str | Path) -> io.BufferedReader:
     """The bytes of an XML file in UTF-8, from the encoding that it declares.
 
     Raises:
-        DataError: nobody knows that encoding.
+        DataError: the encoding is unknown.
     """
     found = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)", stream.peek(_BLOCK))
     name = found[1].decode("ascii") if found else "utf-8"
@@ -91,7 +91,7 @@ def declared(stream: io.BufferedReader, where: str | Path) -> io.BufferedReader:
 
 
 def transcoded(stream: BinaryIO, codec: str, where: str | Path) -> io.BufferedReader:
-    """The bytes of a stream in another encoding as UTF-8; lone surrogates stay what no UTF-8 is."""
+    """The bytes of a stream in another encoding as UTF-8; lone surrogates stay, which makes them invalid UTF-8."""
     errors = "surrogatepass" if codec.startswith("utf") else "strict"
     decoder = codecs.getincrementaldecoder(codec)(errors)
     return _buffered(stream, lambda block, ended: decoder.decode(block, ended).encode("utf-8", "surrogatepass"), where)
@@ -107,7 +107,7 @@ class _Changed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is all that comes
         block = None
         while not self._waiting and block != b"":
             block = self._inner.read(_BLOCK)
@@ -141,7 +141,7 @@ def _refuse_wide(head: bytes, where: str | Path) -> None:
 
 
 def _refuse_narrow(head: bytes, where: str | Path) -> None:
-    """Refuse text of which more than stray lines are in another encoding, or were converted wrongly before."""
+    """Refuse text with more than a few lines in another encoding, or converted wrongly before."""
     lines = head.split(b"\n")
     if len(lines) > 1:
         lines.pop()  # the end of the head may cut a character

@@ -7,28 +7,51 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO, Protocol
 
 import pyarrow
 
 from optical.errors import DataError
 
 BLOCK = 1 << 18
-MAX_BYTES = 256 << 30
-"""Most bytes a file may inflate to."""
-MAX_RATIO = 200
-"""Most times a file may grow; text compresses by 3 to 30. It is looked at beyond ``RATIO_FREE_BYTES`` only."""
-RATIO_FREE_BYTES = 256 << 20
 _LZMA_MEMORY = 256 << 20
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
 
-class Metered(io.RawIOBase):
-    """A file as stored, counting the bytes that were read of it."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a file may inflate.
 
-    def __init__(self, inner: BinaryIO) -> None:
+    Args:
+        max_bytes: most bytes.
+        max_ratio: most times its size on disk; text compresses by 3 to 30.
+        ratio_free_bytes: up to here any ratio is accepted.
+    """
+
+    max_bytes: int = 256 << 30
+    max_ratio: int = 200
+    ratio_free_bytes: int = 256 << 20
+
+
+BOUNDS = Bounds()
+
+
+class Readable(Protocol):
+    """A stream that can be read."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        ...
+
+
+class Metered(io.RawIOBase):
+    """A file as stored, which counts the bytes read of it, and how far it may inflate."""
+
+    def __init__(self, inner: BinaryIO, bounds: Bounds = BOUNDS) -> None:
         self._inner = inner
+        self.bounds = bounds
         self.consumed = 0
 
     def readable(self) -> bool:  # noqa: D102
@@ -44,45 +67,48 @@ class Metered(io.RawIOBase):
     def tell(self) -> int:  # noqa: D102
         return self._inner.tell()
 
-    def readinto(self, buffer: memoryview) -> int:  # noqa: D102
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is all that comes  # noqa: D102
         block = self._inner.read(len(buffer))
         buffer[: len(block)] = block
         self.consumed += len(block)
         return len(block)
 
 
-def inflated(stream: BinaryIO, where: str | Path, suffix: str, meter: Metered) -> io.BufferedReader:
+def inflated(stream: IO[bytes], where: str | Path, suffix: str, meter: Metered) -> io.BufferedReader:
     """The bytes of a stream, decompressed when the suffix says so.
 
     Args:
         stream: bytes as stored.
         where: the file, for messages.
         suffix: ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; any other is plain.
-        meter: what counts the bytes that the file takes on disk.
+        meter: counts the bytes read of the file on disk.
 
     Returns:
         A buffered stream that raises ``DataError`` where the bytes are damaged, truncated or a decompression bomb.
     """
+    found: Readable = stream
     if suffix in CODECS:
-        stored = io.BufferedReader(stream)
+        stored: io.BufferedReader = io.BufferedReader(stream)  # type: ignore[type-var,arg-type]  # any stream of bytes
         first = _first(stored, where)
         if not first:
             raise DataError(where, f"truncated {suffix} file: 0 bytes", "fetch or rebuild the file")
         if not any(first.startswith(mark) or mark.startswith(first) for mark in _BEGINNINGS[suffix]):
             what = f"damaged, or no {suffix} file at all: it begins with {first[:16]!r}"
             raise DataError(where, what, f"fetch it again; if it is plain, take {suffix} off its name")
-        stream = CODECS[suffix](stored)
-    return io.BufferedReader(_Checked(stream, where, meter), BLOCK)
+        found = CODECS[suffix](stored)
+    return io.BufferedReader(_Checked(found, where, meter), BLOCK)
 
 
-def _arrow(codec: str) -> Callable[[BinaryIO], BinaryIO]:
+def _arrow(codec: str) -> Callable[[io.BufferedReader], Readable]:
     return lambda stored: pyarrow.CompressedInputStream(pyarrow.PythonFile(stored, mode="r"), codec)
 
 
 class _Streams(io.RawIOBase):
     """Concatenated bz2 or xz streams, each of which must be whole."""
 
-    def __init__(self, stored: BinaryIO, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]) -> None:
+    def __init__(
+        self, stored: io.BufferedReader, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+    ) -> None:
         self._stored = stored
         self._new = new
         self._current = new()
@@ -90,7 +116,7 @@ class _Streams(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is all that comes
         while True:
             if self._current.eof:
                 block = self._current.unused_data.lstrip(b"\0") or self._stored.read(BLOCK).lstrip(b"\0")
@@ -109,13 +135,13 @@ class _Streams(io.RawIOBase):
                 return len(found)
 
 
-CODECS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
+CODECS: dict[str, Callable[[io.BufferedReader], Readable]] = {
     ".gz": _arrow("gzip"),
     ".zst": _arrow("zstd"),
     ".bz2": lambda stored: _Streams(stored, bz2.BZ2Decompressor),
     ".xz": lambda stored: _Streams(stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY)),
 }
-"""What reads a compressed file, by its suffix."""
+"""The decompression of each suffix."""
 _BEGINNINGS = {
     ".gz": (b"\x1f\x8b",),
     ".zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + skipped]) + b"\x2a\x4d\x18" for skipped in range(16))),
@@ -125,7 +151,7 @@ _BEGINNINGS = {
 
 
 def format_suffix(name: str) -> str:
-    """The suffix that tells a file's format, that of a compression aside, in lower case.
+    """The suffix of a file's format, without that of a compression, in lower case.
 
     >>> format_suffix("pairs.tsv.gz"), format_suffix("PAIRS.TSV")
     ('.tsv', '.tsv')
@@ -142,9 +168,9 @@ def _first(stored: io.BufferedReader, where: str | Path) -> bytes:
 
 
 class _Checked(io.RawIOBase):
-    """Raw stream that turns every way a file can be damaged into a DataError with the file and the place."""
+    """Raw stream that raises a DataError, with the file and the place, for every kind of damage."""
 
-    def __init__(self, inner: BinaryIO, where: str | Path, meter: Metered) -> None:
+    def __init__(self, inner: Readable, where: str | Path, meter: Metered) -> None:
         self._inner = inner
         self._where = where
         self._meter = meter
@@ -153,7 +179,7 @@ class _Checked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is all that comes
         try:
             block = self._inner.read(len(buffer))
         except (ConnectionError, TimeoutError):
@@ -167,9 +193,10 @@ class _Checked(io.RawIOBase):
         return len(block)
 
     def _refuse_bomb(self) -> None:
-        stored, position = self._meter.consumed, self._position
-        if position > MAX_BYTES:
-            raise DataError(self._where, f"inflates to more than {MAX_BYTES} bytes", "split the file")
-        if position > max(RATIO_FREE_BYTES, MAX_RATIO * stored):
-            what = f"inflates {stored} bytes to more than {position}, over {MAX_RATIO} times: a decompression bomb"
+        stored, position, bounds = self._meter.consumed, self._position, self._meter.bounds
+        if position > bounds.max_bytes:
+            raise DataError(self._where, f"inflates to more than {bounds.max_bytes} bytes", "split the file")
+        if position > max(bounds.ratio_free_bytes, bounds.max_ratio * stored):
+            times = f"over {bounds.max_ratio} times: a decompression bomb"
+            what = f"inflates {stored} bytes to more than {position}, {times}"
             raise DataError(self._where, what, "check where the file is from, or unpack it first")

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from optical.data.files.archives import is_archive, member_names, only_member, open_member, split_member
 from optical.data.files.encodings import as_text
-from optical.data.files.inflate import BLOCK, CODECS, Metered, inflated
+from optical.data.files.inflate import BLOCK, BOUNDS, CODECS, Bounds, Metered, inflated
 from optical.data.files.remote import is_remote, open_remote
 from optical.errors import DataError
 
@@ -20,25 +20,26 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """Stands in the place of a line that was longer than the bound, so that alignment survives."""
+    """Takes the place of a line that is longer than the bound, so that the lines behind it keep their numbers."""
 
     bytes: int
 
 
 @contextmanager
-def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
+def open_bytes(path: str | Path, bounds: Bounds = BOUNDS) -> Iterator[BufferedReader]:
     """Open a data file as a buffered stream of its text in UTF-8, decompressed (see ``encodings.as_text``).
 
     Args:
         path: a local path or an ``s3``, ``gs`` or ``hf`` address; plain, ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; or
             ``archive!member`` with a zip or tar archive, where a single member is implied.
+        bounds: how far it may inflate.
 
     Raises:
         DataError: missing, damaged or truncated file (also while the stream is read), a decompression bomb, an
             unsafe member, or text in another encoding.
         InfrastructureError: a store that does not answer.
     """
-    with _unpacked(path) as stream:
+    with _unpacked(path, bounds) as stream:
         yield as_text(stream, path)
 
 
@@ -61,11 +62,11 @@ def open_seekable(path: str | Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _unpacked(path: str | Path) -> Iterator[BufferedReader]:
+def _unpacked(path: str | Path, bounds: Bounds = BOUNDS) -> Iterator[BufferedReader]:
     archive, _ = split_member(path)
     name = member_name(path)
     suffix = PurePosixPath(name).suffix
-    with _stored(archive) as (raw, meter):
+    with _stored(archive, bounds) as (raw, meter):
         if is_archive(archive):
             with open_member(raw, path, name, meter) as inner:
                 yield inflated(inner, path, suffix, meter)
@@ -80,7 +81,7 @@ def lines(stream: BinaryIO, max_bytes: int) -> Iterator[bytes | TooLong]:
 
     Args:
         stream: decompressed bytes.
-        max_bytes: longest line given out; of a longer one only a ``TooLong`` is given, in bounded memory.
+        max_bytes: longest line; a longer one becomes a ``TooLong``, in bounded memory.
     """
     first = True
     while line := stream.readline(max_bytes + 2):
@@ -104,13 +105,13 @@ def text_lines(path: str | Path, max_bytes: int) -> Iterator[tuple[int, str]]:
                 raise DataError(f"{path}, line {number}", f"{line.bytes} bytes, over {max_bytes}", "split the text")
             try:
                 yield number, line.decode("utf-8")
-            except UnicodeError as error:
+            except UnicodeDecodeError as error:
                 advice = "repair the line, or convert the file with iconv"
                 raise DataError(f"{path}, line {number}", f"not UTF-8 ({error.reason})", advice) from None
 
 
 def member_name(path: str | Path) -> str:
-    """The name that tells a file's format: the member's for an archive, the file's own otherwise.
+    """The name that a file's format is known by: the member's for an archive, else the file's own.
 
     Raises:
         DataError: the archive is damaged, or does not say which member is meant.
@@ -132,22 +133,22 @@ def archive_members(archive: str | Path) -> list[str]:
 
 
 @contextmanager
-def _stored(path: str) -> Iterator[tuple[BinaryIO, Metered]]:
-    """A file as it is stored, and what counts the bytes read of it."""
+def _stored(path: str, bounds: Bounds = BOUNDS) -> Iterator[tuple[BinaryIO, Metered]]:
+    """A file as it is stored, and the counter of the bytes read of it."""
     if is_remote(path):
         with open_remote(path) as stream:
-            yield _metered(stream)
+            yield _metered(stream, bounds)
         return
     try:
         opened = open(path, "rb")  # noqa: SIM115 - closed by the `with` below, outside this try
     except OSError as error:
         raise DataError(path, f"cannot be opened ({error.strerror})", "check the path") from None
     with opened as stream:
-        yield _metered(stream)
+        yield _metered(stream, bounds)
 
 
-def _metered(stream: BinaryIO) -> tuple[BinaryIO, Metered]:
-    meter = Metered(stream)
+def _metered(stream: BinaryIO, bounds: Bounds) -> tuple[BinaryIO, Metered]:
+    meter = Metered(stream, bounds)
     return BufferedReader(meter, BLOCK), meter
 
 

@@ -1,4 +1,4 @@
-"""Files in object stores: s3, gs and hf addresses (and whatever else fsspec knows) as seekable streams."""
+"""Files in object stores: s3, gs and hf addresses (and all others that fsspec supports) as seekable streams."""
 
 import hashlib
 import json
@@ -54,9 +54,9 @@ def exists(address: str) -> bool:
 
 
 def identity(address: str) -> str:
-    """A sha256 over what the store says of an object: address, size, and tag or time of change.
+    """A sha256 over the metadata of an object: address, size, and tag or time of change.
 
-    The object is not read: a store of many gigabytes is not to be downloaded for a fingerprint.
+    The object is not read: a fingerprint must not download many gigabytes.
     """
     with _named(address):
         if _scheme(address) in _ARROW:
@@ -80,7 +80,7 @@ def _scheme(address: str) -> str:
 
 @contextmanager
 def _named(address: str) -> Iterator[None]:
-    """What a store's client raises, as one of ours with the address."""
+    """Raise the errors of a store's client as one of ours, with the address."""
     try:
         yield
     except FileNotFoundError:

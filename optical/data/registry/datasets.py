@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from optical.data.registry import families as catalogue
+from optical.data.registry import families
 from optical.data.registry.entry import DataSet
 from optical.errors import DataError, UserError, suggest
 
@@ -11,7 +11,7 @@ from optical.errors import DataError, UserError, suggest
 @cache
 def datasets() -> dict[str, DataSet]:
     """Every registered data set by name."""
-    return {entry.name: entry for entry in catalogue.entries()}
+    return {entry.name: entry for entry in families.entries()}
 
 
 def dataset(name: str) -> DataSet:

@@ -1,11 +1,11 @@
-"""What the registry knows of a data set: its files, licence, reader, and where it comes from."""
+"""The entry of a data set in the registry: its files, licence, reader and origin."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["bitext", "collection", "questions"]
 
-GENERATOR = "generator"
+BUILT_IN = "built-in"
 HUB = "hub:"
 MIRROR_ONLY = "mirror:"
 
@@ -36,10 +36,10 @@ class DataSet:
     Args:
         source: ISO 639-3 code of the query language.
         target: ISO 639-3 code of the passages' or translations' language.
-        reader: the reader of ``readers.py`` or ``collections.py``.
+        reader: a name of ``bitext.readers``, or of ``collections.opening.READERS``.
         origin: ``owner/repo`` on GitHub; ``hub:owner/repo`` for a data set of the Hugging Face hub; an ``https``
             address; ``mirror:owner/repo`` for files converted from that repository, which only a mirror has; or
-            ``generator`` for data this package makes itself.
+            ``built-in`` for data that this package contains.
         commit: full hash of the pinned commit, or the revision; empty where the origin has none.
         licence: SPDX identifier where there is one.
         files: in the order the reader expects.
@@ -65,7 +65,7 @@ class DataSet:
 
     def url(self, file: DataFile) -> str | None:
         """Address of a file at its origin, at the pinned commit; ``None`` when nothing serves it."""
-        if self.origin == GENERATOR or self.origin.startswith(MIRROR_ONLY):
+        if self.origin == BUILT_IN or self.origin.startswith(MIRROR_ONLY):
             return None
         if self.origin.startswith(HUB):
             repository = self.origin.removeprefix(HUB)

@@ -1,6 +1,6 @@
 """Languages: one table of codes, names, scripts and resource tiers, fixed before any result.
 
-The table is ``catalogue/languages.tsv``. It has the languages of the registry, of FLORES-200 and NLLB, of WebFAQ, MLQA,
+The table is ``registry/languages.tsv``. It has the languages of the registry, of FLORES-200 and NLLB, of WebFAQ, MLQA,
 XOR-TyDi, XTREME-R, CIRAL and AfriCLIRMatrix, and their neighbours. Han script is one: no check tells ``Hans`` from
 ``Hant``.
 """
@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, cast
 
+from optical.data.registry.scripts import SCRIPTS
 from optical.errors import UserError, suggest
 
 Tier = Literal["low", "medium", "high"]
@@ -39,7 +40,7 @@ _NEAR = 0.6
 class Language:
     """A language: ISO 639-3 code, other codes data sets use for it, names, ISO 15924 scripts, resource tier.
 
-    Its text may be in any of its scripts, of which the first is the commonest; a code may name one (``srp_Latn``).
+    Its text may be in any of its scripts, the commonest first; a code may name one (``srp_Latn``).
     """
 
     code: str
@@ -73,7 +74,7 @@ def languages() -> dict[str, Language]:
     for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
         aliases, scripts = (tuple(filter(None, row[column].split(","))) for column in ("aliases", "scripts"))
         names = tuple(row["names"].split(", "))
-        table[row["code"]] = Language(row["code"], aliases, names, scripts, row["tier"])
+        table[row["code"]] = Language(row["code"], aliases, names, scripts, cast(Tier, row["tier"]))
     return table
 
 
@@ -99,8 +100,8 @@ def language(code: str, where: str = "language") -> Language:
 def known(word: str) -> Language | None:
     """The language a word stands for; None for any other word.
 
-    Understood are ISO 639 codes of the table and their aliases, with a script or region behind them
-    (``srp_Latn``, ``sw-KE``, ``zh-Hant-TW``), of which the script is kept; and English names (``Swahili``). A language
+    It understands ISO 639 codes of the table and their aliases, with a script or region behind them
+    (``srp_Latn``, ``sw-KE``, ``zh-Hant-TW``), with the script kept; and English names (``Swahili``). A language
     outside the table has a private code with its script, such as ``qaa_Latn``.
 
     >>> known("Swahili").code, known("sw-KE").code, known("passage")
@@ -117,7 +118,7 @@ def known(word: str) -> Language | None:
 def canonical(code: str) -> str:
     """The ISO 639-3 code of a language as a file names it; any other code in lower case.
 
-    More lenient than ``known``: whatever stands behind the first hyphen is passed over (``en-UK``).
+    More lenient than ``known``: it ignores everything behind the first hyphen (``en-UK``).
     """
     primary = _hyphened(code).lower().partition("-")[0]
     found = known(code) or _by_any_code().get(primary)
@@ -130,9 +131,9 @@ def _hyphened(code: str) -> str:
 
 def _tagged(primary: str, named: str | None, region: str) -> Language | None:
     found = _by_any_code().get(primary)
-    script = named.title() if named else _SCRIPT_OF_REGION.get(region)
+    script = named.title() if named else _SCRIPT_OF_REGION.get(region, "")
     script = _SAME_SCRIPT.get(script, script)
-    if (named and script not in _scripts()) or not (region in _REGIONS or region.isdigit() or not region):
+    if (named and script not in SCRIPTS) or not (region in _REGIONS or region.isdigit() or not region):
         return None
     if found is None:
         private = named and _PRIVATE.fullmatch(primary)
@@ -169,8 +170,3 @@ def _by_name() -> dict[str, Language]:
 @cache
 def _by_exact_name() -> dict[str, Language]:
     return {name: entry for entry in languages().values() for name in entry.names}
-
-
-@cache
-def _scripts() -> frozenset[str]:
-    return frozenset(script for entry in languages().values() for script in entry.scripts)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from optical.data.batches import share, token_shards
-from optical.data.batches.collate import collate
+from optical.data.batches.batch import collate
 from optical.data.batches.config import MixtureConfig
+from optical.data.batches.feed import RankShare
 from optical.data.batches.schedule import Schedule
-from optical.data.batches.share import RankShare
-from optical.data.batches.token_shards import open_tokens, write_tokens
+from optical.data.batches.token_shards import open_tokens
+from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError
 from optical.train.config import TrainConfig
 
@@ -29,16 +29,14 @@ def tokens(tmp_path_factory, id_table):
     sides = [[[2, 10 + i, *[9] * size, 3] for i, size in enumerate(draw.integers(0, 17, NUM_PAIRS))] for _ in range(2)]
     pairs = list(zip(*sides, strict=True))
     folder = tmp_path_factory.mktemp("tokens") / "tokens"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(token_shards, "ROWS_PER_GROUP", 16)
-        tables = [id_table(pairs[:180], "large"), id_table(pairs[180:], "small")]
-        write_tokens(folder, "f" * 64, tables, NUM_PAIRS, 0)
+    tables = [id_table(pairs[:180], "large"), id_table(pairs[180:], "small")]
+    write_tokens(folder, "f" * 64, tables, NUM_PAIRS, 0, rows_per_group=16)
     return open_tokens(folder)
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(share, "_PAIRS_PER_BLOCK", 20)
+def share_of(one: Schedule, rank: int = 0, world_size: int = 1) -> RankShare:
+    """A rank's share, in small blocks."""
+    return RankShare.of(one, rank, world_size, pairs_per_block=20)
 
 
 def schedule(tokens, **changes) -> Schedule:
@@ -46,9 +44,7 @@ def schedule(tokens, **changes) -> Schedule:
 
 
 def batches(one: Schedule, start: int = 0, rank: int = 0, world_size: int = 1) -> list:
-    blocks = (
-        block for stretch in one.stretches(start) for block in RankShare.of(one, rank, world_size).blocks(stretch)
-    )
+    blocks = (block for stretch in one.stretches(start) for block in share_of(one, rank, world_size).blocks(stretch))
     return [batch for block in blocks for batch in collate(block, one.tokens.dataset_names)]
 
 
@@ -149,7 +145,7 @@ def test_only_the_first_epoch_of_a_curriculum_goes_from_short_to_long(tokens):
     for stretch in one.stretches(0):
         lengths = [
             (batch.source_mask.sum() + batch.target_mask.sum()).item() / batch.num_pairs
-            for block in RankShare.of(one).blocks(stretch)
+            for block in share_of(one).blocks(stretch)
             for batch in collate(block)
         ]
         assert (sorted(lengths) == lengths) == (stretch.epoch == 0)
@@ -159,9 +155,9 @@ def test_lengths_that_are_not_those_of_the_shards_stop_the_run(tokens):
     one = schedule(tokens)
     stretch = dataclasses.replace(one.stretches(0)[0], num_batches=3)
     with pytest.raises(DataError, match="lengths.parquet and the shards disagree; delete the directory and rerun"):
-        next(RankShare.of(one).blocks(stretch))
+        next(share_of(one).blocks(stretch))
 
 
 def test_a_task_that_gathers_batches_imports_no_torch():
-    script = "import sys, ray.data, optical.data.batches.share; sys.exit('torch' in sys.modules)"
+    script = "import sys, ray.data, optical.data.batches.feed; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

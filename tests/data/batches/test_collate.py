@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from optical.data.batches.collate import padded
+from optical.data.batches.batch import padded
 from optical.data.batches.token_shards import TokenPairs
 from optical.model.tokens import IDS
 

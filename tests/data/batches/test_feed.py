@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from optical.cluster import connect
-from optical.data.batches.collate import collate
-from optical.data.batches.feed import rank_batches
+from optical.data.batches.batch import collate
+from optical.data.batches.feed import RankShare, rank_batches
 from optical.data.batches.schedule import Schedule
-from optical.data.batches.share import RankShare
 from optical.data.batches.token_shards import open_tokens
 from optical.data.batches.tokenise import tokenised_pairs
 from optical.resources import Resources

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optical.data.batches.config import MixtureConfig
-from optical.data.batches.order import Order, quotas
+from optical.data.batches.schedule import Order, quotas
 from optical.errors import UserError
 
 GROUPS = np.array([7, 7, 3, 7, 2])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optical.data.batches.config import MixtureConfig
-from optical.data.batches.packing import Packing, count_batches, pack
+from optical.data.batches.schedule import Packing, count_batches, pack
 from optical.errors import UserError
 from optical.train.config import TrainConfig
 

@@ -8,22 +8,20 @@ import numpy as np
 import pytest
 
 from optical import artefacts
-from optical.data.batches import teacher_cache, token_shards
+from optical.data.batches import teacher_cache
 from optical.data.batches.teacher_cache import Encoded, TeacherCache
-from optical.data.batches.token_shards import TokenShards, open_tokens, write_tokens
-from optical.data.bitext import shards
+from optical.data.batches.token_shards import TokenShards, open_tokens
+from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError, InfrastructureError
 
 DIM, LENGTH = 3, 5
 
 
 @pytest.fixture
-def tokens(tmp_path, id_table, monkeypatch) -> TokenShards:
+def tokens(tmp_path, id_table) -> TokenShards:
     """24 pairs in three shards; target i is of i % 5 words, each with the id 10 + i, between 2 and 3."""
-    monkeypatch.setattr(token_shards, "ROWS_PER_GROUP", 4)
-    monkeypatch.setattr(shards, "_ROWS_PER_SHARD", 10)
     pairs = [([2, 7, 3], [2, *[10 + i] * (1 + i % 5), 3]) for i in range(26)]
-    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(pairs)], 26, 2)
+    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(pairs)], 26, 2, rows_per_group=4, rows_per_shard=10)
     return open_tokens(tmp_path / "tokens")
 
 

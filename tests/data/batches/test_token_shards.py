@@ -5,9 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from optical import artefacts
-from optical.data.batches import token_shards
-from optical.data.batches.token_shards import TOKENS, open_tokens, read_lengths, read_split, write_tokens
-from optical.data.bitext import shards
+from optical.data.batches.token_shards import TOKENS, open_tokens, read_lengths, read_split
+from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError
 
 PAIR = ([2, 7, 3], [2, 7, 3])
@@ -22,10 +21,7 @@ def numbers(path, split: str = "train") -> list[int]:
     return [ids[1] - 10 for ids in read_split(path, split).source_ids.to_pylist()]
 
 
-@pytest.fixture
-def small_groups(monkeypatch):
-    monkeypatch.setattr(token_shards, "ROWS_PER_GROUP", 4)
-    monkeypatch.setattr(shards, "_ROWS_PER_SHARD", 10)
+SMALL = {"rows_per_group": 4, "rows_per_shard": 10}
 
 
 @pytest.mark.parametrize("rows_per_table", [1, 3, 20])
@@ -57,10 +53,12 @@ def test_nothing_but_special_tokens_is_a_data_error(tmp_path, id_table):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_row_groups_are_full_and_of_one_data_set(tmp_path, id_table, small_groups):
+def test_row_groups_are_full_and_of_one_data_set(tmp_path, id_table):
     path = tmp_path / "tokens"
     first, second = numbered(20)[:9], numbered(20)[9:]
-    write_tokens(path, "f" * 64, [id_table(first, "a"), id_table(second[:2], "b"), id_table(second[2:], "b")], 20, 0)
+    write_tokens(
+        path, "f" * 64, [id_table(first, "a"), id_table(second[:2], "b"), id_table(second[2:], "b")], 20, 0, **SMALL
+    )
     tokens = open_tokens(path)
     # A shard ends after ten rows, which cuts one group in two.
     assert np.diff(tokens.starts).tolist() == [4, 4, 1, 1, 3, 4, 3]
@@ -70,9 +68,9 @@ def test_row_groups_are_full_and_of_one_data_set(tmp_path, id_table, small_group
     assert numbers(path) == list(range(20))
 
 
-def test_any_pairs_can_be_read_in_any_order(tmp_path, id_table, small_groups):
+def test_any_pairs_can_be_read_in_any_order(tmp_path, id_table):
     path = tmp_path / "tokens"
-    write_tokens(path, "f" * 64, [id_table(numbered(13), "a"), id_table(numbered(20)[13:], "b")], 20, 0)
+    write_tokens(path, "f" * 64, [id_table(numbered(13), "a"), id_table(numbered(20)[13:], "b")], 20, 0, **SMALL)
     wanted = np.array([19, 0, 7, 7, 14, 3])
     pairs = open_tokens(path).take(wanted)
     assert [ids[1] - 10 for ids in pairs.source_ids.to_pylist()] == wanted.tolist()
@@ -80,9 +78,9 @@ def test_any_pairs_can_be_read_in_any_order(tmp_path, id_table, small_groups):
     assert pairs.dataset.tolist() == [1, 0, 0, 0, 1, 0]
 
 
-def test_only_the_row_groups_needed_are_read(tmp_path, id_table, small_groups, monkeypatch):
+def test_only_the_row_groups_needed_are_read(tmp_path, id_table, monkeypatch):
     path = tmp_path / "tokens"
-    write_tokens(path, "f" * 64, [id_table(numbered(20))], 20, 0)
+    write_tokens(path, "f" * 64, [id_table(numbered(20))], 20, 0, **SMALL)
     read, real = [], pq.ParquetFile.read_row_groups
     monkeypatch.setattr(
         pq.ParquetFile, "read_row_groups", lambda file, groups: read.append(groups) or real(file, groups)

@@ -292,7 +292,7 @@ def test_tmx_truncated_is_refused_with_the_place(tmp_path: Path):
 
 
 def test_unknown_reader(tmp_path: Path):
-    with pytest.raises(UserError, match="moses, tsv, .*csv, jsonl, tmx, parquet"):
+    with pytest.raises(UserError, match="csv, .*jsonl, .*moses, .*parquet, .*tmx, tsv, tsv-english-first"):
         read_pairs([tmp_path], "docx", "swa", "eng", LIMITS)
 
 

@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from optical import artefacts
-from optical.data.bitext import shards
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.shards import BITEXT, CHECKED, ShardWriter, first_accepted, pair_shards, write_bitext
 from optical.errors import DataError
@@ -130,9 +129,8 @@ def test_nothing_accepted_is_a_data_error(tmp_path, tables):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shard_is_full_before_the_next_begins(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "_ROWS_PER_SHARD", 3)
-    writer = ShardWriter(tmp_path, "n", pa.schema([("n", pa.int64())]))
+def test_a_shard_is_full_before_the_next_begins(tmp_path):
+    writer = ShardWriter(tmp_path, "n", pa.schema([("n", pa.int64())]), rows_per_shard=3)
     for size in (2, 5, 1):
         writer.write(pa.table({"n": range(writer.rows, writer.rows + size)}))
     writer.close()

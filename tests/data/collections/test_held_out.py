@@ -7,7 +7,7 @@ import pytest
 
 from optical.data.cleaning.keys import hashes
 from optical.data.collections import held_out
-from optical.data.collections.held_out import look
+from optical.data.collections.held_out import held_out_texts
 from optical.data.registry.entry import DataFile, DataSet
 from optical.errors import DataError, UserError
 
@@ -64,28 +64,29 @@ def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         assert (dataset.name, mirror) == ("here", str(tmp_path))
         return ["lapho umfula"]
 
-    monkeypatch.setattr(held_out, "test_texts", texts)
+    monkeypatch.setattr(held_out, "registered_texts", texts)
     return tmp_path
 
 
 def test_the_own_collection_and_those_at_hand(own: str, registered: Path):
-    looked = look(own, ("sw",), registered / "cache", str(registered))
-    assert looked.held_out.names == (own, "here")
+    compared = held_out_texts(own, ("sw",), registered / "cache", str(registered))
+    assert compared.held_out.names == (own, "here")
     expected = hashes(["mtonailiunapitawapi", "whereisthenile", "thenileflowsnorth", "laphoumfula"])
-    assert looked.held_out.keys.tolist() == sorted(expected.tolist())
-    assert looked.missed == {"damaged": "its hash differs", "away": "not at hand"}
+    assert compared.held_out.keys.tolist() == sorted(expected.tolist())
+    assert compared.missed == {"damaged": "its hash differs", "away": "not available"}
 
 
 def test_without_a_mirror_only_what_was_fetched_before(own: str, registered: Path):
-    assert look(own, ("swa",), registered / "cache").missed == dict.fromkeys(("here", "damaged", "away"), "not at hand")
-    assert look(own, ("swa",), registered / "cache", "https://mirror.invalid").held_out.names == (own,)
+    found = held_out_texts(own, ("swa",), registered / "cache")
+    assert found.missed == dict.fromkeys(("here", "damaged", "away"), "not available")
+    assert held_out_texts(own, ("swa",), registered / "cache", "https://mirror.invalid").held_out.names == (own,)
 
 
 def test_only_collections_of_the_query_language(own: str, registered: Path):
-    looked = look(own, ("som",), registered / "cache", str(registered))
-    assert (looked.held_out.names, looked.missed) == ((own,), {})
+    compared = held_out_texts(own, ("som",), registered / "cache", str(registered))
+    assert (compared.held_out.names, compared.missed) == ((own,), {})
 
 
 def test_an_own_collection_that_cannot_be_read_is_an_error(registered: Path):
     with pytest.raises(UserError, match="no-such-collection"):
-        look("no-such-collection", ("swa",), registered / "cache", str(registered))
+        held_out_texts("no-such-collection", ("swa",), registered / "cache", str(registered))

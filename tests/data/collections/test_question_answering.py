@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from optical.data.bitext.screen import normalise
-from optical.data.collections.contamination import collection_texts
-from optical.data.collections.contamination import test_texts as texts_of
+from optical.data.collections.held_out import collection_texts
+from optical.data.collections.held_out import registered_texts as texts_of
 from optical.data.collections.opening import read_collection
 from optical.data.collections.records import Collection, Passage, Qrel, Topic
 from optical.data.fetch.resolve import resolve
@@ -35,7 +35,7 @@ def test_ntrex_headlines_ask_for_their_articles_in_threes(tmp_path: Path):
     assert [passage.text for passage in found.passages] == ["A B C", "D", "E"]
     assert [(topic.query, topic.english) for topic in found.topics] == [("K1", "H1"), ("K2", "H2")]
     assert [qrel.qid for qrel in found.qrels] == ["ntrex-000", "ntrex-000", "ntrex-001"]
-    assert set(found.beside) == set("abcdeABCDE")
+    assert set(found.other_texts) == set("abcdeABCDE")
     paths[2].write_text("x\n")
     with pytest.raises(DataError, match="more lines than the other"):
         read_collection(dataset("ntrex-headlines-swa"), paths)
@@ -72,7 +72,7 @@ def test_belebele_joins_by_link_and_number(tmp_path: Path):
 def test_mmlu_options_are_passages_and_the_right_one_relevant(tmp_path: Path):
     paths = write(tmp_path, virology_test_zu='z?,a,"b, c",d,e,B\n', virology_test="q?,A,B,C,D,B\n")
     found = read_collection(dataset("mmlu-clinical-zul"), paths)
-    assert (found.topics[0].query, found.beside) == ("z?", ("a", "b, c", "d", "e"))
+    assert (found.topics[0].query, found.other_texts) == ("z?", ("a", "b, c", "d", "e"))
     assert [passage.text for passage in found.passages] == ["A", "B", "C", "D"]
     assert found.qrels == (Qrel("virology-000", "virology-000-B", 1),)
     paths[1].write_text("q?,A,B,C,D,C\n")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from optical.data.fetch import place as fetching
 from optical.data.fetch.download import Unreachable
 from optical.data.fetch.place import fetch
 from optical.errors import DataError, InfrastructureError
@@ -65,8 +64,8 @@ def origin() -> Iterator[Origin]:
     server.server_close()
 
 
-def get(origin: Origin, folder: Path, sha256: str | None = SHA) -> Path:
-    fetch(f"http://127.0.0.1:{origin.server_port}/x", folder / "x", sha256, inflate=False)
+def get(origin: Origin, folder: Path, sha256: str | None = SHA, **bounds: int) -> Path:
+    fetch(f"http://127.0.0.1:{origin.server_port}/x", folder / "x", sha256, inflate=False, **bounds)
     return folder / "x"
 
 
@@ -126,10 +125,9 @@ def test_fewer_bytes_than_announced_are_no_file(tmp_path: Path, origin: Origin):
     assert not (tmp_path / "x").exists()
 
 
-def test_too_large_a_file_is_refused(tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fetching, "MAX_BYTES", 1 << 20)
+def test_too_large_a_file_is_refused(tmp_path: Path, origin: Origin):
     with pytest.raises(DataError, match="more than 1048576 bytes"):
-        get(origin, tmp_path)
+        get(origin, tmp_path, max_bytes=1 << 20)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 
 import fsspec
 import pytest
@@ -21,7 +19,8 @@ from optical.data.fetch import download as downloading
 from optical.data.fetch import place as fetching
 from optical.data.fetch.resolve import hashes_of, pin_path, resolve
 from optical.data.files.open import open_bytes
-from optical.data.registry.entry import GENERATOR, DataFile, DataSet
+from optical.data.registry.datasets import dataset
+from optical.data.registry.entry import DataFile, DataSet
 from optical.errors import DataError, InfrastructureError, UserError
 
 TEXT = b"habari\nasante\n"
@@ -147,10 +146,10 @@ def test_other_schemes_are_refused(tmp_path: Path):
         parse_source("https://host/pairs.tsv")
 
 
-def test_too_large_a_file_is_refused(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fetching, "MAX_BYTES", 5)
+def test_too_large_a_file_is_refused(tmp_path: Path, mirror: Path):
     with pytest.raises(DataError, match="more than 5 bytes"):
-        resolve(data_set(), tmp_path / "cache", str(mirror))
+        fetching.fetch(mirror / "m" / "train.swa.gz", tmp_path / "cache" / "x", SHA, True, max_bytes=5)
+    assert leftovers(tmp_path / "cache") == []
 
 
 def test_unwritable_cache_is_an_infrastructure_error(tmp_path: Path, mirror: Path):
@@ -160,25 +159,15 @@ def test_unwritable_cache_is_an_infrastructure_error(tmp_path: Path, mirror: Pat
         resolve(data_set(), blocked, str(mirror))
 
 
-def test_generated_files_are_made_once_when_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    calls = []
-
-    def write(folder: Path, seed: int) -> None:
-        calls.append(seed)
-        (folder / "train.swa").write_bytes(TEXT)
-
-    stand_in = ModuleType("optical.data.demo")
-    stand_in.write = write
-    monkeypatch.setitem(sys.modules, "optical.data.demo", stand_in)
-    monkeypatch.setattr(sys.modules["optical.data"], "demo", stand_in, raising=False)
-    for sha256, expected in ((SHA, 1), (None, 2)):
-        fields = {name: getattr(data_set(), name) for name in DataSet.__dataclass_fields__}
-        entry = DataSet(**{**fields, "origin": GENERATOR, "files": (DataFile("train.swa", sha256, ""),)})
-        calls.clear()
-        for _ in range(2):
-            found = resolve(entry, tmp_path / str(sha256), None)
-        assert found.paths[0].read_bytes() == TEXT
-        assert calls == [0] * expected
+def test_demo_files_come_from_the_package_and_a_damaged_copy_is_replaced(tmp_path: Path):
+    found = resolve(dataset("demo"), tmp_path, None)
+    assert found.sha256s == tuple(file.sha256 for file in dataset("demo").files)
+    written = [path.stat().st_ino for path in found.paths]
+    found.paths[0].write_bytes(b"of an older version")
+    again = resolve(dataset("demo"), tmp_path, None)
+    assert again == found and [path.name for path in again.paths] == ["bitext.swa", "bitext.eng"]
+    assert again.paths[1].stat().st_ino == written[1], "what is right is left alone"
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == ["bitext.eng", "bitext.swa"]
 
 
 def test_an_unpinned_file_is_pinned_when_it_is_first_fetched(

@@ -14,7 +14,7 @@ import fsspec
 import pytest
 import zstandard
 
-from optical.data.files import inflate
+from optical.data.files.inflate import BOUNDS, Bounds
 from optical.data.files.open import archive_members, member_name, open_bytes, open_seekable
 from optical.data.files.remote import exists, identity
 from optical.errors import DataError, InfrastructureError, UserError
@@ -28,8 +28,8 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 TEXT = b64encode(os.urandom(2000)) + b"\nhabari\n"
 
 
-def read_all(path: object) -> bytes:
-    with open_bytes(path) as stream:
+def read_all(path: object, bounds: Bounds = BOUNDS) -> bytes:
+    with open_bytes(path, bounds) as stream:
         return stream.read()
 
 
@@ -70,24 +70,20 @@ def test_noise_and_a_flipped_bit_are_refused(tmp_path: Path, suffix: str):
 
 
 @pytest.mark.parametrize("suffix", PACK)
-def test_a_decompression_bomb_is_refused(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_decompression_bomb_is_refused(tmp_path: Path, suffix: str):
     path = tmp_path / f"x{suffix}"
     path.write_bytes(PACK[suffix](bytes(40 << 20)))
-    monkeypatch.setattr(inflate, "RATIO_FREE_BYTES", 1 << 20)
     with pytest.raises(DataError, match=r"over 200 times: a decompression bomb"):
-        read_all(path)
-    monkeypatch.setattr(inflate, "RATIO_FREE_BYTES", 1 << 30)
+        read_all(path, Bounds(ratio_free_bytes=1 << 20))
     assert len(read_all(path)) == 40 << 20
-    monkeypatch.setattr(inflate, "MAX_BYTES", 1 << 20)
     with pytest.raises(DataError, match="inflates to more than 1048576 bytes"):
-        read_all(path)
+        read_all(path, Bounds(max_bytes=1 << 20))
 
 
-def test_a_bomb_inside_an_archive_is_measured_against_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(inflate, "RATIO_FREE_BYTES", 1 << 20)
+def test_a_bomb_inside_an_archive_is_measured_against_the_archive(tmp_path: Path):
     path = tar(tmp_path / "x.tar.gz", {"a.gz": gzip.compress(bytes(20 << 20))}, "w:gz")
     with pytest.raises(DataError, match="decompression bomb"):
-        read_all(path)
+        read_all(path, Bounds(ratio_free_bytes=1 << 20))
 
 
 @pytest.mark.parametrize(

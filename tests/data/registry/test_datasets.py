@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from optical.data.bitext.readers import READERS
+from optical.data.bitext.readers import formats
 from optical.data.collections.opening import READERS as COLLECTION_READERS
 from optical.data.fetch.resolve import cached_path
 from optical.data.registry.datasets import dataset, datasets
-from optical.data.registry.entry import GENERATOR, DataFile
+from optical.data.registry.entry import BUILT_IN, DataFile
 from optical.data.registry.families import entries
 from optical.data.registry.languages import canonical, language, languages
 from optical.errors import UserError
@@ -51,14 +51,14 @@ def test_every_entry_is_licensed_and_read_by_a_reader():
     for entry in datasets().values():
         assert language(entry.source).code == entry.source
         assert entry.licence and entry.attribution and entry.files
-        assert (entry.reader in COLLECTION_READERS) if entry.kind == "collection" else (entry.reader in READERS)
+        assert (entry.reader in COLLECTION_READERS) if entry.kind == "collection" else (entry.reader in formats())
 
 
 def test_everything_but_the_web_is_pinned_by_commit_and_hash():
     for entry in datasets().values():
         if entry.name.startswith(("opus-", "webfaq-", "xor-tydi-questions-")):
             assert all(file.sha256 is None for file in entry.files)
-        elif entry.origin != GENERATOR:
+        elif entry.origin != BUILT_IN:
             assert re.fullmatch("[0-9a-f]{40}", entry.commit), entry.name
             assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in entry.files), entry.name
             assert entry.count, entry.name

@@ -1,24 +1,24 @@
-"""TMX translation memories, streamed: a broken unit costs itself alone; no entity is expanded, no DTD is fetched.
+"""TMX translation memories, streamed. A broken unit is rejected alone; no entity is expanded, no DTD is fetched.
 
-The units are cut out of the file and parsed one by one; what is around them must be well-formed XML of itself.
+The units are cut out of the file and parsed one by one; the rest of the file must be well-formed XML without them.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 from xml.parsers import expat
 
-from optical.data.bitext.readers.reading import Reading
-from optical.data.bitext.screen import Reject, SentencePair, screen
+from optical.data.bitext.reading import Format, Pairs, Reading
+from optical.data.bitext.screen import Reject, screen
 from optical.data.files.encodings import declared
 from optical.data.files.open import TooLong, open_bytes
 from optical.data.registry.languages import canonical, known
 from optical.errors import DataError
 
 Segments = list[tuple[str, str | TooLong]]
-"""The segments of a unit in their order, each with its language as the file writes it."""
+"""The segments of a unit in order, each with its language as the file writes it."""
 
 _BLOCK = 1 << 16
 _LONGEST_MARK = 64
@@ -34,15 +34,15 @@ _CONTROL = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#0*([0-8]|1[124-9]|2\d|3[01]);|&#x0*([0-8bcef]|1[0-9a-f]);", re.IGNORECASE
 )
 _NATIVE_CODE = frozenset({"bpt", "ept", "it", "ph", "ut"})
-"""Inline elements whose content is another program's native code, not text (TMX 1.4b, section 4)."""
+"""Inline elements that contain another program's native code, not text (TMX 1.4b, section 4)."""
 _WITHIN_WORDS = frozenset({"hi", "g", "mrk"})
 _GAP = "\x00"  # no XML text holds one
 _JOINED_AFTER = "'\u2019/"
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef]")
 
 
-def pairs(reading: Reading) -> Iterator[SentencePair | Reject]:
-    """A pair for each unit: of several segments in one language the first, or the first in the script that is named."""
+def read(reading: Reading) -> Pairs:
+    """A pair for each unit. Of several segments in one language the first counts, or the first in the named script."""
     position = 0
     for path in reading.paths:
         with open_bytes(path) as stream:
@@ -55,7 +55,7 @@ def pairs(reading: Reading) -> Iterator[SentencePair | Reject]:
                 position += 1
 
 
-def units(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Segments | str]:
+def units(stream: BufferedReader, where: str | Path, max_bytes: int) -> Iterator[Segments | str]:
     """The translation units of a TMX file: the segments of each, or why it has none (a key of ``REASONS``).
 
     Args:
@@ -75,8 +75,8 @@ def units(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Segme
     around.feed(b"", ended=True)
 
 
-def _pieces(stream: BinaryIO, most: int) -> Iterator[tuple[bool, bytes]]:
-    """The file cut into units (true) and what is around them; a unit of ``most`` bytes lacks those in its middle."""
+def _pieces(stream: BufferedReader, most: int) -> Iterator[tuple[bool, bytes]]:
+    """The file cut into units (true) and the text around them; a unit of over ``most`` bytes loses its middle."""
     state, buffer, begin, start = "around", b"", 0, 0
     while block := stream.read(_BLOCK):
         buffer += block
@@ -98,7 +98,7 @@ def _pieces(stream: BinaryIO, most: int) -> Iterator[tuple[bool, bytes]]:
 
 
 class _Around:
-    """The XML around the units, which are lines without anything here, so that places are those of the file."""
+    """The XML around the units. Empty lines stand in their places, so that line numbers are those of the file."""
 
     def __init__(self, where: str | Path) -> None:
         self._where = where
@@ -110,7 +110,7 @@ class _Around:
         self._parser.SkippedEntityHandler = self._refuse
 
     def feed(self, piece: bytes, ended: bool = False) -> None:
-        """Read on.
+        """Parse the next piece.
 
         Raises:
             DataError: it is not well-formed, is no TMX, or declares entities.
@@ -148,7 +148,7 @@ def _parsed(unit: bytes, max_bytes: int) -> Segments | str:
 
 
 class _Unit:
-    """Handlers of one unit's parse: each segment's text, bounded, with gaps where inline elements stood."""
+    """Parses one unit: the text of each segment, bounded, with gaps in the places of inline elements."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -194,7 +194,7 @@ class _Unit:
             self._text.append(text)
 
     def _leave_gap(self, name: str) -> None:
-        if name not in _WITHIN_WORDS:
+        if self._text is not None and name not in _WITHIN_WORDS:
             self._text.append(_GAP)
 
 
@@ -221,3 +221,6 @@ def _segment(unit: Segments, wanted: str) -> str | TooLong | None:
     own = [(known(name), text) for name, text in unit if canonical(name) == canonical(wanted)]
     named = (text for found, text in own if found and found == known(wanted))
     return next(named, own[0][1] if own else None)
+
+
+FORMAT = Format(read, suffixes=(".tmx",))

@@ -1,4 +1,4 @@
-"""The catalogue: the tables behind the registry.
+"""The families of data sets behind the registry.
 
 To add a data set, add its files to ``files.tsv`` and a family to ``bitext``, ``english`` or ``collections``.
 """

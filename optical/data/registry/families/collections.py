@@ -19,9 +19,24 @@ _AFRIQA_FILES = tuple(
 )
 
 
-def _collection(name: str, reader: str, files: tuple[str, ...], licence: str, attribution: str, **rest: str) -> Family:
+def _collection(
+    name: str,
+    reader: str,
+    files: tuple[str, ...],
+    licence: str,
+    attribution: str,
+    languages: tuple[str, ...] = (),
+    target: str = "eng",
+) -> Family:
     return Family(
-        name=name, kind="collection", reader=reader, files=files, licence=licence, attribution=attribution, **rest
+        name=name,
+        kind="collection",
+        reader=reader,
+        files=files,
+        licence=licence,
+        attribution=attribution,
+        languages=languages,
+        target=target,
     )
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical.data.demo import english, sentences, swahili, world
-from optical.data.demo.chance import Chance
-from optical.data.demo.meaning import Question, Town, lemmas
-from optical.data.demo.world import Match, Passage
-from optical.errors import UserError
+from scripts.demo_corpus import english, sentences, swahili, world
+from scripts.demo_corpus.chance import Chance
+from scripts.demo_corpus.meaning import Question, Town, lemmas
+from scripts.demo_corpus.world import Match, Passage
 
 PASSAGES = 400
 TOPICS = 200
@@ -33,17 +32,12 @@ def write(folder: Path, seed: int = 0, pairs: int = 6000) -> None:
 
     Args:
         folder: where to write; made if missing.
-        seed: decides every choice.
+        seed: seed of every choice.
         pairs: sentence pairs of the bitext.
-
-    Raises:
-        UserError: if ``pairs`` is not positive.
     """
-    if pairs < 1:
-        raise UserError("pairs", f"is {pairs}", "ask for at least one sentence pair")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # Streams of their own: asking for more bitext leaves the test collection as it was.
+    # Each part has its own random stream: more bitext leaves the test collection as it was.
     passages = collection(Chance(4 * seed))
     topics = choose_topics(Chance(4 * seed + 1), passages)
     source, target = bitext(Chance(4 * seed + 2), topics, pairs)
@@ -61,7 +55,7 @@ def collection(chance: Chance) -> list[Passage]:
     return [world.passage(chance) for _ in range(PASSAGES)]
 
 
-def choose_topics(chance: Chance, passages: list[Passage]) -> list[Topic]:
+def choose_topics(chance: Chance, passages: list[Passage], town_share: float = _TOWN_SHARE) -> list[Topic]:
     """Test questions whose relevant passages are certain: a passage that only might answer disqualifies one."""
     topics: list[Topic] = []
     seen: set[str] = set()
@@ -74,7 +68,7 @@ def choose_topics(chance: Chance, passages: list[Passage]) -> list[Topic]:
             if answers.unsure or len(answers.stated) > _MOST_RELEVANT or text in seen:
                 continue
             town = _names_town(question)
-            if town and with_town + 1 > _TOWN_SHARE * TOPICS:
+            if town and with_town + 1 > town_share * TOPICS:
                 continue
             seen.add(text)
             with_town += town
@@ -98,7 +92,8 @@ def _names_town(question: Question) -> bool:
 
 def bitext(chance: Chance, topics: list[Topic], pairs: int) -> tuple[list[str], list[str]]:
     """Distinct sentence pairs, none of them a topic in either language."""
-    source, target = [], []
+    source: list[str] = []
+    target: list[str] = []
     seen = {swahili.render(topic.question) for topic in topics}
     withheld = {english.render(topic.question) for topic in topics}
     while len(source) < pairs:

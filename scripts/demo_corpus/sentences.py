@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import cast
 
-from optical.data.demo import lexicon
-from optical.data.demo.chance import Chance
-from optical.data.demo.meaning import (
+from scripts.demo_corpus import lexicon
+from scripts.demo_corpus.chance import Chance
+from scripts.demo_corpus.meaning import (
     Adjective,
+    Asked,
     Being,
     Clause,
+    Determiner,
     Existing,
     Having,
     Joined,
+    Link,
     Meaning,
     Noun,
     Participant,
@@ -23,6 +27,7 @@ from optical.data.demo.meaning import (
     Time,
     Town,
     Verb,
+    noun_phrase,
 )
 
 _TENSES: tuple[Tense, ...] = ("past", "past", "past", "present", "future", "perfect", "habitual")
@@ -34,7 +39,8 @@ _PRONOUNS = (
     Pronoun("we", "1p"),
     Pronoun("they", 2),
 )
-_POSSESSIVES = ("my", "your", "his", "her", "our", "their")
+_POINTING: tuple[Determiner, ...] = ("this", "that", "all")
+_POSSESSIVES: tuple[Determiner, ...] = ("my", "your", "his", "her", "our", "their")
 _DESCRIBED = ("person", "animal", "food", "thing", "building", "land", "vehicle", "cloth", "plant")
 _OWNED = ("thing", "cloth", "text", "vehicle", "animal", "food", "building")
 
@@ -85,11 +91,12 @@ def phrase(chance: Chance, tags: tuple[str, ...], described: float = 0.5) -> Phr
     plural = not noun.mass and chance.happens(0.3)
     number = 2 + chance.below(9) if plural and chance.happens(0.4) else None
     word = adjective(chance, noun) if chance.happens(described) else None
-    determiner = "my" if "kin" in noun.tags else chance.pick(("the", "the", "a"))
+    articles: tuple[Determiner, ...] = ("the", "the", "a")
+    determiner: Determiner = "my" if "kin" in noun.tags else chance.pick(articles)
     if determiner == "my" or (not noun.animate and chance.happens(0.1)):
         determiner = chance.pick(_POSSESSIVES)
     elif chance.happens(0.12):
-        determiner = chance.pick(("this", "that", "all") if plural and number is None else ("this", "that"))
+        determiner = chance.pick(_POINTING if plural and number is None else _POINTING[:2])
     return Phrase(noun, plural, determiner, word, number)
 
 
@@ -109,9 +116,9 @@ def time(chance: Chance, tense: Tense) -> Time:
 def clause(chance: Chance, verb: Verb | None = None, tense: Tense | None = None, described: float = 0.5) -> Clause:
     """A random clause with an object if its verb takes one, and no adjuncts."""
     verb = verb or chance.deal("verb", lexicon.verbs())
-    tense = tense or chance.pick(_TENSES)
+    when: Tense = chance.pick(_TENSES) if tense is None else tense
     target = phrase(chance, verb.objects, described) if verb.objects else None
-    return Clause(phrase(chance, verb.subjects, described), verb, tense, target)
+    return Clause(phrase(chance, verb.subjects, described), verb, when, target)
 
 
 def with_adjuncts(chance: Chance, plain: Clause, places: float = 0.35, times: float = 0.35) -> Clause:
@@ -145,7 +152,7 @@ def _someone(chance: Chance, subject: Participant) -> Participant:
 
 def _pronoun_object(chance: Chance) -> Clause:
     said = clause(chance, chance.deal("transitive", transitive_verbs()), "past")
-    target = said.object
+    target = noun_phrase(said.object)
     living = target.noun.animate
     if target.plural:
         return replace(said, object=Pronoun("they", 2 if living else target.noun.classes[1]))
@@ -162,19 +169,21 @@ def _passive(chance: Chance) -> Clause:
 
 def _owned(chance: Chance) -> Meaning:
     said = clause(chance, chance.deal("transitive", transitive_verbs()), "past")
-    if any(tag in _OWNED for tag in said.object.noun.tags) and not said.object.noun.animate:
+    owned = noun_phrase(said.object)
+    if any(tag in _OWNED for tag in owned.noun.tags) and not owned.noun.animate:
         owner = _someone(chance, replace(phrase(chance, ("person",), 0.2), determiner="the", number=None))
         owner = chance.deal("name", lexicon.names()) if isinstance(owner, Pronoun) else owner
-        said = replace(said, object=replace(said.object, determiner="the", owner=owner))
+        said = replace(said, object=replace(owned, determiner="the", owner=owner))
     return said
 
 
 def _relative(chance: Chance) -> Clause:
     said = clause(chance, tense="past", described=0.3)
-    tags = said.subject.noun.tags
+    subject = noun_phrase(said.subject)
+    tags = subject.noun.tags
     inner = clause(chance, chance.deal(("relative", tags), _verbs_of(tags)), "past", described=0.3)
-    determiner = said.subject.determiner if "kin" in tags else "the"
-    return replace(said, subject=replace(said.subject, determiner=determiner, number=None, relative=inner))
+    determiner: Determiner = subject.determiner if "kin" in tags else "the"
+    return replace(said, subject=replace(subject, determiner=determiner, number=None, relative=inner))
 
 
 def _being(chance: Chance) -> Being:
@@ -185,7 +194,8 @@ def _being(chance: Chance) -> Being:
         return Being(chance.deal("name", lexicon.names()), role, past, negative, town)
     subject = phrase(chance, _DESCRIBED, 0.1)
     subject = replace(subject, determiner="the" if subject.determiner == "a" else subject.determiner)
-    return Being(subject, adjective(chance, subject.noun), past, negative)
+    described = cast(Adjective, adjective(chance, subject.noun))  # there is one for each of these tags
+    return Being(subject, described, past, negative)
 
 
 def _having(chance: Chance) -> Having:
@@ -205,21 +215,23 @@ def _existing(chance: Chance) -> Existing:
 
 
 def _joined(chance: Chance) -> Joined:
-    link = chance.pick(("then", "but", "because"))
+    links: tuple[Link, ...] = ("then", "but", "because")
+    link = chance.pick(links)
     return Joined(clause(chance, tense="past", described=0.3), clause(chance, tense="past", described=0.3), link)
 
 
 def question_about(chance: Chance, said: Clause) -> Question:
     """A question that asks for one role of the clause, chosen among those it has."""
-    choices = ["truth"]
+    choices: list[Asked] = ["truth"]
     if isinstance(said.subject, Phrase) and "person" in said.subject.noun.tags:
         choices += ["subject", "subject"]
     if isinstance(said.object, Phrase):
         choices += ["object"]
         if said.object.plural:
             choices += ["count", "count", "count"]
-    choices += ["place"] * 2 * (said.place is not None) + ["time"] * 2 * (said.time is not None)
-    choices += ["reason"] * (said.object is None)
+    choices += ["place", "place"] if said.place else []
+    choices += ["time", "time"] if said.time else []
+    choices += ["reason"] if said.object is None else []
     asked = chance.pick(choices)
     passive = asked == "subject" and said.object is not None and not said.verb.stative and chance.happens(0.25)
     return Question(replace(said, time_first=False, passive=passive), asked, focused=chance.happens(0.5))

@@ -2,15 +2,16 @@
 
 from functools import cache
 
-from optical.data.demo.meaning import Adjective, Name, Noun, Time, Town, Verb
-from optical.data.demo.nouns import NOUNS
-from optical.data.demo.words import ADJECTIVES, NAMES, TIMES, TOWNS, VERBS
+from scripts.demo_corpus.meaning import Adjective, Concord, Name, Noun, Time, Town, Verb
+from scripts.demo_corpus.nouns import NOUNS
+from scripts.demo_corpus.words import ADJECTIVES, NAMES, TIMES, TOWNS, VERBS
 
 
 @cache
 def nouns() -> tuple[Noun, ...]:
     """Every noun, in table order."""
-    found, tags = [], ()
+    found: list[Noun] = []
+    tags: tuple[str, ...] = ()
     for line in NOUNS.strip().splitlines():
         if line.startswith("["):
             tags = tuple(line.strip("[]").split())
@@ -34,11 +35,11 @@ def nouns() -> tuple[Noun, ...]:
 @cache
 def adjectives() -> tuple[Adjective, ...]:
     """Every adjective, in table order."""
-    concords = {"-": "prefix", "~": "associative"}
+    concords: dict[str, Concord] = {"-": "prefix", "~": "associative"}
     found = []
     for line in ADJECTIVES.strip().splitlines():
         stem, english, *tags = line.split()
-        concord = concords.get(stem[0], "bare")
+        concord: Concord = concords.get(stem[0], "bare")
         english, _, upright = english.partition("/")
         found.append(Adjective(stem.lstrip("-~"), english, concord, tuple(tags), upright))
     return tuple(found)

@@ -2,7 +2,7 @@
 
 from functools import singledispatch
 
-from optical.data.demo.meaning import (
+from scripts.demo_corpus.meaning import (
     Adjective,
     Being,
     Clause,
@@ -16,8 +16,10 @@ from optical.data.demo.meaning import (
     Pronoun,
     Question,
     Town,
+    noun_phrase,
+    undergoer,
 )
-from optical.data.demo.morphology import (
+from scripts.demo_corpus.morphology import (
     CONCORDS,
     Agreement,
     adjective_form,
@@ -118,8 +120,9 @@ def _clause(clause: Clause) -> str:
 def _core(clause: Clause) -> tuple[str, str]:
     """Subject, and verb with object or agent."""
     if clause.passive:
-        verb = conjugate(clause.verb, clause.tense, _agreement(clause.object), negative=clause.negative, passive=True)
-        return phrase(clause.object), f"{verb} na {phrase(clause.subject)}"
+        subject = undergoer(clause)
+        verb = conjugate(clause.verb, clause.tense, _agreement(subject), negative=clause.negative, passive=True)
+        return phrase(subject), f"{verb} na {phrase(clause.subject)}"
     verb = conjugate(
         clause.verb, clause.tense, _agreement(clause.subject), negative=clause.negative, marker=_marker(clause)
     )
@@ -196,7 +199,7 @@ def _who(question: Question) -> str:
     clause = question.clause
     target = phrase(clause.object) if clause.object else ""
     if clause.passive:
-        verb = conjugate(clause.verb, clause.tense, _agreement(clause.object), passive=True)
+        verb = conjugate(clause.verb, clause.tense, _agreement(undergoer(clause)), passive=True)
         return _order(clause, target, f"{verb} na nani")
     if question.focused and clause.tense == "past":
         return _order(clause, "ni nani", f"{relative_past(clause.verb, 1, 1, _marker(clause))} {target}".strip())
@@ -205,7 +208,7 @@ def _who(question: Question) -> str:
 
 
 def _counted(clause: Clause) -> tuple[str, str]:
-    counted = clause.object
+    counted = noun_phrase(clause.object)
     concord = noun_class(counted.noun, plural=True)
     words = [noun_form(counted.noun, plural=True)]
     if counted.adjective is not None:

@@ -6,7 +6,7 @@ Reference: Ashton, Swahili Grammar (1944), whose class numbers are the ones used
 
 from dataclasses import dataclass
 
-from optical.data.demo.meaning import Adjective, Noun, Tense, Verb
+from scripts.demo_corpus.meaning import Adjective, Noun, Tense, Verb
 
 Agreement = int | str
 

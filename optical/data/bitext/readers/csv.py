@@ -1,6 +1,5 @@
-"""Records of delimited text: lines of fields, and comma-separated values with their quotes."""
+"""Comma-separated values (RFC 4180), with their quotes."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,25 +7,16 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from optical.data.files.open import BOM, TooLong, lines
+from optical.data.bitext.reading import Format, Pairs, Reading
+from optical.data.bitext.table import CLOSED_QUOTE, Row, Spanning, read_table
+from optical.data.files.open import BOM, TooLong
 from optical.errors import DataError
 
 _SAMPLE = 200
 _DELIMITERS = (b",", b";", b"\t")
 _MOST_LINES = 100
 _MOST_ALIKE = 10
-_CLOSED = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
 _REPAIR = "a quote inside a field is written twice, and the field in quotes; repair the first of the two lines"
-
-
-class Spanning(list[bytes]):
-    """The fields of a record that goes over several physical lines, with the first and the last line's number."""
-
-    first = last = 0
-
-
-Row = list[bytes] | TooLong | str
-"""A record's fields; or that it was too long; or the reason why it has no fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +30,19 @@ class _Overlong:
 _Line = bytes | _Overlong
 
 
-def tsv_rows(stream: BinaryIO, _where: str | Path, max_bytes: int) -> Iterator[Row]:
-    """Records of tab-separated values: a line each, in which quotes are text like any other."""
-    for line in lines(stream, max_bytes):
-        yield line if isinstance(line, TooLong) else line.split(b"\t")
+def read(reading: Reading) -> Pairs:
+    """The pairs of two columns (see ``read_table``)."""
+    return read_table(reading, records, tabs=False)
 
 
-def csv_rows(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Row]:
-    """Records of comma-separated values (RFC 4180), also with semicolons or tabs where those divide the lines evenly.
+def records(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Row]:
+    """The fields of each record; semicolons or tabs are taken for the delimiter where they divide the lines evenly.
 
     A quote opens a field only at the field's start; such a field may hold delimiters, newlines and doubled quotes.
     Anywhere else a quote is text, as the inch mark is.
 
     Raises:
-        DataError: a quoted field swallows lines beyond reason, so that nobody knows which records it holds.
+        DataError: a quoted field goes over too many lines, so that its records cannot be told apart.
     """
     physical = _physical(stream, max_bytes)
     head = list(islice(physical, _SAMPLE))
@@ -61,20 +50,10 @@ def csv_rows(stream: BinaryIO, where: str | Path, max_bytes: int) -> Iterator[Ro
     yield from _records(chain(head, physical), where, max_bytes, delimiter)
 
 
-def undouble(field: bytes) -> bytes:
-    """The text of a field without the quotes around it, and with doubled quotes once; any other field as it is."""
-    return field[1:-1].replace(b'""', b'"') if is_quoted(field) else field
-
-
-def is_quoted(field: bytes) -> bool:
-    """Whether a field as a whole stands in quotes, those inside being doubled."""
-    return field[:1] == b'"' and (closed := _CLOSED.match(field, 1)) is not None and closed.end() == len(field)
-
-
 def _evenness(head: list[_Line], delimiter: bytes, max_bytes: int) -> float:
-    """How evenly a delimiter divides the first records: the share of them that have the commonest number of fields.
+    """How evenly a delimiter divides the first records: the share of them with the commonest number of fields.
 
-    One behind which a space stands is more likely a mark of the text.
+    A mark before a space is more likely part of the text.
     """
     widths: Counter[int] = Counter()
     try:
@@ -88,7 +67,7 @@ def _evenness(head: list[_Line], delimiter: bytes, max_bytes: int) -> float:
 
 
 def _physical(stream: BinaryIO, max_bytes: int) -> Iterator[_Line]:
-    r"""Lines split on ``\n`` only, without it; of one over the bound only what tells whether a quote is open."""
+    r"""Lines split on ``\n`` only, without it; of a line over the bound only its length and its number of quotes."""
     first = True
     while line := stream.readline(max_bytes + 2):
         if first:
@@ -133,16 +112,16 @@ class _Quoted:
         """The record that begins with a line; further lines are taken while a quote is open."""
         last, is_open = first, self._take(line, False)
         while is_open:
-            last, line = next(following, (last, None))
-            if line is None:
+            if (numbered := next(following, None)) is None:
                 what = f"a quote is opened and never closed (the file ends at line {last})"
                 raise DataError(f"{self._where}, line {first}", what, _REPAIR)
+            last, line = numbered
             is_open = self._take(line, True)
             self._alike += bool(is_open) and isinstance(line, bytes) and line.count(self._delimiter) + 1 == self._width
             if last - first >= _MOST_LINES or self._alike >= _MOST_ALIKE:
-                raise self._swallowed(first, last, "is still open at")
+                raise self._too_far(first, last, "is still open at")
         if is_open is None and last > first:
-            raise self._swallowed(first, last, "meets a quote with text right behind it at")
+            raise self._too_far(first, last, "meets a quote with text right behind it at")
         if self._bytes > self._max_bytes:
             return TooLong(self._bytes)
         if is_open is None:
@@ -167,7 +146,7 @@ class _Quoted:
             if not is_open and line.startswith(b'"', at):
                 at, is_open = at + 1, True
             if is_open:
-                closed = _CLOSED.match(line, at)
+                closed = CLOSED_QUOTE.match(line, at)
                 self._open.append(line[at:] if closed is None else line[at : closed.end() - 1])
                 if closed is None:
                     return True
@@ -183,6 +162,9 @@ class _Quoted:
                 return False
             at += 1
 
-    def _swallowed(self, first: int, last: int, what: str) -> DataError:
+    def _too_far(self, first: int, last: int, what: str) -> DataError:
         where = f"{self._where}, lines {first} and {last}"
         return DataError(where, f"a quote opens a field on the first and {what} the second", _REPAIR)
+
+
+FORMAT = Format(read, suffixes=(".csv",), columns=True)

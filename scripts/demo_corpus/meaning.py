@@ -9,6 +9,8 @@ from typing import Literal
 
 Tense = Literal["present", "past", "future", "perfect", "habitual"]
 Determiner = Literal["", "a", "the", "this", "that", "all", "my", "your", "his", "her", "our", "their"]
+Concord = Literal["prefix", "bare", "associative"]
+Link = Literal["then", "but", "because"]
 Asked = Literal["subject", "object", "place", "time", "count", "reason", "truth"]
 
 
@@ -41,7 +43,7 @@ class Adjective:
 
     stem: str
     english: str
-    concord: Literal["prefix", "bare", "associative"]
+    concord: Concord
     tags: tuple[str, ...]
     english_upright: str = ""
 
@@ -113,6 +115,17 @@ class Phrase:
 Participant = Phrase | Name | Pronoun
 
 
+def noun_phrase(of: Participant | None) -> Phrase:
+    """A participant that is a noun phrase, as that type.
+
+    Raises:
+        TypeError: it is another.
+    """
+    if not isinstance(of, Phrase):
+        raise TypeError(f"{of!r} is no noun phrase")
+    return of
+
+
 @dataclass(frozen=True)
 class Clause:
     """Somebody does something; ``marked`` asks for a Swahili object prefix beside a full object."""
@@ -128,6 +141,17 @@ class Clause:
     passive: bool = False
     marked: bool = False
     time_first: bool = False
+
+
+def undergoer(clause: Clause) -> Participant:
+    """The object of a clause that has one, which is the subject of a passive sentence.
+
+    Raises:
+        TypeError: it has none.
+    """
+    if clause.object is None:
+        raise TypeError(f"{clause!r} has no object")
+    return clause.object
 
 
 @dataclass(frozen=True)
@@ -166,7 +190,7 @@ class Joined:
 
     first: Clause
     second: Clause
-    link: Literal["then", "but", "because"]
+    link: Link
 
 
 @dataclass(frozen=True)

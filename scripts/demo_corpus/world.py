@@ -8,12 +8,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from optical.data.demo import english, lexicon, sentences
-from optical.data.demo.chance import Chance
-from optical.data.demo.meaning import Being, Clause, Existing, Meaning, Noun, Phrase, Pronoun, Question, Time, Town
+from scripts.demo_corpus import english, lexicon, sentences
+from scripts.demo_corpus.chance import Chance
+from scripts.demo_corpus.meaning import (
+    Asked,
+    Being,
+    Clause,
+    Existing,
+    Meaning,
+    Noun,
+    Participant,
+    Phrase,
+    Pronoun,
+    Question,
+    Time,
+    Town,
+    noun_phrase,
+)
 
 _SITE_TAGS = ("building",)
-_ROLES = ("subject", "object", "place", "time", "reason")
+_ROLES: tuple[Asked, ...] = ("subject", "object", "place", "time", "reason")
 
 
 @dataclass(frozen=True)
@@ -58,13 +72,14 @@ def _asked(question: Question, wanted: object, given: object) -> Match:
         return Match.OPEN
     if question.asked != "count":
         return Match.STATED
-    return min(_compare(wanted, given), Match.STATED if given.number else Match.OPEN)
+    number = given.number if isinstance(given, Phrase) else None
+    return min(_compare(wanted, given), Match.STATED if number else Match.OPEN)
 
 
 def _compare(wanted: object, given: object) -> Match:
     if given is None or type(given) is not type(wanted):
         return Match.OPEN
-    if not isinstance(wanted, Phrase):
+    if not (isinstance(wanted, Phrase) and isinstance(given, Phrase)):
         return Match.STATED if wanted == given else Match.DIFFERENT
     if wanted.noun.singular != given.noun.singular:
         return Match.DIFFERENT
@@ -128,7 +143,8 @@ def _fact(chance: Chance, suits: Callable[[Clause], bool]) -> Clause:
     return sentences.with_adjuncts(chance, said, places=0.5, times=0.5)
 
 
-def _plain(of: Phrase) -> Phrase:
+def _plain(of: Participant) -> Phrase:
+    of = noun_phrase(of)
     return of if of.determiner in ("the", "a") else replace(of, determiner="the")
 
 
@@ -180,7 +196,9 @@ def _about_event(chance: Chance) -> Passage:
     event = replace(event, adjective=sentences.adjective(chance, event.noun))
     town, when = chance.deal("town", lexicon.towns()), sentences.time(chance, "past")
     opening = Existing(event, town, past=True, time=when)
-    facts = [_fact(chance, lambda said: "person" in said.subject.noun.tags) for _ in range(_length(chance))]
+    facts = [
+        _fact(chance, lambda said: "person" in noun_phrase(said.subject).noun.tags) for _ in range(_length(chance))
+    ]
     facts = [_set_at(fact, town, when) for fact in facts]
     told = [replace(fact, place=None if isinstance(fact.place, Town) else fact.place, time=None) for fact in facts]
     return _written(opening, told, facts)
@@ -194,26 +212,26 @@ def _set_at(fact: Clause, town: Town, when: Time) -> Clause:
 
 def questions(chance: Chance, fact: Clause) -> list[Question]:
     """Questions a reader could ask about a fact, in random order: each leaves out one role and some adjuncts."""
-    asked = [role for role in _ROLES if getattr(fact, role) is not None and _askable(fact, role)]
-    if fact.object is not None and fact.object.number:
+    asked: list[Asked] = [role for role in _ROLES if getattr(fact, role) is not None and _askable(fact, role)]
+    if fact.object is not None and noun_phrase(fact.object).number:
         asked.append("count")
     return [_ask(chance, fact, role) for role in chance.shuffled(asked)]
 
 
 def _askable(fact: Clause, role: str) -> bool:
     if role == "subject":
-        return "person" in fact.subject.noun.tags
+        return "person" in noun_phrase(fact.subject).noun.tags
     return role != "place" or not fact.verb.preposition
 
 
-def _ask(chance: Chance, fact: Clause, asked: str) -> Question:
+def _ask(chance: Chance, fact: Clause, asked: Asked) -> Question:
     """The fact as a question; at most one adjunct stays, towns seldom, and numbers never."""
     keep_place = isinstance(fact.place, Phrase) or chance.happens(0.25)
     keep_time = asked == "place" or not (keep_place and fact.place)
     pattern = replace(
         fact,
-        subject=replace(fact.subject, determiner="the", number=None),
-        object=replace(fact.object, determiner="the", number=None) if fact.object else None,
+        subject=replace(noun_phrase(fact.subject), determiner="the", number=None),
+        object=replace(noun_phrase(fact.object), determiner="the", number=None) if fact.object else None,
         place=fact.place if keep_place or asked == "place" else None,
         time=fact.time if asked == "time" or keep_time else None,
         reason=fact.reason if asked == "reason" else None,

@@ -1,4 +1,4 @@
-"""The embedded demo world: Swahili morphology by hand, English by hand, and the promises of the files."""
+"""The generator of the demo corpus: Swahili morphology by hand, English by hand, and the promises of the files."""
 
 import re
 from collections import Counter
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from optical.data.demo import FILES, corpus, english, lexicon, sentences, swahili, world, write
-from optical.data.demo.chance import Chance
-from optical.data.demo.meaning import Being, Clause, Having, Name, Phrase, Pronoun, Question, Time, Town, lemmas
-from optical.data.demo.morphology import (
+from optical.data.registry.families.demo import ARCHIVE
+from scripts.demo_corpus import corpus, english, lexicon, sentences, swahili, world
+from scripts.demo_corpus.__main__ import pack
+from scripts.demo_corpus.chance import Chance
+from scripts.demo_corpus.corpus import FILES, write
+from scripts.demo_corpus.meaning import Being, Clause, Having, Name, Phrase, Pronoun, Question, Time, Town, lemmas
+from scripts.demo_corpus.morphology import (
     CONCORDS,
     adjective_form,
     conjugate,
@@ -19,8 +22,7 @@ from optical.data.demo.morphology import (
     passive_stem,
     prefixed,
 )
-from optical.data.demo.world import Match
-from optical.errors import UserError
+from scripts.demo_corpus.world import Match
 
 NOUNS = {noun.singular: noun for noun in lexicon.nouns()}
 ADJECTIVES = {adjective.stem: adjective for adjective in lexicon.adjectives()}
@@ -338,9 +340,8 @@ def test_few_topics_name_names(folder: Path) -> None:
     assert 0 < len(naming) <= len(queries) / 3
 
 
-def test_the_town_share_is_a_limit(passages: list[world.Passage], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "_TOWN_SHARE", 0)
-    clauses = [topic.question for topic in corpus.choose_topics(Chance(1), passages)]
+def test_the_town_share_is_a_limit(passages: list[world.Passage]) -> None:
+    clauses = [topic.question for topic in corpus.choose_topics(Chance(1), passages, town_share=0)]
     assert not any(isinstance(question.clause.place, Town) for question in clauses if question.asked != "place")
 
 
@@ -384,6 +385,6 @@ def test_the_bitext_teaches_every_topic_word(folder: Path, topics: list[corpus.T
     assert sum(words[word] > 0 for word in asked) / len(asked) > 0.9
 
 
-def test_no_pairs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="pairs: is 0"):
-        write(tmp_path, pairs=0)
+def test_the_package_contains_exactly_what_the_generator_writes(folder: Path, tmp_path: Path) -> None:
+    pack(folder, tmp_path / "demo.zip")
+    assert (tmp_path / "demo.zip").read_bytes() == ARCHIVE.read_bytes()

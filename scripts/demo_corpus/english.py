@@ -2,7 +2,7 @@
 
 from functools import singledispatch
 
-from optical.data.demo.meaning import (
+from scripts.demo_corpus.meaning import (
     Adjective,
     Being,
     Clause,
@@ -19,6 +19,8 @@ from optical.data.demo.meaning import (
     Tense,
     Town,
     Verb,
+    noun_phrase,
+    undergoer,
 )
 
 _NUMBERS = (
@@ -159,7 +161,8 @@ def _say(meaning: Meaning) -> str:
 
 @_say.register
 def _clause(clause: Clause) -> str:
-    subject, other = (clause.object, clause.subject) if clause.passive else (clause.subject, clause.object)
+    subject = undergoer(clause) if clause.passive else clause.subject
+    other = clause.subject if clause.passive else clause.object
     words = [phrase(subject), _finite(clause, subject)]
     if other is not None:
         words.append(("by " if clause.passive else "") + phrase(other, objective=True))
@@ -222,7 +225,7 @@ def _question(question: Question) -> str:
         living = isinstance(clause.object, Phrase) and clause.object.noun.animate
         return _order(clause, ["who" if living else "what", *moved], asked)
     if asked == "count":
-        counted = clause.object
+        counted = noun_phrase(clause.object)
         described = [adjective(counted.adjective, counted.noun)] if counted.adjective else []
         return _order(clause, ["how many", *described, counted.noun.english_plural, *moved])
     opening = {"place": "where", "time": "when", "reason": "why", "truth": ""}[asked]
@@ -233,7 +236,8 @@ def _who(clause: Clause) -> str:
     target = phrase(clause.object, objective=True) if clause.object else ""
     anyone = Pronoun("he", 1)
     if clause.passive:
-        auxiliary, main = predicate(clause.verb, clause.tense, clause.object, passive=True)
-        return _order(clause, [f"by whom {auxiliary}", phrase(clause.object), main])
+        subject = undergoer(clause)
+        auxiliary, main = predicate(clause.verb, clause.tense, subject, passive=True)
+        return _order(clause, [f"by whom {auxiliary}", phrase(subject), main])
     auxiliary, main = predicate(clause.verb, clause.tense, anyone)
     return _order(clause, ["who", _finite(clause, anyone), target])

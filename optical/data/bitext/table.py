@@ -1,29 +1,41 @@
-"""Which columns of a table are the two sides: by what the user says, by a header, or by what the columns hold."""
+"""Tables of pairs: which columns are the two sides (by the user's choice, a header, or content), and their pairs."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from statistics import median
+from typing import BinaryIO
 
-from optical.data.bitext.readers.columns import is_header, meaning, side_names
-from optical.data.bitext.readers.delimited import Row, is_quoted, undouble
-from optical.data.bitext.readers.reading import Reading
-from optical.data.bitext.screen import excerpt
+from optical.data.bitext.columns import NO_TEXT, is_header, kind, meaning, side_names
+from optical.data.bitext.reading import Pairs, Reading
+from optical.data.bitext.screen import Limits, Reject, SentencePair, excerpt, screen
+from optical.data.files.open import TooLong, open_bytes
 from optical.data.registry.languages import canonical, known
 from optical.errors import DataError
 
 SAMPLE = 200
 """Records that a decision rests on."""
-NO_TEXT = frozenset({"addresses", "numbers", "identifiers", "licences"})
-"""Kinds of columns that are never a side."""
+CLOSED_QUOTE = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
+"""The rest of a quoted field, behind its opening quote."""
 _MOST = 0.9
-_FEW, _SEVERAL = 5, 20
+_FEW = 5
 _WORDS_OF_A_SENTENCE = 3
-_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S+|[\w.-]+(?:/[\w.-]+)+\.\w{2,5}", re.IGNORECASE)
-_LICENCE = re.compile(r"cc[- ]by|tatoeba\.org", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})*")
+
+
+class Spanning(list[bytes]):
+    """The fields of a record over several physical lines, with the numbers of the first and the last line."""
+
+    first = last = 0
+
+
+Row = list[bytes] | TooLong | str
+"""A record's fields; or that it was too long; or the reason why it has no fields."""
+Records = Callable[[BinaryIO, str | Path, int], Iterator[Row]]
+"""Gives the records of a stream, from the stream, the file's name for messages, and the longest record in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class Layout:
     Args:
         source: place of the source side, from 0.
         target: place of the target side.
-        width: fields that a record has; of one with fewer or more nobody knows which are which.
+        width: fields of a record; in one with fewer or more, fields may be in other places.
         header: whether the first record names the columns.
         quoted: whether fields of a tab-separated table stand in quotes, as spreadsheets write them.
     """
@@ -45,39 +57,67 @@ class Layout:
     quoted: bool = False
 
 
-def decide(rows: Sequence[Row], reading: Reading, where: str | Path, english_first: bool, tabs: bool) -> Layout:
-    """The layout of a table by its first records; what was decided is told.
+def read_table(reading: Reading, records: Records, tabs: bool, english_first: bool = False) -> Pairs:
+    """The pairs of files in rows and columns.
+
+    Args:
+        reading: files, languages and limits.
+        records: gives the records of a stream.
+        tabs: fields are divided by tabs, and quotes are text unless the whole table is written with them.
+        english_first: without a header, the first of the two columns with text is the target.
 
     Raises:
-        DataError: nobody can know which columns are the sides, or what is named as a side holds no text.
+        DataError: nothing says which columns are the sides, or a quote goes over several records.
+    """
+    position = 0
+    for path in reading.paths:
+        with open_bytes(path) as stream:
+            rows = records(stream, path, reading.limits.max_bytes)
+            head = list(islice(rows, SAMPLE))
+            layout = _decide(head, reading, path, english_first, tabs)
+            for row in islice(chain(head, rows), layout.header, None):
+                yield _pair(position, row, layout, reading.limits, path)
+                position += 1
+
+
+def _decide(rows: Sequence[Row], reading: Reading, where: str | Path, english_first: bool, tabs: bool) -> Layout:
+    """The layout of a table by its first records; the decision is reported.
+
+    Raises:
+        DataError: nothing says which columns are the sides, or a named one holds no text.
     """
     table = _Table([_cells(row) for row in rows if isinstance(row, list)], tabs, reading, where)
     if not table.cells:
-        return Layout(*((1, 0) if english_first else (0, 1)), 2)
+        return Layout(1, 0, 2) if english_first else Layout(0, 1, 2)
     return table.by_choice() or table.by_header() or table.by_content(english_first)
 
 
-def kind(cells: Sequence[str]) -> str:
-    """What the cells of a column hold: ``text``, ``addresses``, ``numbers``, ``identifiers``, ``licences``,
-    ``one value``, or ``little`` when most are empty."""
-    full = [cell.strip() for cell in cells if cell.strip()]
-    if not full or len(full) * 2 < len(cells):
-        return "little"
+def _pair(position: int, row: Row, layout: Layout, limits: Limits, path: str | Path) -> SentencePair | Reject:
+    """One record's pair; a record of another width has fields in the wrong places and is refused."""
+    if isinstance(row, TooLong):
+        return Reject(position, "too_long")
+    if isinstance(row, str):
+        return Reject(position, row)
+    if _is_misfit(row, layout):
+        if isinstance(row, Spanning):
+            where = f"{path}, lines {row.first} and {row.last}"
+            what = f"a quote opened on the first closes on the second, and makes of them one record of {len(row)}"
+            raise DataError(where, f"{what} fields, not {layout.width}", "repair the first of the two lines")
+        return Reject(position, "malformed" if layout.header or len(row) > 1 else "missing")
+    source, target = row[layout.source], row[layout.target]
+    if layout.quoted:
+        source, target = _undouble(source), _undouble(target)
+    return screen(position, source, target, limits)
 
-    def most(test: object) -> bool:
-        return sum(map(bool, map(test, full))) >= _MOST * len(full)
 
-    if most(_ADDRESS.fullmatch):
-        return "addresses"
-    if most(_is_number):
-        return "numbers"
-    if most(_LICENCE.match):
-        return "licences"
-    if len(full) >= _SEVERAL and len(set(full)) == 1:
-        return "one value"
-    if len(full) >= _FEW and len(set(full)) == len(full) and most(_is_identifier):
-        return "identifiers"
-    return "text"
+def _is_misfit(row: list[bytes], layout: Layout) -> bool:
+    """Whether a record's fields may be in other places than the layout's.
+
+    Empty fields behind the last do no harm where a side is last; else a stray delimiter may have pushed them there.
+    """
+    if len(row) == layout.width:
+        return False
+    return any(row[layout.width :] or [True]) or max(layout.source, layout.target) < layout.width - 1
 
 
 class _Table:
@@ -165,7 +205,7 @@ class _Table:
         quotes = ", quotes around fields taken off" if self.quoted else ""
         names = f"source {self.reading.source} in column {places[0] + 1}, target {self.reading.target} in column"
         self.reading.tell(f"{names} {places[1] + 1}: {how}{quotes}")
-        return Layout(*places, width, header, self.quoted)
+        return Layout(places[0], places[1], width, header, self.quoted)
 
     def _width(self, header: bool) -> int:
         """The number of fields that nearly every record has."""
@@ -178,10 +218,10 @@ class _Table:
         number = misfits[0] if misfits else 0
         uneven = f"record 1 has {len(self.first)} fields and record {number + 1} has {len(self.cells[number])}"
         if header and width != wanted and widths[wanted] * 2 < widths.total():
-            advice = "mend the header, so that it names every column, or the records"
+            advice = "correct the header, so that it names every column, or the records"
             raise DataError(self.where, f"{uneven}: {self._shown()}", advice)
         if not header and len(misfits) > (1 - _MOST) * widths.total():
-            advice = f"mend the records, or write them as CSV with quotes; {self._advice()}"
+            advice = f"correct the records, or write them as CSV with quotes; {self._advice()}"
             raise DataError(self.where, f"{uneven}, and there is no header: {self._shown()}", advice)
         return wanted
 
@@ -210,7 +250,7 @@ class _Table:
 
 
 def _fits(row: Sequence[str], width: int) -> bool:
-    """Whether a record has as many fields, or more of which the others are empty."""
+    """Whether a record has ``width`` fields; empty ones may follow."""
     return len(row) >= width and not any(row[width:])
 
 
@@ -218,22 +258,24 @@ def _cells(row: list[bytes]) -> list[str]:
     return [field.decode("utf-8", "replace") for field in row]
 
 
-def _is_number(cell: str) -> bool:
-    return any(map(str.isdigit, cell)) and not any(map(str.isalpha, cell))
-
-
-def _is_identifier(cell: str) -> bool:
-    return cell.isascii() and not any(map(str.isspace, cell)) and any(map(str.isdigit, cell))
-
-
 def _written_with_quotes(cells: list[list[str]]) -> bool:
     """Whether every quote is part of a field's quoting, and some can be nothing else: doubled, or in a whole column."""
     fields = [cell.encode() for row in cells for cell in row if '"' in cell]
-    if not fields or not all(map(is_quoted, fields)):
+    if not fields or not all(map(_is_quoted, fields)):
         return False
     whole = any(all('"' in cell for cell in column) for column in zip(*cells, strict=False))
     return any(b'""' in field[1:-1] for field in fields) or (len(cells) > 1 and whole)
 
 
 def _bare(cell: str) -> str:
-    return undouble(cell.encode()).decode()
+    return _undouble(cell.encode()).decode()
+
+
+def _undouble(field: bytes) -> bytes:
+    """The text of a field without the quotes around it, and with doubled quotes once; any other field as it is."""
+    return field[1:-1].replace(b'""', b'"') if _is_quoted(field) else field
+
+
+def _is_quoted(field: bytes) -> bool:
+    """Whether a field as a whole stands in quotes, those inside being doubled."""
+    return field[:1] == b'"' and (closed := CLOSED_QUOTE.match(field, 1)) is not None and closed.end() == len(field)
