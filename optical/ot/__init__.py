@@ -1,9 +1,9 @@
 """Optimal transport for batches of small, ragged problems.
 
 Reading order: ``problem`` (input and output) and ``settings``; ``cost`` and ``marginals`` (how a sentence pair becomes
-a problem); ``solver``, which calls one of ``methods/``; ``sinkhorn/``, which the methods share (forms of the sweep, Newton
-steps); ``values`` (duality gap); ``loss``, ``gradients`` and ``divergence`` (the losses for training); ``kernels/`` (a
-compiled CPU kernel, a Triton kernel for GPUs, and the choice between them and torch).
+a problem); ``solver``, which calls one of ``methods/``; ``sinkhorn/``, which the methods share (sweeps, Newton steps);
+``values`` (duality gap); ``loss``, ``gradients`` and ``divergence`` (the losses for training); ``kernels/`` (a compiled
+CPU kernel, a Triton kernel for GPUs, and the choice between them and torch).
 
 Symbols follow the literature: C cost, a and b marginals, P plan, f and g potentials, u and v scalings.
 """
