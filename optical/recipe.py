@@ -1,7 +1,7 @@
 """Recipes: complete, frozen configurations of a run.
 
 A recipe holds everything that determines a result, and nothing else. The machines and the number of workers are in
-``Resources``, which is not part of fingerprints. Each section is defined in the package it configures and checks itself.
+``Resources``, which no fingerprint includes. Each section is defined in the package it configures and checks itself.
 """
 
 import dataclasses

@@ -18,7 +18,7 @@ class Resources:
     threads: int = 0
     """Torch threads per worker; 0 shares this machine's cores between the workers."""
     max_failures: int = 3
-    """Worker failures after which the run stops; a machine that is removed with notice does not count."""
+    """Worker failures that a run survives; a machine that is removed with notice does not count."""
     rank_timeout: int = 900
     """Seconds that ranks wait for one that hangs before all workers are restarted."""
 

@@ -121,7 +121,7 @@ class Objective(ABC):
         return self
 
     def targets(self, encoder: Embed, batch: PairBatch) -> Tensor:
-        """(batch, target, dim) float32 embeddings of the target side: cached, else by the teacher, else by ``encoder``."""
+        """(batch, target, dim) float32 embeddings of the target side: cached, of the teacher, or of ``encoder``."""
         import torch
 
         if batch.target_embeddings is not None:

@@ -45,7 +45,7 @@ def arguments(given: Mapping[str, object], dimensions: Mapping[str, str]) -> Non
         for axis, size in zip(axes, value.shape, strict=True):
             expected, owner = sizes.setdefault(axis, (size, name))
             if expected != size:
-                what = f"has shape {_shape(value)}: dimension {axis!r} is {size}, and that of {owner} is {expected}"
+                what = f"has shape {_shape(value)}, {size} in its dimension {axis!r}, where {owner} has {expected}"
                 raise UserError(name, what, f"make {owner} and {name} agree")
 
 

@@ -12,8 +12,8 @@ class TrainConfig(BatchConfig):
     """One pass of the training loop: batches, optimiser, cadence, seed."""
 
     accumulate: int = 1
-    """Number of parts in which a rank computes its share of a global batch, one after the other, to save memory; the loss
-    is still the mean over the whole batch, so the update is the same within rounding."""
+    """Parts in which a rank computes its share of a global batch, one after the other, to save memory; the loss is
+    still the mean over the whole batch, so the update is the same within rounding."""
     learning_rate: float = 3e-4
     """Peak learning rate of AdamW."""
     warmup_share: float = 0.1

@@ -30,7 +30,8 @@ Metrics = dict[str, int | float]
 Report = Callable[[Metrics], None]
 """Receives the metrics of a dev step, on every rank."""
 Hook = Callable[[int, int, str], None]
-"""Called with (rank, step, place) at each place of the loop, for tests that inject faults: ``step`` before the update, ``before_save``, ``during_save`` between the files of a checkpoint, ``after_save``."""
+"""Called with (rank, step, place) at each place of the loop, for tests that inject faults: ``step`` before the update,
+``before_save``, ``during_save`` between the files of a checkpoint, ``after_save``."""
 
 _MAX_FAILED_SAVES = 3
 log = logging.getLogger(__name__)

@@ -54,7 +54,7 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook
         torch_config=TorchConfig(timeout_s=resources.rank_timeout),
         scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources.use_gpu),
         run_config=RunConfig(
-            # Ray resumes silently if a name is reused. Names here are unique, as this project resumes from its own checkpoints.
+            # Ray resumes silently if a name is reused; names are unique, because checkpoints are this project's.
             name=f"{job.trains}-{uuid.uuid4().hex[:8]}",
             storage_path=str((job.folder / "ray").absolute()),
             failure_config=FailureConfig(max_failures=resources.max_failures),
