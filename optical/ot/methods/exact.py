@@ -92,12 +92,7 @@ def _check(cost: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
 
 
 def _simplex(
-    row: int,
-    a: np.ndarray,
-    b: np.ndarray,
-    cost: np.ndarray,
-    guess: tuple[np.ndarray, np.ndarray] | None,
-    max_pivots: int,
+    row: int, a: np.ndarray, b: np.ndarray, cost: np.ndarray, guess: tuple[np.ndarray, ...] | None, max_pivots: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """POT's plan of one problem, and its log."""
     ot = _pot()

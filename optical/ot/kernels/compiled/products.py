@@ -87,22 +87,9 @@ def source_gradient(batch, workspace, problem, n, m):
     """Write the pair's scale times -P T into the batch; padding is zero."""
     width, scale = round_up(m), batch.scale[problem]
     own, other = problem * batch.n * batch.dim, problem * batch.m * batch.dim
-    _clear_padding(batch.by_source, own, workspace.rows, n, batch.n, batch.dim)
-    _gradient(
-        workspace.costs,
-        width,
-        1,
-        batch.target,
-        other,
-        workspace.columns,
-        m,
-        batch.by_source,
-        own,
-        workspace.rows,
-        n,
-        batch.dim,
-        scale,
-    )
+    plan, rows, columns = workspace.costs, workspace.rows, workspace.columns
+    _clear_padding(batch.by_source, own, rows, n, batch.n, batch.dim)
+    _gradient(plan, width, 1, batch.target, other, columns, m, batch.by_source, own, rows, n, batch.dim, scale)
 
 
 @inlined
@@ -110,22 +97,9 @@ def target_gradient(batch, workspace, problem, n, m):
     """Write the pair's scale times -P^T S into the batch; padding is zero."""
     width, scale = round_up(m), batch.scale[problem]
     own, other = problem * batch.m * batch.dim, problem * batch.n * batch.dim
-    _clear_padding(batch.by_target, own, workspace.columns, m, batch.m, batch.dim)
-    _gradient(
-        workspace.costs,
-        1,
-        width,
-        batch.source,
-        other,
-        workspace.rows,
-        n,
-        batch.by_target,
-        own,
-        workspace.columns,
-        m,
-        batch.dim,
-        scale,
-    )
+    plan, rows, columns = workspace.costs, workspace.rows, workspace.columns
+    _clear_padding(batch.by_target, own, columns, m, batch.m, batch.dim)
+    _gradient(plan, 1, width, batch.source, other, rows, n, batch.by_target, own, columns, m, batch.dim, scale)
 
 
 @inlined
