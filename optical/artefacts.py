@@ -1,8 +1,8 @@
-"""Artefacts: directories that appear whole or not at all.
+"""Artefacts: directories that are written atomically.
 
-An artefact is a directory with a ``manifest.json`` naming its kind, the fingerprint of what made it, the versions of
-its makers, what it was made with, and the sha256 of every file inside. It is written beside its final place, synced,
-and renamed: a reader never sees half of one. Shards, checkpoints, indexes and runs all use this one protocol.
+An artefact is a directory with a ``manifest.json``, which holds its kind, the fingerprint of its inputs, the versions
+of its makers and libraries, and the sha256 of every file. It is written to a temporary directory, synced and renamed,
+so a reader never sees a partial one. Shards, checkpoints, indexes and runs all use this protocol.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Artefact:
-    """A verified directory: where it is, what it holds, and what made it."""
+    """A verified directory: its path, kind, fingerprint and facts."""
 
     path: Path
     kind: str
@@ -39,10 +39,10 @@ class Artefact:
 
 
 class Fingerprint(str):
-    """Identity of an artefact, 64 hex digits, which knows its two halves: what it is made from, and by which versions.
+    """Identity of an artefact, 64 hex digits, computed from its content and from the versions of its makers.
 
-    ``content`` is the same identity with every version left out. ``versions`` holds, by kind, the version of the maker
-    of this artefact and of each artefact before it: raising one changes this fingerprint and those of its descendants.
+    ``content`` is the identity without versions. ``versions`` maps the kind of this artefact, and of every artefact it
+    is made from, to the version of its maker. Raising a version changes this fingerprint and all that depend on it.
     """
 
     kind: str
@@ -92,10 +92,9 @@ def sha256_file(path: Path) -> str:
 
 @contextmanager
 def writing(path: Path, kind: str, made_from: str, info: Mapping | None = None) -> Iterator[Path]:
-    """Write an artefact atomically: yield a scratch directory, then commit it to ``path``.
+    """Write an artefact atomically: yield a temporary directory, then commit it to ``path``.
 
-    Nothing appears at ``path`` when the body raises. An existing artefact there is replaced after
-    the new one is complete.
+    If the body raises, ``path`` is unchanged. An existing artefact is replaced once the new one is complete.
 
     Args:
         path: final place of the artefact.
@@ -115,10 +114,10 @@ def writing(path: Path, kind: str, made_from: str, info: Mapping | None = None) 
 
 
 def read(path: Path, kind: str, made_from: str | None = None, verify: bool = True) -> Artefact:
-    """Open an artefact, checking kind, origin and (unless told otherwise) every hash.
+    """Open an artefact; check its kind, its fingerprint if given, and (if ``verify``) every hash.
 
     Raises:
-        DataError: missing, uncommitted, damaged, of another kind, or made from something else.
+        DataError: missing, uncommitted, damaged, of another kind, or of another fingerprint.
     """
     path = Path(path)
     if not path.is_dir():
@@ -138,7 +137,7 @@ def read(path: Path, kind: str, made_from: str | None = None, verify: bool = Tru
 
 
 def exists(path: Path, kind: str, made_from: str) -> bool:
-    """Whether a complete artefact of this kind and origin is at ``path`` (hashes included)."""
+    """Whether ``path`` holds a complete artefact of this kind and fingerprint, with correct hashes."""
     try:
         read(path, kind, made_from)
     except DataError:
@@ -147,13 +146,13 @@ def exists(path: Path, kind: str, made_from: str) -> bool:
 
 
 def other_version(folder: Path, made_from: Fingerprint) -> tuple[str, dict[str, int]] | None:
-    """An artefact in ``folder`` of the same content by other versions of its makers: its name, and these versions."""
+    """Name and versions of an artefact in ``folder`` that has the same content but other versions of its makers."""
     kind = made_from.kind
     for path in sorted([*folder.glob(f"{kind}-*/{MANIFEST}"), *folder.glob(f"{kind}-*/*/{MANIFEST}")]):
         try:
             manifest = json.loads(path.read_text())
         except (OSError, ValueError):
-            # Another's damage is found when the other is read.
+            # Damage is reported when that artefact is read.
             continue
         if manifest.get("content") == made_from.content and manifest["fingerprint"] != made_from:
             return path.relative_to(folder).parts[0], manifest["versions"]
@@ -179,7 +178,7 @@ def write_json(path: Path, content: object) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file so that a reader sees the old content or the new content, never a part of either; return its path.
+    """Write a file atomically, so that a reader sees either the old or the new content; return its path.
 
     Raises:
         UserError: the path is a directory.
@@ -239,17 +238,17 @@ def _check(manifest: object, path: Path, kind: str, made_from: str | None) -> No
 
 
 def _seal(manifest: Mapping) -> str:
-    """Sha256 of everything else that a manifest says."""
-    said = json.loads(json.dumps({key: value for key, value in manifest.items() if key != "seal"}))
-    return fingerprint(said)
+    """Sha256 of all other fields of a manifest."""
+    content = json.loads(json.dumps({key: value for key, value in manifest.items() if key != "seal"}))
+    return fingerprint(content)
 
 
 def _verify(manifest: dict, path: Path) -> None:
-    for name, promise in manifest["files"].items():
+    for name, expected in manifest["files"].items():
         file = path / name
         if not file.is_file():
             raise DataError(file, "named in the manifest but missing", "delete the directory and rerun")
-        if file.stat().st_size != promise.get("bytes") or sha256_file(file) != promise.get("sha256"):
+        if file.stat().st_size != expected.get("bytes") or sha256_file(file) != expected.get("sha256"):
             raise DataError(file, "its bytes differ from the manifest's sha256", "delete the directory and rerun")
 
 

@@ -1,6 +1,6 @@
 """Components: kinds of one thing, side by side in a package, one file each. The file's name is the component's name.
 
-Objectives, index kinds and evaluation protocols are found this way: to add one is to add its file. Each file holds a
+Objectives, index kinds and evaluation protocols are found this way: a new one needs only its file. Each file holds a
 class ``Config`` that describes itself and builds what it configures.
 """
 

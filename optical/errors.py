@@ -1,6 +1,6 @@
-"""Typed errors: every failure a user can meet says where, what, and what to do next.
+"""Typed errors: every error for a user states the place, the reason and the next step.
 
-The class decides the exit code of the command line; nothing else does.
+The class alone determines the exit code of the command line.
 """
 
 import difflib
@@ -20,7 +20,7 @@ class OpticalError(Exception):
 
     def __init__(self, where: object, what: str, advice: str) -> None:
         super().__init__(str(where), what, advice)
-        # Ray appends its own words to ``args`` on the way back from a worker; these stay as they were said.
+        # Ray appends text to ``args`` when it transfers an error from a worker; ``parts`` stays unchanged.
         self.parts = (str(where), what, advice)
 
     @property
@@ -43,7 +43,7 @@ class UserError(OpticalError):
 
 
 class DataError(OpticalError):
-    """An input or artefact is missing, damaged, or not what its manifest promises."""
+    """An input or artefact is missing or damaged, or differs from its manifest."""
 
     exit_code = 3
 
@@ -55,7 +55,7 @@ class NumericalError(OpticalError):
 
 
 class NotFiniteError(UserError, NumericalError):
-    """An argument holds NaN or infinity: a mistake of the caller, or what is left of an encoder that has diverged."""
+    """An argument holds NaN or infinity: a mistake of the caller, or the output of a diverged encoder."""
 
     exit_code = 4
 
@@ -67,17 +67,17 @@ class InfrastructureError(OpticalError):
 
 
 def require(holds: bool, where: str, what: str, advice: str) -> None:
-    """Refuse a value: where it stands, what is wrong with it, what to set instead.
+    """Check a condition on a value; the other arguments are those of ``OpticalError``.
 
     Raises:
-        UserError: it does not hold.
+        UserError: the condition does not hold.
     """
     if not holds:
         raise UserError(where, what, advice)
 
 
 def require_seed(where: str, seed: int) -> None:
-    """Refuse a seed that a generator of random numbers would refuse later on.
+    """Refuse a seed that the random number generators do not accept.
 
     Raises:
         UserError: it is negative, or has more than 63 bits.

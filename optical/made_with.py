@@ -1,6 +1,7 @@
-"""What numbers were made with besides the configuration: the versions of this project and of its libraries.
+"""The versions of this project and of its libraries with which results were computed.
 
-No fingerprint holds these, because results agree across them within rounding; every manifest and ``run.json`` do.
+They are not part of fingerprints, because results agree across them within rounding. Every manifest and ``run.json``
+records them.
 """
 
 import platform
@@ -17,17 +18,17 @@ _LIBRARIES = (
 
 @cache
 def made_with() -> dict[str, str]:
-    """Versions of this project, of Python and of the libraries that decide numbers, and the kind of machine.
+    """Versions of this project, of Python and of the libraries that affect results, and the platform.
 
     >>> made_with()["optical"] == optical.__version__
     True
     """
-    known = {"optical": optical.__version__, "python": platform.python_version(), "machine": platform.platform()}
-    return known | {name: installed(name) or "not installed" for name in _LIBRARIES}
+    base = {"optical": optical.__version__, "python": platform.python_version(), "machine": platform.platform()}
+    return base | {name: installed(name) or "not installed" for name in _LIBRARIES}
 
 
 def changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
-    """Which versions differ between two records, as ``torch 2.12 -> 2.13`` lines; another machine is no change.
+    """Which versions differ between two records, as ``torch 2.12 -> 2.13`` lines; the platform is ignored.
 
     >>> changes({"torch": "2.12", "machine": "x86_64"}, {"torch": "2.13", "machine": "arm64"})
     ['torch 2.12 -> 2.13']

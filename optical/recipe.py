@@ -1,7 +1,7 @@
 """Recipes: complete, frozen configurations of a run.
 
-A recipe is everything that decides a result, and nothing else: where it runs and how many workers it gets is
-``Resources``, which no fingerprint sees. Each section lives beside what it configures, and checks itself.
+A recipe holds everything that determines a result, and nothing else. The machines and the number of workers are in
+``Resources``, which no fingerprint includes. Each section is defined in the package it configures and checks itself.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ _CADENCE = ("checkpoint_steps", "dev_steps")
 
 @dataclass(frozen=True, kw_only=True)
 class ScratchConfig(ScratchShape):
-    """A small late-interaction teacher trained from scratch: its shape, and what it is trained on."""
+    """A small late-interaction teacher trained from scratch: its shape and its training."""
 
     pairs: tuple[str, ...]
     """Data sets of English question-passage pairs."""
@@ -43,7 +43,7 @@ class ScratchConfig(ScratchShape):
 
     @property
     def objective(self) -> ObjectiveConfig:
-        """What the teacher minimises."""
+        """The objective of the teacher."""
         return contrastive.Config(temperature=self.temperature)
 
 
@@ -114,9 +114,9 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
 
 
 def decisive(recipe: Recipe) -> dict:
-    """The recipe as plain values without the fields that cannot change a number of this recipe's results.
+    """The recipe as plain values, without the fields that cannot change its results.
 
-    Two recipes of equal decisive fields share everything they make.
+    Two recipes with equal decisive fields share all artefacts.
     """
     plain = recipe.as_dict()
     for path in _idle(recipe):

@@ -1,4 +1,4 @@
-"""Where a run happens and how much it may lose. No fingerprint sees this: the same run may move."""
+"""The workers of a run and its failure limits. They are not part of fingerprints: a run may move to other machines."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from optical.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Workers and what they run on, and how long and how often they may fail."""
+    """The workers, their hardware, and their failure limits."""
 
     num_workers: int = 1
     """Ray Train workers (data-parallel ranks)."""
     min_workers: int = 0
-    """Fewest workers to train with while the cluster has no room for ``num_workers``; 0 waits for all of them."""
+    """Fewest workers to train with if the cluster has no room for ``num_workers``; 0 waits for all of them."""
     use_gpu: bool = False
     """Give each worker a GPU (nccl, students train in bfloat16); without it workers use CPUs (gloo, float32)."""
     threads: int = 0
     """Torch threads per worker; 0 shares this machine's cores between the workers."""
     max_failures: int = 3
-    """Worker failures survived before the run stops; a machine that is taken away on notice does not count."""
+    """Worker failures that a run survives; a machine that is removed with notice does not count."""
     rank_timeout: int = 900
-    """Seconds the other ranks wait for one that hangs before the workers are started anew."""
+    """Seconds that ranks wait for one that hangs before all workers are restarted."""
 
     def __post_init__(self) -> None:
         for name, least in (("num_workers", 1), ("min_workers", 0), ("threads", 0), ("max_failures", 0)):
@@ -34,5 +34,5 @@ class Resources:
 
     @property
     def fewest_workers(self) -> int:
-        """How many workers must find room for training to start."""
+        """The number of workers that must find room for training to start."""
         return self.min_workers or self.num_workers

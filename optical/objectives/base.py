@@ -1,6 +1,6 @@
-"""What every objective shares: its configuration, its losses, and what else it offers.
+"""The interface of every objective: its configuration, its losses, and its alignment for the report.
 
-Free of torch at import time, because recipes hold configurations and must load at once.
+This file imports no torch when it is loaded, because recipes hold configurations and must load fast.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ if TYPE_CHECKING:
     from optical.model.encoder import Encoder
 
 Embed = Callable[..., "Tensor"]
-"""The encoder being trained, bare or wrapped for data-parallel training: (ids, mask) to token embeddings."""
+"""The trained encoder, plain or wrapped for data-parallel training: (ids, mask) to token embeddings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveConfig:
-    """What the trained encoder minimises."""
+    """The loss that training minimises."""
 
     name: str
     """Which objective: the name of a file in ``optical/objectives``."""
 
     divisible: ClassVar[bool] = True
-    """Whether a batch may be computed in parts: false when pairs of a batch are compared with each other."""
+    """Whether a batch may be computed in parts; false if pairs of a batch are compared with each other."""
 
     def build(self, teacher: Encoder | None) -> Objective:
         """The objective, on the CPU.
 
         Args:
-            teacher: the frozen encoder of the target side; None when the trained encoder reads both sides.
+            teacher: the frozen encoder of the target side; None if the trained encoder encodes both sides.
         """
         raise NotImplementedError
 
     def idle(self) -> tuple[str, ...]:
-        """Names of the fields that change no number at the present values of the others."""
+        """Names of the fields that do not change results, given the values of the other fields."""
         return ()
 
     def in_words(self) -> str:
-        """What is minimised, in a sentence for the report."""
+        """The loss in one sentence, for the report."""
         return f"Objective {self.name}."
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The loss of each pair of a batch, on autograd's tape, and what was observed of each pair (detached).
+    """The loss of each pair of a batch, on autograd's tape, and detached measurements of each pair.
 
     Shapes: ``value`` and every observation are (batch,).
     """
@@ -62,11 +62,11 @@ class Losses:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The loss of a batch and what was observed.
+    """The loss and the measurements of a batch.
 
     ``loss`` is the sum over this rank's pairs divided by ``global_pairs``, so that summing over ranks gives the mean
     over the global batch. ``observed`` are detached scalars, averaged likewise. ``pair_loss`` is the detached loss of
-    each pair, from which the loss of each data set in a mixture is computed; without it only the whole loss is known.
+    each pair, from which the loss of each data set in a mixture is computed; without it only ``loss`` is logged.
     """
 
     loss: Float[Tensor, ""]
@@ -79,7 +79,7 @@ class Alignment:
     """How an objective aligns the tokens of a batch of sentence pairs, for the report.
 
     Args:
-        plan: (batch, source, target) share of mass that goes from each source token to each target token.
+        plan: (batch, source, target) share of mass moved from each source token to each target token.
         source_mask: (batch, source) source tokens that take part.
         target_mask: (batch, target) target tokens that take part.
         source_mass: (batch, source) mass of each source token.
@@ -94,10 +94,10 @@ class Alignment:
 
 
 class Objective(ABC):
-    """Measures an encoder on a batch. A subclass defines ``losses``; the rest has a default.
+    """Computes the loss of an encoder on a batch. A subclass defines ``losses``; other methods have a default.
 
     Args:
-        teacher: the frozen encoder of the target side; None when the trained encoder reads both sides.
+        teacher: the frozen encoder of the target side; None if the trained encoder encodes both sides.
     """
 
     def __init__(self, teacher: Encoder | None) -> None:
@@ -108,7 +108,7 @@ class Objective(ABC):
         """The loss of each pair."""
 
     def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
-        """The mean loss over the global batch, as far as this rank's pairs contribute to it."""
+        """The contribution of this rank's pairs to the mean loss over the global batch."""
         losses = self.losses(encoder, batch)
         weight = batch.weight / batch.global_pairs
         observed = {name: (value * weight).sum() for name, value in losses.observed.items()}
@@ -121,8 +121,7 @@ class Objective(ABC):
         return self
 
     def targets(self, encoder: Embed, batch: PairBatch) -> Tensor:
-        """(batch, target, dim) float32 embeddings of the target side: from a cache, else by the teacher, else by
-        ``encoder`` itself."""
+        """(batch, target, dim) float32 embeddings of the target side: cached, of the teacher, or of ``encoder``."""
         import torch
 
         if batch.target_embeddings is not None:
@@ -133,9 +132,9 @@ class Objective(ABC):
             return self.teacher(batch.target_ids, batch.target_mask).float()
 
     def reference(self, encoder: Encoder) -> Encoder:
-        """The encoder with whose ranking the dev measures compare ``encoder``'s."""
+        """The encoder to which the dev measures compare the ranking of ``encoder``."""
         return encoder if self.teacher is None else self.teacher
 
     def alignment(self, encoder: Embed, batch: PairBatch) -> Alignment | None:
-        """How the objective aligns the tokens of each pair; None when it aligns none."""
+        """How the objective aligns the tokens of each pair; None if it aligns no tokens."""
         return None

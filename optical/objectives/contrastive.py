@@ -1,7 +1,7 @@
-"""In-batch contrastive MaxSim: how a late-interaction teacher is trained from question-passage pairs.
+"""In-batch contrastive MaxSim, which trains a late-interaction teacher on question-passage pairs.
 
-A student can be trained with it too: its source sentences then look for their own among the targets of the batch, which
-the frozen teacher encodes.
+It can train a student too: the student then ranks the targets of the batch, encoded by the frozen teacher, for each
+source sentence.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Config(ObjectiveConfig):
 
 
 class InBatchContrastive(Objective):
-    """Softmax cross-entropy of each source against the targets on this rank, of which its own is the right one.
+    """Softmax cross-entropy of each source's own target among the targets on this rank.
 
-    Scores are MaxSim divided by the source's number of tokens and by ``temperature``. Negatives are the rank's own
-    pairs: with more workers each source sees fewer of them.
+    Scores are MaxSim divided by the source's number of tokens and by ``temperature``. Negatives are the pairs of the
+    same rank, so with more workers each source has fewer negatives.
 
     Args:
-        teacher: encodes the targets; None when the trained encoder does.
+        teacher: encodes the targets; None if the trained encoder does.
         temperature: of the softmax.
     """
 
@@ -58,7 +58,7 @@ class InBatchContrastive(Objective):
         self.temperature = temperature
 
     def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
-        """Cross-entropy of each pair; observed is whether its own target ranks first."""
+        """Cross-entropy of each pair, and whether its own target ranks first."""
         import torch
 
         from optical.model.maxsim import maxsim

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from optical.model.encoder import Encoder
 
-_OF_ITERATIONS = ("epsilon", "tolerance", "max_iterations", "acceleration")
+_ITERATION_FIELDS = ("epsilon", "tolerance", "max_iterations", "acceleration")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(LossSettings, ObjectiveConfig):
-    """Optimal-transport distillation: the loss is <P, C>; the fields name the transport problem."""
+    """Optimal-transport distillation: the loss is <P, C>; the fields define the transport problem."""
 
     name: Literal["ot"] = "ot"
     """Which objective: the name of a file in ``optical/objectives``."""
@@ -53,31 +53,31 @@ class Config(LossSettings, ObjectiveConfig):
         return TransportDistillation(teacher, self)
 
     def idle(self) -> tuple[str, ...]:
-        """The penalty and the mass, where the method has none; what iterates, for the exact method."""
+        """The penalty and the mass, for methods without them; for the exact method, the fields of the iterations."""
         of_other_methods = {"penalty": "unbalanced", "mass": "partial"}
         idle = tuple(name for name, method in of_other_methods.items() if method != self.method)
-        return idle + (_OF_ITERATIONS if self.method == "exact" else ())
+        return idle + (_ITERATION_FIELDS if self.method == "exact" else ())
 
     def in_words(self) -> str:
-        """The transport problem with the settings that its method reads and no others."""
+        """The transport problem with the settings that its method uses."""
         cost = f"{self.cost.replace('_', ' ')} cost"
         if self.order_weight:
             cost += f" + {self.order_weight:g} |i/n - j/m|"
         words = {"unbalanced": [f"penalty {self.penalty:g}"], "partial": [f"mass {self.mass:g}"]}
-        own = words.get(self.method, [])
+        method_settings = words.get(self.method, [])
         stopping = f"tolerance {self.tolerance:g}, at most {self.max_iterations} iterations"
         settings = [] if self.method == "exact" else [f"epsilon {self.epsilon:g}", stopping]
-        parts = [f"Method {self.method}", cost, *own, *settings]
+        parts = [f"Method {self.method}", cost, *method_settings, *settings]
         masses = "uniform masses" if self.marginals == "uniform" else f"masses by {self.marginals}"
         special = "left out" if self.special_tokens == "drop" else "taking part"
         sentence = f"{', '.join(parts)}; {masses}, [CLS] and [SEP] {special}."
-        if own:
+        if method_settings:
             sentence += " The marginal error is against the marginals that this method asks for."
         return sentence
 
 
 class TransportDistillation(Objective):
-    """Pull the student's source tokens towards the frozen teacher's target tokens along the transport plan.
+    """Move the student's source embeddings towards the frozen teacher's target embeddings along the transport plan.
 
     Args:
         teacher: encodes the target side.
@@ -89,7 +89,7 @@ class TransportDistillation(Objective):
         self.config = config
 
     def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
-        """<P, C> of each pair, with the plan's marginal error, entropy and sweeps observed."""
+        """<P, C> of each pair, with the plan's marginal error, entropy and iterations."""
         result = self.transport(encoder, batch)
         observed = {
             "marginal_error": result.marginal_error,
@@ -109,7 +109,7 @@ class TransportDistillation(Objective):
         return loss_with(self.config, source, target, *masks)
 
     def aligned(self, mask: Tensor) -> Tensor:
-        """(batch, tokens) which real tokens of a side take part: all, or all but [CLS] and [SEP]."""
+        """(batch, tokens) whether a token takes part: all real tokens, or all except [CLS] and [SEP]."""
         from optical.model.text import inner_mask
 
         return inner_mask(mask) if self.config.special_tokens == "drop" else mask
@@ -129,9 +129,9 @@ class TransportDistillation(Objective):
         )
 
     def _caption(self, solved: ot.TransportLoss, pair: int) -> str:
-        """The solver's result for a pair; POT's simplex counts no iterations and has no tolerance."""
-        ended = "converged" if solved.converged[pair] else "NOT converged"
+        """The solver's result for a pair; the exact method has no iterations."""
+        outcome = "converged" if solved.converged[pair] else "NOT converged"
         found = f"cost <P, C> = {solved.value[pair]:.3f}, marginal error {solved.marginal_error[pair]:.1e}"
         if self.config.method == "exact":
-            return f"{found}, {ended}"
-        return f"{found}, {ended} after {int(solved.iterations[pair])} iterations"
+            return f"{found}, {outcome}"
+        return f"{found}, {outcome} after {int(solved.iterations[pair])} iterations"

@@ -1,11 +1,11 @@
 """Optimal transport for batches of small, ragged problems.
 
 Reading order: ``problem`` (input and output) and ``settings``; ``cost`` and ``marginals`` (how a sentence pair becomes
-a problem); ``solver``, which calls one of ``methods/``; ``sinkhorn/``, what the methods share (forms of the sweep,
-Newton steps); ``values`` (distance from the optimum); ``loss``, ``gradients`` and ``divergence`` (what training
-minimises); ``kernels/`` (machine code for the CPU, a Triton kernel for the GPU, the choice between them and torch).
+a problem); ``solver``, which calls one of ``methods/``; ``sinkhorn/``, which the methods share (sweeps, Newton steps);
+``values`` (duality gap); ``loss``, ``gradients`` and ``divergence`` (the losses for training); ``kernels/`` (a compiled
+CPU kernel, a Triton kernel for GPUs, and the choice between them and torch).
 
-Letters, as in the literature: C cost, a and b marginals, P plan, f and g potentials, u and v scalings.
+Symbols follow the literature: C cost, a and b marginals, P plan, f and g potentials, u and v scalings.
 """
 
 from importlib import import_module
@@ -49,7 +49,7 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used: recipes read ``settings``, and must not wait for torch."""
+    """Import a public name when it is first used, so that recipes, which read ``settings``, load without torch."""
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

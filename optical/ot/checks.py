@@ -1,8 +1,8 @@
-"""What the doors of ``optical.ot`` look at: types, shapes and devices first, then masses, costs and embeddings.
+"""Checks of arguments to ``optical.ot``: first types, shapes and devices, then masses, costs and embeddings.
 
-The compiled kernel works on raw addresses, so types and shapes are right before it is called. What it reads anyway it
-looks at itself: a pair whose masses, costs or embeddings are not what they should be gets NaN for its cost, and only
-then the checks here find out what is wrong, and say it. The other solvers have these checks before them.
+The compiled kernel works on raw addresses, so types and shapes are checked before it is called. The kernel checks the
+values that it reads, and gives a problem with invalid masses, costs or embeddings the cost NaN. Only then do the checks
+here search for the cause and report it. The other solvers run after these checks.
 """
 
 import math
@@ -15,21 +15,21 @@ from optical.errors import NotFiniteError, UserError
 
 HALF = frozenset((torch.float16, torch.bfloat16))
 _FULL = (torch.float32, torch.float64)
-# Sums of masses in single precision differ by rounding; embeddings normalised in bfloat16 by half a per cent.
+# Rounding changes sums of masses in single precision, and the norms of bfloat16 embeddings by half a per cent.
 SUM_ROUNDING = 1e-5
 _NORM_ROUNDING = 0.01
-_NORMALISE = "normalise the embeddings, as in torch.nn.functional.normalize(x, dim=-1), or take another cost"
+_NORMALISE = "normalise the embeddings, as in torch.nn.functional.normalize(x, dim=-1), or choose another cost"
 
 
 def arguments(given: Mapping[str, object], dimensions: Mapping[str, str]) -> None:
-    """Refuse arguments that are no tensors of these dimensions, or that disagree in a size or in their device.
+    """Refuse arguments that are not tensors of these dimensions, or whose sizes or devices differ.
 
     Args:
-        given: each argument by its name; None for one that was left out.
-        dimensions: the names of its dimensions, in order; one name is one size.
+        given: each argument by its name; None for an omitted one.
+        dimensions: the names of its dimensions, in order; equal names mean equal sizes.
 
     Raises:
-        UserError: naming the argument and the rule.
+        UserError: names the argument and the rule.
     """
     sizes: dict[str, tuple[int, str]] = {}
     first, device = "", None
@@ -43,9 +43,9 @@ def arguments(given: Mapping[str, object], dimensions: Mapping[str, str]) -> Non
             what = f"is on {value.device}, and {first} is on {device}"
             raise UserError(name, what, "move both to one device")
         for axis, size in zip(axes, value.shape, strict=True):
-            known, owner = sizes.setdefault(axis, (size, name))
-            if known != size:
-                what = f"has shape {_shape(value)}, {size} in its dimension {axis!r}, where {owner} has {known}"
+            expected, owner = sizes.setdefault(axis, (size, name))
+            if expected != size:
+                what = f"has shape {_shape(value)}, {size} in its dimension {axis!r}, where {owner} has {expected}"
                 raise UserError(name, what, f"make {owner} and {name} agree")
 
 
@@ -58,7 +58,7 @@ def _tensor(name: str, value: object, axes: list[str]) -> Tensor:
         raise UserError(name, what, advice)
     if name.endswith("_mask"):
         if value.dtype != torch.bool:
-            raise UserError(name, f"is {value.dtype}, and a mask holds truth values", f"give {name}.bool()")
+            raise UserError(name, f"is {value.dtype}, and a mask is boolean", f"give {name}.bool()")
     elif value.dtype not in (*_FULL, *HALF):
         raise UserError(name, f"is {value.dtype}", "give float32 or float64 (half precision is widened to float32)")
     return value
@@ -68,17 +68,17 @@ def one_precision(given: dict[str, Tensor]) -> None:
     """Refuse tensors of different precision.
 
     Raises:
-        UserError: naming two of them.
+        UserError: names two of them.
     """
     (first, reference), *others = given.items()
     for name, value in others:
         if value.dtype != reference.dtype:
             what = f"is {value.dtype}, and {first} is {reference.dtype}"
-            raise UserError(name, what, "give all of them in one precision")
+            raise UserError(name, what, "convert them to one precision")
 
 
-def alike(cost: object, a: object, b: object) -> bool:
-    """Whether these are the costs and masses of a batch, in one full precision, on one device: what most calls give."""
+def is_consistent(cost: object, a: object, b: object) -> bool:
+    """Whether these are costs and masses of one batch, in one full precision, on one device: the usual case."""
     return (
         isinstance(cost, Tensor)
         and isinstance(a, Tensor)
@@ -93,15 +93,15 @@ def alike(cost: object, a: object, b: object) -> bool:
 
 
 def masses(a: Tensor, b: Tensor) -> None:
-    """Refuse masses that are negative or not finite, and problems with nothing to move.
+    """Refuse masses that are negative or not finite, and problems with an empty side.
 
     Raises:
-        UserError: naming the argument and the problem.
+        UserError: names the argument and the problem.
     """
     for name, side, mass in (("a", "source", a), ("b", "target", b)):
-        for what, wrong in (("is not finite", ~mass.isfinite()), ("is negative", mass < 0)):
-            if wrong.any():
-                row, token = wrong.nonzero()[0].tolist()
+        for what, invalid in (("is not finite", ~mass.isfinite()), ("is negative", mass < 0)):
+            if invalid.any():
+                row, token = invalid.nonzero()[0].tolist()
                 value = f"the mass of its token {token} {what} ({float(mass[row, token])})"
                 raise UserError(f"{name}, problem {row}", value, "give masses of 0 (padding) or more")
         for row in (mass.sum(1) <= 0).nonzero().flatten().tolist():
@@ -109,15 +109,15 @@ def masses(a: Tensor, b: Tensor) -> None:
 
 
 def balance(a: Tensor, b: Tensor, tolerance: float) -> None:
-    """Refuse problems whose sides differ in mass, which would never converge, or are so light that any plan would.
+    """Refuse problems whose sides differ in mass (never converge) or have no more mass than the tolerance (always do).
 
     Args:
         a: (batch, source) masses.
         b: (batch, target) masses.
-        tolerance: the marginal error that is asked for; in double precision the sums must agree as closely.
+        tolerance: the requested marginal error; in double precision the sums must agree within it.
 
     Raises:
-        UserError: naming the problem and both masses.
+        UserError: names the problem and both masses.
     """
     source, target = a.sum(1), b.sum(1)
     double = a.dtype == torch.float64 and tolerance > 0
@@ -126,66 +126,66 @@ def balance(a: Tensor, b: Tensor, tolerance: float) -> None:
         what = f"its sides have masses {float(source[row]):.8g} and {float(target[row]):.8g}, and all mass is moved"
         raise UserError(f"problem {row}", what, "normalise the marginals, or use unbalanced or partial")
     for row in (torch.minimum(source, target) <= tolerance).nonzero().flatten().tolist():
-        what = f"is {tolerance}, and problem {row} has a mass of {float(source[row]):.3g}: any plan would be within it"
-        raise UserError("tolerance", what, "normalise the marginals, or set a small share of the mass")
+        what = f"is {tolerance}, and problem {row} has a mass of {float(source[row]):.3g}, so any plan is within it"
+        raise UserError("tolerance", what, "normalise the marginals, or set a small fraction of the mass")
 
 
 def costs(cost: Tensor, a: Tensor, b: Tensor) -> bool:
-    """Refuse costs that are NaN or -inf between real tokens, and tokens all of whose costs are infinite.
+    """Refuse costs that are NaN or -inf between real tokens, and tokens whose costs are all infinite.
 
     Returns:
-        Whether some cost between real tokens is infinite: such cells carry no mass.
+        Whether some cost between real tokens is infinite; such cells carry no mass.
 
     Raises:
-        UserError: naming the problem and the cell or token.
+        UserError: names the problem and the cell or token.
     """
     real = (a > 0).unsqueeze(2) & (b > 0).unsqueeze(1)
     infinite = ~cost.isfinite() & real
     if not infinite.any():
         return False
-    wrong = infinite & ~torch.isposinf(cost)
-    if wrong.any():
-        row, i, j = wrong.nonzero()[0].tolist()
+    invalid = infinite & ~torch.isposinf(cost)
+    if invalid.any():
+        row, i, j = invalid.nonzero()[0].tolist()
         what = f"the cost of its cell ({i}, {j}) is {float(cost[row, i, j])}"
-        raise NotFiniteError(f"cost, problem {row}", what, "give finite costs, or +inf for a cell that is never used")
+        raise NotFiniteError(f"cost, problem {row}", what, "give finite costs, or +inf for a cell that no plan may use")
     for side, mass, axis in (("source", a, 2), ("target", b, 1)):
-        stuck = ((mass > 0) & ~(real & ~infinite).any(axis)).nonzero()
-        if len(stuck):
-            row, token = stuck[0].tolist()
-            what = f"every cost of its {side} token {token} is infinite, so its mass can go nowhere"
-            raise UserError(f"cost, problem {row}", what, "allow it a partner, or give it no mass")
+        isolated = ((mass > 0) & ~(real & ~infinite).any(axis)).nonzero()
+        if len(isolated):
+            row, token = isolated[0].tolist()
+            what = f"every cost of its {side} token {token} is infinite, so its mass cannot be moved"
+            raise UserError(f"cost, problem {row}", what, "make one of its costs finite, or give it no mass")
     return True
 
 
 def embeddings(name: str, side: Tensor, mask: Tensor, unit: bool) -> None:
-    """Refuse embeddings of real tokens that are not finite or, where ``unit``, not of length one within 1 %.
+    """Refuse embeddings of real tokens that are not finite or, if ``unit``, not of length one within 1 %.
 
     Raises:
-        UserError: naming the argument, the pair and the token.
+        UserError: names the argument, the pair and the token.
     """
     if not mask.any():
         return
     norms = torch.linalg.vector_norm(side.detach(), dim=2, dtype=torch.promote_types(side.dtype, torch.float32))
-    least, largest = (float(end) for end in torch.aminmax(norms.masked_fill(~mask, 1)))
-    # A comparison with NaN is false, and one NaN makes both ends NaN.
-    fine = (least >= 1 - _NORM_ROUNDING and largest <= 1 + _NORM_ROUNDING) if unit else largest < math.inf
-    if not fine:
+    least, largest = (float(bound) for bound in torch.aminmax(norms.masked_fill(~mask, 1)))
+    # A comparison with NaN is false, and a single NaN makes both bounds NaN.
+    valid = (least >= 1 - _NORM_ROUNDING and largest <= 1 + _NORM_ROUNDING) if unit else largest < math.inf
+    if not valid:
         _refuse_embedding(name, norms, mask, unit)
 
 
-def near_unit(*stretches: Tensor) -> bool:
-    """Whether squared lengths this far from one are those of L2-normalised embeddings, but for rounding."""
-    return all(float(stretch.amax()) <= 2 * _NORM_ROUNDING for stretch in stretches if len(stretch))
+def near_unit(*deviations: Tensor) -> bool:
+    """Whether embeddings whose squared lengths deviate this much from one are L2-normalised up to rounding."""
+    return all(float(deviation.amax()) <= 2 * _NORM_ROUNDING for deviation in deviations if len(deviation))
 
 
 def _refuse_embedding(name: str, norms: Tensor, mask: Tensor, unit: bool) -> None:
-    far = ~((norms - 1).abs() <= _NORM_ROUNDING) if unit else ~norms.isfinite()
-    for row, token in (far & mask).nonzero()[:1].tolist():
+    invalid = ~((norms - 1).abs() <= _NORM_ROUNDING) if unit else ~norms.isfinite()
+    for row, token in (invalid & mask).nonzero()[:1].tolist():
         where, length = f"{name}, pair {row}", float(norms[row, token])
         if not math.isfinite(length):
             what = f"the embedding of its token {token} is not finite"
-            raise NotFiniteError(where, what, "look for overflow or a diverged encoder")
-        what = f"the embedding of its token {token} has length {length:.4g}, and the cost takes L2-normalised ones"
+            raise NotFiniteError(where, what, "check for overflow or a diverged encoder")
+        what = f"the embedding of its token {token} has length {length:.4g}, and the cost needs L2-normalised ones"
         raise UserError(where, what, _NORMALISE)
 
 

@@ -1,9 +1,8 @@
-"""Costs: how far apart two tokens are, from their embeddings and, if order matters, from their places.
+"""Costs: the distance between two tokens, from their embeddings and optionally from their positions.
 
-Each cost takes (batch, source, dim) and (batch, target, dim) to (batch, source, target). Half-precision embeddings are
-widened first and the arithmetic is in single precision at least, under autocast too: a cost that was rounded to
-bfloat16 ruins the plan's gradient. The embeddings are taken as they are: where a cost speaks of L2-normalised ones, it
-is the caller who normalises them.
+Each cost maps (batch, source, dim) and (batch, target, dim) to (batch, source, target). Half-precision embeddings are
+converted first, and the arithmetic is at least in single precision, also under autocast: rounding a cost to bfloat16
+makes the plan's gradient useless. If a cost needs L2-normalised embeddings, the caller normalises them.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from optical.errors import UserError
 
-# Cosines are kept this far from +-1, where arccos has no finite slope.
+# Cosines are clamped this far from +-1, where the slope of arccos is infinite.
 _EDGE = 1e-6
 
 
@@ -39,7 +38,7 @@ def angular_cost(
 ) -> Float[Tensor, "batch source target"]:
     """Angle C_ij = arccos(s_i . t_j) / pi between L2-normalised embeddings: a metric, in [0, 1].
 
-    Cosines beyond 1 - 1e-6 count as that: such costs are off by up to 5e-4, and their gradient is zero.
+    Cosines are clamped to 1 - 1e-6: such costs have an error of up to 5e-4, and their gradient is zero.
     """
     cosines = _products(*_widened(source, target))
     return torch.arccos(cosines.clamp(_EDGE - 1, 1 - _EDGE)) / torch.pi
@@ -48,12 +47,11 @@ def angular_cost(
 def order_distortion(
     source_mask: Bool[Tensor, "batch source"], target_mask: Bool[Tensor, "batch target"]
 ) -> Float[Tensor, "batch source target"]:
-    """How far a link is off the diagonal, D_ij = |i / n - j / m|, in [0, 1).
+    """Distance of a cell from the diagonal, D_ij = |i / n - j / m|, in [0, 1).
 
-    i counts the real source tokens from 1 to n, j the real target tokens from 1 to m. It is the log-prior of
-    fast_align (Dyer, Chahuneau and Smith 2013, aclanthology.org/N13-1073) and the temporal term of
-    order-preserving Wasserstein distance (Su and Hua, CVPR 2017), there squared and scaled. What
-    it says of masked tokens has no meaning.
+    i counts the real source tokens from 1 to n, j the real target tokens from 1 to m. It is the log-prior of fast_align
+    (Dyer, Chahuneau and Smith 2013, aclanthology.org/N13-1073) and, squared and scaled, the temporal term of the
+    order-preserving Wasserstein distance (Su and Hua, CVPR 2017). Values of masked tokens have no meaning.
     """
     i, j = (mask.cumsum(1) / mask.sum(1, keepdim=True).clamp_min(1) for mask in (source_mask, target_mask))
     return (i.unsqueeze(2) - j.unsqueeze(1)).abs()
@@ -91,12 +89,12 @@ def cost_matrix(
 
 
 def _widened(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Both sides in their wider precision, float32 at least."""
+    """Both sides in the higher precision of the two, float32 at least."""
     wide = torch.promote_types(torch.promote_types(source.dtype, target.dtype), torch.float32)
     return source.to(wide), target.to(wide)
 
 
 def _products(source: Tensor, target: Tensor) -> Float[Tensor, "batch source target"]:
-    """Inner products of every source with every target token."""
+    """Inner products of all source tokens with all target tokens."""
     with torch.autocast(source.device.type, enabled=False):
         return source @ target.transpose(1, 2)

@@ -1,15 +1,15 @@
 """The Sinkhorn divergence: entropic transport without its bias.
 
-Entropy has a price even between a sentence and itself: OT_eps(x, x) > 0, and the cloud nearest to x by OT_eps is not x
-but a shrunken one. Taking the two self-terms off mends that,
+The entropic cost of a sentence to itself is not zero: OT_eps(x, x) > 0, and the point cloud nearest to x by OT_eps is a
+contracted x. Subtracting the two self-terms removes this bias,
 
     S_eps(x, y) = OT_eps(x, y) - OT_eps(x, x) / 2 - OT_eps(y, y) / 2,
     OT_eps(x, y) = min <P, C> + epsilon KL(P | a b^T),
 
 which is zero for identical clouds and positive for others as long as exp(-C / epsilon) is a positive definite kernel
-(Feydy, Sejourne, Vialard, Amari, Trouve and Peyre 2019, arXiv:1810.08278, theorem 1). It is, for every cost of
-``cost``, with the order term or without. As epsilon grows, the divergence turns into a kernel distance of the two
-clouds (for the cosine cost, half the squared distance of their means); as it falls, into exact transport.
+(Feydy, Sejourne, Vialard, Amari, Trouve and Peyre 2019, arXiv:1810.08278, theorem 1). This holds for every cost of
+``cost``, with and without the order term. For large epsilon the divergence tends to a kernel distance of the two clouds
+(for the cosine cost, half the squared distance of their means); for small epsilon it tends to exact transport.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from optical.ot.settings import Acceleration, Backend, Cost, Marginals
 
 @dataclass(frozen=True)
 class Divergence:
-    """Sinkhorn divergences of a batch, and the three transports each is made of.
+    """Sinkhorn divergences of a batch, and the three transport losses of each.
 
     Args:
         value: divergence of each pair, on autograd's tape.
@@ -39,7 +39,7 @@ class Divergence:
 
     @property
     def converged(self) -> Bool[Tensor, " batch"]:
-        """Whether all three transports have."""
+        """Whether all three transport problems converged."""
         return self.between.converged & self.within_source.converged & self.within_target.converged
 
 
@@ -60,10 +60,10 @@ def sinkhorn_divergence(
     acceleration: Acceleration = "auto",
     backend: Backend = "auto",
 ) -> Divergence:
-    """The Sinkhorn divergence of each pair, differentiable in the embeddings, its gradient exact at convergence.
+    """The Sinkhorn divergence of each pair, differentiable in the embeddings; its gradient is exact at convergence.
 
-    Every argument is that of ``transport_loss``. The value may be negative by what the tolerance and single precision
-    leave open.
+    The arguments are those of ``transport_loss``. The value may be slightly negative, within the tolerance and the
+    rounding of single precision.
 
     Raises:
         UserError: as ``transport_loss`` does.

@@ -50,9 +50,9 @@ def transport_loss(
 ) -> TransportLoss:
     """OPTICAL's loss sum_ij P_ij C_ij for each sentence pair (Huang, Yu and Allan 2023, arXiv:2301.12566, section 3).
 
-    The problem is built and solved in float32 whatever the embeddings' type (in float64 for float64), without
-    gradient; ``gradient`` says how the loss depends on the cost (see ``gradients``), and marginals are constants.
-    Masked tokens have zero mass, so their gradient is exactly zero.
+    The problem is built and solved in float32 (in float64 for float64 embeddings), without gradient. ``gradient``
+    defines how the loss depends on the cost (see ``gradients``); marginals are constants. Masked tokens have zero mass,
+    so their gradient is exactly zero.
 
     >>> tokens, real = torch.eye(2).unsqueeze(0), torch.ones(1, 2, dtype=torch.bool)
     >>> round(transport_loss(tokens, tokens, real, real, epsilon=1.0).value.item(), 4)  # 1 / (1 + e)
@@ -66,17 +66,17 @@ def transport_loss(
         cost: a key of ``cost.COSTS``.
         marginals: ``uniform``, ``norm``, ``idf``, ``attention`` or ``given`` (the last three need the weights).
         method: see ``Settings``.
-        gradient: ``detached``, ``implicit`` or ``unrolled``; the last two for Sinkhorn's <P, C> alone.
+        gradient: ``detached``, ``implicit`` or ``unrolled``; the last two only for Sinkhorn's <P, C>.
         value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
         order_weight: weight of the order-aware term added to the cost.
-        source_weights: token weights the source marginal is made of.
-        target_weights: token weights the target marginal is made of.
-        start: potentials to start from, such as those of the last plan of the same pairs.
+        source_weights: token weights of the source marginal.
+        target_weights: token weights of the target marginal.
+        start: potentials to start from, such as those of an earlier plan of the same pairs.
         **options: epsilon, tolerance and the other fields of ``Settings``.
 
     Raises:
         UserError: an argument of the wrong type, shape or device; a pair without a token on one side; an embedding that
-            is not finite or, for ``cosine`` and ``angular``, not of length one; a setting no solver can work with.
+            is not finite or, for ``cosine`` and ``angular``, not of length one; an impossible setting.
     """
     settings = LossSettings(
         method=method,
@@ -100,7 +100,7 @@ def loss_with(
     target_weights: Float[Tensor, "batch target"] | None = None,
     start: Potentials | None = None,
 ) -> TransportLoss:
-    """``transport_loss`` with its settings in one value; arguments and errors are the same."""
+    """``transport_loss`` with its settings as one object; the other arguments and the errors are the same."""
     given = source, target, source_mask, target_mask, source_weights, target_weights
     checks.arguments(dict(zip(_DIMENSIONS, given, strict=True)), _DIMENSIONS)
     _check_weights(settings.marginals, source_weights, target_weights)
@@ -113,19 +113,20 @@ def loss_with(
         plain = cost == "cosine" and not order_weight and form == ("detached", "transport")
         if backend := backends.fused(source, target, solved_with, plain and start is None):
             return fused_loss(backend, source, target, a, b, solved_with)
-        source, target = _real("source", source, source_mask, cost), _real("target", target, target_mask, cost)
+        source = _without_padding("source", source, source_mask, cost)
+        target = _without_padding("target", target, target_mask, cost)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
         return _solved(matrix, a, b, solved_with, start, _LOSSES[form])
 
 
 def _check_weights(marginals: str, *weights: Tensor | None) -> None:
     if marginals not in WEIGHTED and any(side is not None for side in weights):
-        what = f"is {marginals!r}, which takes no weights per token, and some were given"
+        what = f"is {marginals!r}, which takes no weights per token, but weights were given"
         raise UserError("marginals", what, f"leave them out, or choose from {', '.join(WEIGHTED)}")
 
 
-def _real(name: str, side: Tensor, mask: Tensor, cost: str) -> Tensor:
-    """The embeddings once they are right, zero on padding: what stands there must reach no gradient."""
+def _without_padding(name: str, side: Tensor, mask: Tensor, cost: str) -> Tensor:
+    """The embeddings, checked, and zero on padding, so that padding cannot reach a gradient."""
     checks.embeddings(name, side, mask, unit=cost in UNIT_COSTS)
     return side.masked_fill(~mask.unsqueeze(2), 0)
 
@@ -141,7 +142,7 @@ def _solved(
 
 
 def _in_precision(mass: Tensor, dtype: torch.dtype) -> Tensor:
-    """Masses that add up to one in ``dtype``; what was rounded in single precision would never balance in double."""
+    """Masses that sum to one in ``dtype``: sums rounded in single precision would not balance in double."""
     mass = mass.to(dtype)
     return mass if dtype == torch.float32 else mass / mass.sum(1, keepdim=True).clamp_min(1e-30)
 

@@ -1,9 +1,8 @@
-"""Marginals: how much of a sentence's mass each of its tokens brings to the alignment.
+"""Marginals: the share of a sentence's mass of each of its tokens.
 
-Uniform mass treats every token alike. Others trust some more: long embeddings carry more of the meaning than short ones
-(Arase, Bao and Yokoi 2023, arXiv:2306.04116, OTAlign; Yokoi et al. 2020, arXiv:2004.15003), rare words more than common
-ones (idf), attended words more than overlooked ones. Whatever the weights, the marginal is exactly zero on masked
-tokens, positive on all others, sums to one and carries no gradient.
+Uniform mass weights all tokens equally. Other marginals weight tokens by their embedding's norm (Arase, Bao and Yokoi
+2023, arXiv:2306.04116, OTAlign; Yokoi et al. 2020, arXiv:2004.15003), rarity (idf) or attention. Every marginal is
+exactly zero on masked tokens, positive on all others, sums to one and carries no gradient.
 """
 
 from jaxtyping import Bool, Float
@@ -14,7 +13,7 @@ from optical.errors import NumericalError, UserError
 WEIGHTED = ("idf", "attention", "given")
 MARGINALS = ("uniform", "norm", *WEIGHTED)
 
-# No real token is without mass: one that had none would count as padding.
+# Every real token has mass, because a token without mass would count as padding.
 _LEAST = 1e-6
 
 
@@ -27,7 +26,7 @@ def uniform_marginal(mask: Bool[Tensor, "batch tokens"]) -> Float[Tensor, "batch
 def weighted_marginal(
     mask: Bool[Tensor, "batch tokens"], weights: Float[Tensor, "batch tokens"]
 ) -> Float[Tensor, "batch tokens"]:
-    """Mass in proportion to ``weights``, none of which counts as less than 1e-6.
+    """Mass in proportion to ``weights``; weights below 1e-6 count as 1e-6.
 
     Raises:
         UserError: the weight of a real token is negative.
@@ -36,7 +35,7 @@ def weighted_marginal(
     weights = weights.detach().float().masked_fill(~mask, 0)
     for row in (~weights.isfinite()).any(1).nonzero().flatten().tolist():
         what = "the weight of one of its tokens is not finite"
-        raise NumericalError(f"marginal of problem {row}", what, "look at the weights or embeddings it was given")
+        raise NumericalError(f"marginal of problem {row}", what, "check its weights or embeddings")
     for row in (weights < 0).any(1).nonzero().flatten().tolist():
         what = "the weight of one of its tokens is negative"
         raise UserError(f"marginal of problem {row}", what, "give weights of 0 or more")
@@ -53,14 +52,14 @@ def marginal(
     """The marginal called ``name``, in float32.
 
     Args:
-        name: ``uniform``; ``norm``, the L2 norm of ``embeddings``; ``idf``, ``attention`` or ``given``, all three of
-            which take ``weights`` as they are and differ in what the caller put there.
-        mask: true for tokens that take part. A sentence without any has no mass at all.
-        embeddings: as they were before L2-normalisation, after which every norm is one.
+        name: ``uniform``; ``norm``, the L2 norm of ``embeddings``; ``idf``, ``attention`` or ``given``, which all use
+            ``weights`` unchanged; the name describes them.
+        mask: true for tokens that take part. A sentence without such tokens has no mass.
+        embeddings: before L2-normalisation, which makes every norm one.
         weights: one number per token.
 
     Raises:
-        UserError: there is no marginal of that name, or it lacks its embeddings or weights.
+        UserError: there is no marginal of that name, or its embeddings or weights are missing.
         NumericalError: the weight of a real token is not finite.
     """
     if name == "uniform":

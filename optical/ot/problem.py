@@ -1,4 +1,4 @@
-"""Problem and Plan: what goes into a transport solver and what comes out of it."""
+"""The input and the output of a transport solver: ``Problem``, ``Potentials`` and ``Plan``."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,22 +9,22 @@ from torch import Tensor
 
 from optical.ot import checks
 
-# Sums of masses that add up to one before they were rounded to bfloat16 differ by less.
+# Rounding masses to bfloat16 changes their sum by less than this.
 _HALF_ROUNDING = 0.01
 
-NEVER = 1e30
-"""What solvers read for an infinite cost: more than any plan would pay, and without NaN in 0 times inf."""
+LARGE_COST = 1e30
+"""Replaces infinite costs in solvers: no plan uses such a cell, and 0 times it is not NaN."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """A padded batch of independent transport problems: min <P, C> over P with marginals a and b.
 
-    A token is real where its mass is positive. Padding has exactly zero mass, anywhere in a row; its costs are
-    never looked at. An infinite cost means never: such a cell carries no mass. Tensors are float32 or float64; half
-    precision is widened to float32, and there b is scaled to the mass of a, for halves of one do not add up to one.
+    A token is real if its mass is positive. Padding may be anywhere in a row; it has exactly zero mass, and its costs
+    are ignored. A cell of infinite cost carries no mass. Tensors are float32 or float64. Half precision is converted to
+    float32, and b is then scaled to the mass of a, because rounded masses do not sum to one.
 
-    What needs no reading is checked here; masses and costs are checked by ``solve``.
+    Types, shapes and devices are checked here; the values of masses and costs are checked by ``solve``.
 
     Raises:
         UserError: a wrong type, number of dimensions, shape, precision or device.
@@ -35,7 +35,7 @@ class Problem:
     b: Float[Tensor, "batch target"]
 
     def __post_init__(self) -> None:
-        if not checks.alike(self.cost, self.a, self.b):
+        if not checks.is_consistent(self.cost, self.a, self.b):
             self._widen()
 
     def _widen(self) -> None:
@@ -51,22 +51,22 @@ class Problem:
 
     @property
     def real(self) -> Bool[Tensor, "batch source target"]:
-        """The cells between two real tokens."""
+        """Whether a cell is between two real tokens."""
         return (self.a > 0).unsqueeze(2) & (self.b > 0).unsqueeze(1)
 
     @property
     def real_cost(self) -> Float[Tensor, "batch source target"]:
-        """The cost with zeros on padding, whatever stood there."""
+        """The cost, with zeros on padding."""
         return self.cost.masked_fill(~self.real, 0)
 
     def rows(self, index: Int[Tensor, " chosen"] | slice) -> "Problem":
-        """The problems at ``index`` as a batch of their own."""
+        """The problems at ``index`` as a batch."""
         return Problem(self.cost[index], self.a[index], self.b[index])
 
 
 @dataclass(frozen=True)
 class Potentials:
-    """Dual variables: what a token of either side is worth, in the cost's units."""
+    """Dual variables of the tokens of both sides, in the cost's units."""
 
     f: Float[Tensor, "batch source"]
     g: Float[Tensor, "batch target"]
@@ -74,20 +74,20 @@ class Potentials:
 
 @dataclass(frozen=True)
 class Plan:
-    """A transport plan with its evidence.
+    """A transport plan, its potentials and its convergence.
 
     Args:
         problem: what was solved.
-        f: source potentials, in double precision (at small epsilon single precision cannot hold them);
+        f: source potentials, in double precision (single precision is too coarse at small epsilon);
             -inf on padding.
-        g: target potentials, likewise. Where the method has an epsilon, P = exp((f + g - C) / epsilon).
+        g: target potentials, likewise. If the method has an epsilon, P = exp((f + g - C) / epsilon).
         epsilon: regularisation per problem; 0 for an exact plan.
         marginal_error: L1 distance of P's marginals from a and b (for ``partial`` and ``unbalanced``, the distance
-            from the method's own optimality, see there).
+            from the optimality condition of the method, see there).
         iterations: sweeps (and Newton steps) spent on each problem.
         converged: whether ``marginal_error`` is within the tolerance.
-        given_matrix: the plan, where the solver has written it; otherwise it is computed from the potentials.
-        given_cost: <P, C>, where the solver has summed it.
+        given_matrix: the plan, if the solver computed it; otherwise it is computed from the potentials.
+        given_cost: <P, C>, if the solver computed it.
     """
 
     problem: Problem
@@ -121,6 +121,6 @@ class Plan:
 
 
 def _rescaled(b: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """b with the mass of a, where the two differ by no more than the rounding of half precision."""
+    """b scaled to the mass of a, if both agree within the rounding of half precision."""
     near = (source - target).abs() <= _HALF_ROUNDING * source
     return b * torch.where(near, source / target, 1).unsqueeze(1)

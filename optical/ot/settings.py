@@ -1,4 +1,4 @@
-"""How a batch of transport problems is solved, and what a transport loss makes of it. Free of torch."""
+"""The settings of the solvers and of the transport loss. This file imports no torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Value = Literal["transport", "regularised"]
 
 
 class Options(TypedDict, total=False):
-    """The fields of ``Settings`` but the method, as keyword arguments; their defaults are those of ``Settings``."""
+    """The fields of ``Settings`` except the method, as keyword arguments; their defaults are those of ``Settings``."""
 
     epsilon: float
     tolerance: float
@@ -31,10 +31,10 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything but the problem.
+    """How a batch of transport problems is solved.
 
     Raises:
-        UserError: a value no solver can work with.
+        UserError: an impossible value.
     """
 
     method: Method = "sinkhorn"
@@ -55,10 +55,10 @@ class Settings:
     mass: float = 1.0
     """Total mass that ``partial`` moves, at most that of either side."""
     backend: Backend = "auto"
-    """Who solves; ``auto`` takes the fastest that can solve the problem here."""
+    """The implementation; ``auto`` chooses the fastest one that can solve the problem on this machine."""
 
     section: ClassVar[str] = ""
-    """What stands before a field's name in an error, such as ``objective.``."""
+    """Prefix of a field's name in an error, such as ``objective.``."""
 
     def __post_init__(self) -> None:
         for name, names in _NAMES.items():
@@ -73,7 +73,7 @@ class Settings:
 
     @property
     def newton(self) -> bool:
-        """Whether Newton steps may finish what the sweeps leave."""
+        """Whether Newton steps may solve the problems that sweeps leave unconverged."""
         return self.acceleration in ("auto", "newton") and self.tolerance > 0
 
     def _check_name(self, name: str, names: tuple[str, ...]) -> None:
@@ -94,7 +94,7 @@ class LossSettings(Settings):
     """How embeddings become a problem, and how the loss depends on the embeddings.
 
     Raises:
-        UserError: a value no solver can work with, or two that exclude each other.
+        UserError: an impossible value, or two that exclude each other.
     """
 
     cost: Cost = "cosine"

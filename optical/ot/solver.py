@@ -1,4 +1,4 @@
-"""One door to every solver: ``solve``."""
+"""``solve``: one function for every method and backend."""
 
 import math
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from torch import Tensor
 from optical.errors import NotFiniteError, UserError
 from optical.ot import checks
 from optical.ot.kernels import backends
-from optical.ot.problem import NEVER, Plan, Potentials, Problem
+from optical.ot.problem import LARGE_COST, Plan, Potentials, Problem
 from optical.ot.settings import Method, Options, Settings
 from optical.ot.sinkhorn import newton
 
-# From here on the sweeps of a problem are slower than Newton steps; those in the log domain are dear.
+# After so many sweeps Newton steps are faster; log-domain sweeps are slow, so their number is smaller.
 _SWEEPS_BEFORE_NEWTON = {"sinkhorn": 200, "unbalanced": 20, "partial": 20}
-# Methods that move all mass of both sides, and those that leave cells of infinite cost empty.
+# Methods that move all mass of both sides, and methods that allow infinite costs.
 _BALANCED = ("sinkhorn", "ipot", "exact")
-_SHUN_INFINITY = ("sinkhorn", "unbalanced")
+_ALLOW_INFINITE = ("sinkhorn", "unbalanced")
 
 
 def solve(
@@ -31,7 +31,7 @@ def solve(
     start: Potentials | None = None,
     **options: Unpack[Options],
 ) -> Plan:
-    """Solve a batch of transport problems, each stopping by itself.
+    """Solve a batch of transport problems; each stops on its own.
 
     >>> import torch
     >>> C = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
@@ -47,42 +47,42 @@ def solve(
         **options: epsilon, tolerance, max_iterations and the other fields of ``Settings``.
 
     Returns:
-        The plan, with the evidence of its convergence; problems that did not converge are marked so.
+        The plan; its ``converged`` marks the problems that did not converge.
 
     Raises:
-        UserError: a setting no solver can work with; a start of another shape; masses that are negative, not finite, or
-            none at all; costs that are NaN or -inf; a token all of whose costs are infinite; sides of different mass
-            where all mass is moved; or a backend that cannot solve this problem here.
+        UserError: an impossible setting; a start of another shape; masses that are negative, not finite, or all zero;
+            costs that are NaN or -inf; a token whose costs are all infinite; sides of different mass where all mass
+            is moved; or a backend that cannot solve this problem here.
     """
     return solve_with(problem, Settings(method=method, **options), start)
 
 
 def solve_with(problem: Problem, settings: Settings, start: Potentials | None = None) -> Plan:
-    """``solve`` for settings made beforehand."""
-    first, start = before_newton(settings), _near_costs(problem, start, settings)
+    """``solve`` with its settings as one object."""
+    sweep_settings, start = before_newton(settings), _bounded_start(problem, start, settings)
     if backends.choose(problem, settings) == "compiled":
         from optical.ot.kernels.compiled.backend import sinkhorn
 
-        # The kernel reads masses and costs anyway: where they are not what they should be, <P, C> is no number.
-        plan = sinkhorn(problem, first, start)
+        # The kernel checks masses and costs while it reads them: <P, C> is NaN if they are invalid.
+        plan = sinkhorn(problem, sweep_settings, start)
         if math.isfinite(float(plan.transport_cost.sum())):
             return _finished(plan, settings)
     allowed = _checked(problem, settings)
-    plan = _finished(_solver(settings.method)(allowed, first, start), settings)
+    plan = _finished(_solver(settings.method)(allowed, sweep_settings, start), settings)
     if allowed is problem:
         return plan
-    # Single precision may leave 1e-38 in a cell that is never used, which 1e30 would make something of.
-    never = problem.cost.isposinf()
-    matrix = plan.matrix.masked_fill(never, 0)
-    cost = (matrix * problem.cost.masked_fill(never | ~problem.real, 0)).sum((1, 2))
+    # Single precision may leave 1e-38 in a cell of infinite cost; multiplied by 1e30 it would count.
+    infinite = problem.cost.isposinf()
+    matrix = plan.matrix.masked_fill(infinite, 0)
+    cost = (matrix * problem.cost.masked_fill(infinite | ~problem.real, 0)).sum((1, 2))
     return replace(plan, given_matrix=matrix, given_cost=cost)
 
 
-def _near_costs(problem: Problem, start: Potentials | None, settings: Settings) -> Potentials | None:
-    """The start in double precision, no further from zero than an optimum may be.
+def _bounded_start(problem: Problem, start: Potentials | None, settings: Settings) -> Potentials | None:
+    """The start in double precision, clamped to the range that an optimum can have.
 
-    Beside larger potentials the costs would be rounded away, and any plan would look like the right one. Where all mass
-    is moved, a constant may go from g to f, so g is centred first; f then follows from g.
+    Larger potentials would lose the costs by rounding, and any plan would seem to be optimal. If all mass is moved, a
+    constant can move from g to f, so g is centred first. f is then computed from g.
     """
     if start is None or settings.method in ("exact", "ipot"):
         return start
@@ -120,19 +120,19 @@ def _check_start(problem: Problem, start: Potentials) -> None:
 
 
 def _checked(problem: Problem, settings: Settings) -> Problem:
-    """The problem once masses and costs are right, with a cost that is never paid in the place of infinite ones."""
+    """The problem with checked masses and costs, and with infinite costs replaced by large ones."""
     checks.masses(problem.a, problem.b)
     if settings.method in _BALANCED:
         checks.balance(problem.a, problem.b, settings.tolerance)
     if not checks.costs(problem.cost, problem.a, problem.b):
         return problem
-    if settings.method not in _SHUN_INFINITY:
-        what = f"holds infinite costs, which the method {settings.method!r} cannot shun"
-        raise UserError("cost", what, f"use {' or '.join(_SHUN_INFINITY)}, or large finite costs")
-    if settings.epsilon > NEVER / 1e10:
-        what = f"is {settings.epsilon}, beside which infinite costs are no larger than others"
+    if settings.method not in _ALLOW_INFINITE:
+        what = f"holds infinite costs, which the method {settings.method!r} does not support"
+        raise UserError("cost", what, f"use {' or '.join(_ALLOW_INFINITE)}, or large finite costs")
+    if settings.epsilon > LARGE_COST / 1e10:
+        what = f"is {settings.epsilon}, too large to tell infinite costs from others"
         raise UserError("epsilon", what, "set one in the range of the finite costs")
-    return replace(problem, cost=problem.cost.clamp_max(NEVER))
+    return replace(problem, cost=problem.cost.clamp_max(LARGE_COST))
 
 
 def _finished(plan: Plan, settings: Settings) -> Plan:
@@ -145,7 +145,7 @@ def _newton_follows(settings: Settings) -> bool:
 
 @cache
 def before_newton(settings: Settings) -> Settings:
-    """The settings of the sweeps alone: where Newton steps are to follow, the sweeps are few."""
+    """The settings of the sweeps: if Newton steps follow, the sweeps are few."""
     if not _newton_follows(settings):
         return settings
     return replace(settings, max_iterations=min(settings.max_iterations, _SWEEPS_BEFORE_NEWTON[settings.method]))

@@ -1,7 +1,7 @@
-"""What a plan costs, and a proof of it: the primal value, the dual value, and the gap between them.
+"""The primal value of a plan, the dual value of its potentials, and the gap between them.
 
-Every method minimises a convex function of the plan, and the maximum of a concave function of two potentials is the
-same number. So a plan and potentials whose two values agree are both optimal, and the gap bounds what is left to gain
+Every method minimises a convex function of the plan. Its minimum equals the maximum of a concave function of two
+potentials. If both values agree, plan and potentials are optimal; otherwise the gap bounds the possible improvement
 (Peyre and Cuturi 2019, arXiv:1803.00567, sections 2.5 and 4.4). With KL(P | Q) = sum P log(P / Q) - P + Q:
 
     sinkhorn     min <P, C> + epsilon KL(P | a b^T)
@@ -14,8 +14,8 @@ same number. So a plan and potentials whose two values agree are both optimal, a
                  max <a, f> + <b, g>  where  f_i + g_j <= C_ij
 
 where S = sum P - sum a b^T, and f and g are those of P = a b^T exp((f + g - C) / epsilon): epsilon log a and
-epsilon log b below those of a ``Plan``. A plan that misses its marginals may cost less than the optimum: before
-convergence the gap may have either sign.
+epsilon log b less than those of a ``Plan``. A plan that does not meet its marginals may cost less than the optimum, so
+before convergence the gap may have either sign.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from optical.ot.settings import Settings
 
 
 def primal_value(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
-    """What the method minimises, at this plan, in double precision."""
+    """The objective of the method at this plan, in double precision."""
     matrix, a, b = plan.matrix.double(), plan.problem.a.double(), plan.problem.b.double()
     value = (matrix * plan.problem.real_cost.double()).sum((1, 2))
     if settings.method in ("exact", "ipot"):
@@ -42,12 +42,12 @@ def primal_value(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
 
 
 def dual_value(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
-    """What the method's dual maximises, at this plan's potentials, in double precision."""
+    """The dual objective of the method at this plan's potentials, in double precision."""
     return _DUALS[settings.method](plan, settings)
 
 
 def duality_gap(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
-    """Primal less dual value: zero at the optimum."""
+    """Primal minus dual value: zero at the optimum."""
     return primal_value(plan, settings) - dual_value(plan, settings)
 
 

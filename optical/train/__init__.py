@@ -1,5 +1,5 @@
 """Training: one loop for teachers and students.
 
 Reading order: ``job`` (what to train), ``step`` (one update), ``optimiser``, ``checkpoint``, ``dev`` (the dev
-measure), ``worker`` (the loop on one rank), ``fit`` (the same loop on a Ray Train worker group).
+measure), ``loop`` (the loop on one rank), ``ray`` (the same loop on a Ray Train worker group), ``failure``.
 """

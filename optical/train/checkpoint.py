@@ -1,4 +1,4 @@
-"""Checkpoints: weights and optimiser state in safetensors, one artefact per step, the newest two kept."""
+"""Checkpoints: weights and optimiser state in safetensors, one artefact per saved step; the newest two are kept."""
 
 import logging
 import shutil
@@ -26,27 +26,27 @@ def save(
     encoder: nn.Module,
     optimiser: torch.optim.Optimizer,
     fingerprint: str,
-    halfway: Callable[[], None] = lambda: None,
+    after_weights: Callable[[], None] = lambda: None,
 ) -> None:
     """Commit the state after ``step`` updates to ``folder/step-<step>``; keep it and the one before it.
 
-    Steps beyond this one are of a run that is no longer there, and are dropped too.
+    Checkpoints of later steps belong to an earlier run and are deleted too.
 
     Args:
         folder: where the checkpoints are.
         step: updates done.
-        encoder: whose weights to save.
-        optimiser: whose state to save.
+        encoder: its weights are saved.
+        optimiser: its state is saved.
         fingerprint: identity of the run.
-        halfway: called when the weights are written and the optimiser's state is not.
+        after_weights: called between writing the weights and the optimiser's state.
 
     Raises:
-        InfrastructureError: the disk is full or gone; earlier checkpoints are intact and nothing half-made is left.
+        InfrastructureError: the disk is full or gone; earlier checkpoints are intact and no partial one is left.
     """
     path = folder / f"step-{step:08d}"
     with writing_to_disk(path), artefacts.writing(path, KIND, fingerprint, {"step": step}) as scratch:
         save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, scratch / _WEIGHTS)
-        halfway()
+        after_weights()
         save_file(_flatten(optimiser), scratch / _OPTIMISER)
     earlier = [path for path in _all(folder) if _step(path) <= step]
     for path in _all(folder):
@@ -61,7 +61,7 @@ def restore(
     fingerprint: str,
     warn: Callable[[str], None] = log.warning,
 ) -> int:
-    """Load the newest checkpoint whose every hash holds; return the number of updates it has seen, 0 if none.
+    """Load the newest checkpoint with correct hashes; return its number of updates, 0 without a checkpoint.
 
     A damaged checkpoint, or one of another run, is skipped with a warning and the one before it is used.
     """
@@ -80,13 +80,13 @@ def restore(
 
 
 def check_space(folder: Path, encoder: nn.Module) -> None:
-    """Make sure of room for as many checkpoints as are there at once: those that are kept and the one in the making.
+    """Check that the disk has room for the checkpoints that are kept and the one being written.
 
     Raises:
-        InfrastructureError: the disk has less.
+        InfrastructureError: the disk has less space.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # AdamW keeps two moments beside each weight.
+    # AdamW keeps two moments for each weight.
     size = 3 * sum(parameter.numel() * parameter.element_size() for parameter in encoder.parameters())
     needed, free = size * max(1, _KEEP + 1 - len(_all(folder))), shutil.disk_usage(folder).free
     if free < needed:
@@ -96,7 +96,7 @@ def check_space(folder: Path, encoder: nn.Module) -> None:
 
 @contextmanager
 def writing_to_disk(path: Path) -> Iterator[None]:
-    """Report what the disk refuses as ours.
+    """Convert errors of the disk to ``InfrastructureError``.
 
     Raises:
         InfrastructureError: the disk is full or gone.
@@ -132,5 +132,5 @@ def _unflatten(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor
     for key, value in tensors.items():
         index, name = key.split(".", 1)
         parameter = parameters[int(index)]
-        # AdamW keeps its step counter on the CPU and its moments beside the parameter.
+        # AdamW keeps its step counter on the CPU and its moments on the device of the parameter.
         optimiser.state[parameter][name] = value if name == "step" else value.to(parameter.device)

@@ -1,4 +1,4 @@
-"""How the student (or a scratch teacher) is trained."""
+"""How the student, or a teacher trained from scratch, is trained."""
 
 from dataclasses import dataclass
 from math import inf
@@ -12,8 +12,8 @@ class TrainConfig(BatchConfig):
     """One pass of the training loop: batches, optimiser, cadence, seed."""
 
     accumulate: int = 1
-    """Parts a rank computes its share of a global batch in, one after the other, for less memory: the loss is the mean
-    over the whole batch all the same, so the update is that of one part within rounding."""
+    """Parts in which a rank computes its share of a global batch, one after the other, to save memory; the loss is
+    still the mean over the whole batch, so the update is the same within rounding."""
     learning_rate: float = 3e-4
     """Peak learning rate of AdamW."""
     warmup_share: float = 0.1
@@ -25,7 +25,7 @@ class TrainConfig(BatchConfig):
     checkpoint_steps: int = 200
     """Steps between checkpoints."""
     dev_steps: int = 100
-    """Steps between two looks at the dev measure."""
+    """Steps between two dev measurements."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""What a retry cannot mend: written down once by the rank that meets it, raised by the driver."""
+"""Failures that a retry cannot fix: the first rank that meets one writes a report, and the driver raises it."""
 
 import json
 import shutil
@@ -12,37 +12,37 @@ _KINDS = {kind.__name__: kind for kind in (OpticalError, DataError, Infrastructu
 
 
 def clear(folder: Path) -> None:
-    """Forget what earlier attempts met."""
+    """Delete the reports of earlier attempts."""
     _report(folder).unlink(missing_ok=True)
     shutil.rmtree(_crashes(folder), ignore_errors=True)
 
 
 def is_reported(folder: Path) -> bool:
-    """Whether a rank has met something that a retry cannot mend."""
+    """Whether a rank has reported a failure that a retry cannot fix."""
     return _report(folder).exists()
 
 
 def raise_reported(folder: Path) -> None:
-    """Raise what a rank reported, if one did."""
+    """Raise the failure that a rank reported, if any."""
     if is_reported(folder):
         report = json.loads(_report(folder).read_text())
         raise _KINDS[report["kind"]](*report["args"])
 
 
 def report(folder: Path, rank: int, step: int, error: Exception) -> bool:
-    """Report ``error`` if a retry cannot mend it: one of ours, or the same error at the same step a second time.
+    """Report ``error`` if a retry cannot fix it: an ``OpticalError``, or the same error at the same step a second time.
 
-    The first rank to report is believed: its end is what the others stumble over. Anything else may be the machine's
-    fault; its traceback is kept in ``crashes`` and a retry is worth its while.
+    Only the first report is kept, because the failure of one rank makes the others fail. Any other error may be caused
+    by the machine: its traceback is saved in ``crashes``, and a retry may succeed.
 
     Args:
         folder: of the training job.
-        rank: which rank met it.
-        step: at which step.
-        error: what was raised.
+        rank: the rank that raised it.
+        step: the step at which it was raised.
+        error: the exception.
 
     Returns:
-        Whether it is of no use to try again.
+        Whether the failure is deterministic, so that a retry is useless.
     """
     if not isinstance(error, OpticalError):
         crash = _crashes(folder) / f"rank-{rank}-step-{step}-{_signature(error)}.txt"
@@ -51,7 +51,7 @@ def report(folder: Path, rank: int, step: int, error: Exception) -> bool:
             crash.write_text("".join(traceback.format_exception(error)))
             return False
         what = f"failed twice in the same way ({type(error).__name__}: {error})".replace("\n", " ")
-        error = OpticalError(f"rank {rank}, step {step}", what, f"read {crash}, mend the cause and rerun to resume")
+        error = OpticalError(f"rank {rank}, step {step}", what, f"read {crash}, fix the cause and rerun to resume")
     if not is_reported(folder):
         artefacts.write_json(_report(folder), {"kind": type(error).__name__, "args": list(error.parts)})
     return True
@@ -66,6 +66,6 @@ def _crashes(folder: Path) -> Path:
 
 
 def _signature(error: Exception) -> str:
-    """Of the kind of error and the lines of code it came through; messages hold addresses and ports."""
+    """Hash of the type of an error and of its lines of code, but not of its message, which may hold addresses."""
     lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     return artefacts.fingerprint([type(error).__name__, lines])[:8]

@@ -1,4 +1,4 @@
-"""A training job: everything one worker needs to know, in picklable values."""
+"""A training job: everything that a worker needs, as picklable values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,8 @@ class TrainJob:
         folder: where checkpoints, the journal and the result go.
         train: batches and optimiser.
         objective: what is minimised.
-        teacher: folder of the frozen encoder of the target side; None when the trained encoder reads both sides.
-        teacher_cache: the teacher's embeddings of the target sides, when they are cached.
+        teacher: folder of the frozen encoder of the target side; None if the trained encoder encodes both sides.
+        teacher_cache: the teacher's embeddings of the target sides, if they are cached.
     """
 
     fingerprint: str

@@ -1,4 +1,4 @@
-"""The training loop of one rank. It knows no Ray: batches come in, checkpoints and a journal go out."""
+"""The training loop of one rank, independent of Ray: it reads batches and writes checkpoints and a journal."""
 
 import logging
 import time
@@ -25,20 +25,20 @@ from optical.train.optimiser import build_optimiser, learning_rate
 from optical.train.step import Update, update
 
 BatchSource = Callable[[int], Iterator[PairBatch]]
-"""Given the first step, this rank's batches from there to the end."""
+"""Returns this rank's batches from the given step to the end."""
 Metrics = dict[str, int | float]
 Report = Callable[[Metrics], None]
 """Receives the metrics of a dev step, on every rank."""
 Hook = Callable[[int, int, str], None]
-"""Called with (rank, step, place) at each place of the loop, for tests that break something there: ``step`` before the
-update, ``before_save``, ``during_save`` between the files of a checkpoint, ``after_save``."""
+"""Called with (rank, step, place) at each place of the loop, for tests that inject faults: ``step`` before the update,
+``before_save``, ``during_save`` between the files of a checkpoint, ``after_save``."""
 
-_FAILED_SAVES = 3
+_MAX_FAILED_SAVES = 3
 log = logging.getLogger(__name__)
 
 
 def no_hook(rank: int, step: int, place: str) -> None:
-    """Breaks nothing."""
+    """Does nothing."""
 
 
 class Worker:
@@ -65,13 +65,13 @@ class Worker:
         self.optimiser = build_optimiser(self.encoder, job.train)
         self.journal = Journal(job.journal) if rank == 0 else None
         self.step = 0
-        """The step at work, counted from 1."""
+        """The current step, counted from 1."""
         self._hook = hook
         self._dev = self._dev_batch() if rank == 0 else None
         self._failed_saves = 0
 
     def run(self, batches: BatchSource, report: Report = lambda metrics: None) -> None:
-        """Train to the end and write the result; starts at the newest verified checkpoint."""
+        """Train from the newest verified checkpoint to the end and write the result."""
         try:
             self._run(batches, report)
         finally:
@@ -165,7 +165,7 @@ class Worker:
         self._at("after_save")
 
     def _try_to_save(self, done: int, journal: Journal) -> None:
-        """Training goes on without a checkpoint, but not without three in a row."""
+        """Save a checkpoint; a failure is only a warning, but the third failure in a row is raised."""
         folder, fingerprint = self.job.checkpoints, self.job.fingerprint
         try:
             with checkpoint.writing_to_disk(self.job.journal):
@@ -174,9 +174,9 @@ class Worker:
             self._failed_saves = 0
         except InfrastructureError as error:
             self._failed_saves += 1
-            if self._failed_saves == _FAILED_SAVES:
+            if self._failed_saves == _MAX_FAILED_SAVES:
                 raise
-            self._warn(f"training goes on without a checkpoint: {error}")
+            self._warn(f"training continues without a checkpoint: {error}")
 
     def _finish(self) -> None:
         if self.journal:
@@ -194,14 +194,14 @@ def write_encoder(encoder: Encoder, folder: Path, fingerprint: str) -> None:
 
 
 def _check_agreement(folder: Path, done: int, device: torch.device) -> None:
-    """Stop ranks that would go on from different steps."""
+    """Refuse to continue if ranks resume from different steps."""
     if dist.is_initialized():
         most_and_least = torch.tensor([done, -done], device=device)
         dist.all_reduce(most_and_least, dist.ReduceOp.MAX)
         most, least = most_and_least[0].item(), -most_and_least[1].item()
         if most != least:
             what = f"some ranks resume from step {least} and others from step {most}"
-            raise InfrastructureError(folder, what, "choose a --runs-dir that every worker sees alike")
+            raise InfrastructureError(folder, what, "choose a --runs-dir that all workers share")
 
 
 def _barrier() -> None:

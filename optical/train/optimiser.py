@@ -1,4 +1,4 @@
-"""AdamW with linear warm-up and linear decay; the rate is a pure function of the step."""
+"""AdamW with linear warm-up and linear decay; the learning rate depends only on the step."""
 
 import torch
 from torch import nn
@@ -25,7 +25,7 @@ def build_optimiser(encoder: nn.Module, config: TrainConfig) -> torch.optim.Adam
 
 
 def learning_rate(step: int, num_steps: int, config: TrainConfig) -> float:
-    """The rate of update ``step`` (counted from 0): linear to the peak over the warm-up, then linear towards 0.
+    """The learning rate of update ``step`` (counted from 0): linear to the peak over the warm-up, then linear to 0.
 
     >>> config = TrainConfig(learning_rate=1.0, warmup_share=0.5)
     >>> [learning_rate(step, 4, config) for step in range(4)]

@@ -1,4 +1,4 @@
-"""The training loop on a Ray Train worker group: N ranks, gloo or nccl, retried on failure."""
+"""The training loop on a Ray Train worker group: N ranks with gloo or nccl, restarted after failures."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from optical.train.loop import Hook, Worker, no_hook
 
 
 def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook: Hook = no_hook) -> Path:
-    """Train ``job`` to its end and return the encoder folder; rerunning continues where it stopped.
+    """Train ``job`` to its end and return the encoder folder; a rerun continues where training stopped.
 
     Ray Train restarts the worker group after a crash, or with more or fewer workers when the cluster changes (see
     ``Resources.min_workers``), and the new group resumes from the newest verified checkpoint. A deterministic failure
@@ -33,12 +33,12 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook
 
     Args:
         job: what to train.
-        resources: on how many workers.
+        resources: the number of workers and their limits.
         callbacks: of Ray Train.
-        hook: called by every rank at each place of its loop (see ``worker.Hook``).
+        hook: called by every rank at each place of its loop (see ``loop.Hook``).
 
     Raises:
-        OpticalError: whatever the workers reported as deterministic.
+        OpticalError: a deterministic failure that a worker reported.
         InfrastructureError: workers failed more than ``resources.max_failures`` times.
     """
     if artefacts.exists(job.result, "encoder", job.fingerprint):
@@ -46,7 +46,7 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook
     failure.clear(job.folder)
     workers: Any = resources.num_workers
     if resources.fewest_workers < resources.num_workers:
-        # Ray Train takes a range for an elastic run, which its annotation does not say.
+        # Ray Train accepts a range for elastic runs, but its annotation does not.
         workers = (resources.fewest_workers, resources.num_workers)
     trainer = TorchTrainer(
         _worker_main,
@@ -54,7 +54,7 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook
         torch_config=TorchConfig(timeout_s=resources.rank_timeout),
         scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources.use_gpu),
         run_config=RunConfig(
-            # Ray resumes silently when a name is reused; ours never is, because the checkpoints are ours.
+            # Ray resumes silently if a name is reused; names are unique, because checkpoints are this project's.
             name=f"{job.trains}-{uuid.uuid4().hex[:8]}",
             storage_path=str((job.folder / "ray").absolute()),
             failure_config=FailureConfig(max_failures=resources.max_failures),
@@ -77,7 +77,7 @@ def fit(job: TrainJob, resources: Resources, callbacks: list | None = None, hook
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C as KeyboardInterrupt: Ray's own handler stops the workers and then exits the process without a word."""
+    """Raise KeyboardInterrupt on Ctrl-C: Ray's own handler stops the workers and exits the process silently."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -97,18 +97,18 @@ def _worker_main(config: dict) -> None:
     torch.set_num_threads(resources.threads or max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
     worker = None
     try:
-        worker = Worker(job, rank, get_device(), prepare_model if world_size > 1 else _bare, config["hook"])
+        worker = Worker(job, rank, get_device(), prepare_model if world_size > 1 else _unwrapped, config["hook"])
         worker.run(
             lambda start: rank_batches(worker.schedule, start, rank, world_size, worker.targets),
             ray.train.report,
         )
     except Exception as error:
-        hopeless = failure.report(job.folder, rank, worker.step if worker else 0, error)
-        # A lone rank ends in peace and the driver raises the report. Of several, the others wait in a collective for
-        # this one; only its death frees them, and the group's next attempt finds the report.
-        if world_size > 1 or not hopeless:
+        deterministic = failure.report(job.folder, rank, worker.step if worker else 0, error)
+        # A single rank exits normally, and the driver raises the report. With several ranks, the others wait for this
+        # one in a collective operation. Only an error stops them; the next attempt then finds the report.
+        if world_size > 1 or not deterministic:
             raise
 
 
-def _bare(encoder: Encoder) -> Encoder:
+def _unwrapped(encoder: Encoder) -> Encoder:
     return encoder

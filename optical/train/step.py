@@ -1,4 +1,4 @@
-"""One update: batch in, loss and observations out; nothing moves unless everything is finite."""
+"""One update of the parameters, which happens only if loss and gradient are finite."""
 
 import math
 import re
@@ -16,12 +16,12 @@ from optical.errors import NotFiniteError, NumericalError
 from optical.objectives.base import Outcome
 
 LossFunction = Callable[[nn.Module, PairBatch], Outcome]
-"""An objective, or anything that measures an encoder on a batch."""
+"""An objective, or any other function of an encoder and a batch."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one step did, over all ranks: loss, gradient norm before clipping, tokens read, and what was observed.
+    """The result of one step over all ranks: loss, gradient norm before clipping, tokens, and measurements.
 
     From a mixture, ``observed`` holds ``loss/<data set>`` and ``pairs/<data set>`` of every data set in the batch.
     """
@@ -41,13 +41,13 @@ def update(
     max_grad_norm: float,
     accumulate: int = 1,
 ) -> Update:
-    """Forward and backward over ``accumulate`` parts, finite check, clip, AdamW step at learning rate ``rate``.
+    """Forward and backward over ``accumulate`` parts, check, clip, and AdamW step at learning rate ``rate``.
 
     The loss of a part is its share of the global mean, so gradients add up over parts; data-parallel training averages
     them over ranks, so the backward pass is scaled by the number of ranks. Both give the gradient of the global mean.
 
     Raises:
-        NumericalError: loss or gradient norm is not finite on any rank; the parameters are untouched.
+        NumericalError: loss or gradient norm is not finite on some rank; the parameters are unchanged.
     """
     optimiser.zero_grad(set_to_none=True)
     try:
@@ -72,11 +72,11 @@ def _diverged(batch: PairBatch, what: str) -> NumericalError:
 def _forward_backward(
     encoder: nn.Module, objective: LossFunction, batch: PairBatch, accumulate: int
 ) -> dict[str, Tensor]:
-    """Add up this rank's gradients and sums part by part; ranks exchange gradients in the last backward pass only."""
+    """Sum gradients and measurements over parts; ranks exchange gradients only in the last backward pass."""
     ranks = dist.get_world_size() if dist.is_initialized() else 1
     totals: dict[str, Tensor] = {}
-    *alone, last = _parts(batch, accumulate)
-    for part in (*alone, last):
+    *first, last = _parts(batch, accumulate)
+    for part in (*first, last):
         with nullcontext() if part is last else getattr(encoder, "no_sync", nullcontext)():
             outcome = objective(encoder, part)
             (outcome.loss * ranks).backward()
@@ -87,7 +87,7 @@ def _forward_backward(
 
 
 def _parts(batch: PairBatch, count: int) -> list[PairBatch]:
-    """A batch as ``count`` runs of its pairs, of sizes that differ by one at most; fewer if it has fewer pairs."""
+    """A batch in ``count`` parts whose sizes differ by at most one; fewer parts if it has fewer pairs."""
     columns = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
     rows = torch.arange(len(batch.weight)).tensor_split(min(count, len(batch.weight)))
     parts: list[dict[str, Any]] = [
@@ -97,7 +97,7 @@ def _parts(batch: PairBatch, count: int) -> list[PairBatch]:
 
 
 def _loss_sums(outcome: Outcome, batch: PairBatch) -> dict[str, Tensor]:
-    """Of each data set of a mixture: the sum of its pairs' losses, and how many these are."""
+    """The sum of the losses and the number of pairs of each data set of a mixture."""
     if len(batch.dataset_names) < 2 or outcome.pair_loss is None or batch.dataset is None:
         return {}
     names = _labels(batch)
@@ -107,7 +107,7 @@ def _loss_sums(outcome: Outcome, batch: PairBatch) -> dict[str, Tensor]:
 
 
 def _labels(batch: PairBatch) -> list[str]:
-    """Names of the data sets as every tracker takes them; a path loses its slashes."""
+    """Names of the data sets in characters that every tracker accepts; slashes become underscores."""
     return [re.sub(r"[^\w.-]+", "_", name).strip("_") for name in batch.dataset_names]
 
 

@@ -158,7 +158,7 @@ def test_infinite_costs_among_others_cost_what_large_ones_cost(method, backend, 
 
 @pytest.mark.parametrize("method", ["ipot", "partial", "exact"])
 def test_methods_that_cannot_shun_infinite_costs_refuse_them(method):
-    with pytest.raises(UserError, match=f"^cost: holds infinite costs, which the method '{method}' cannot shun"):
+    with pytest.raises(UserError, match=f"^cost: holds infinite costs, which the method '{method}' does not support"):
         solve(halves(torch.float64, nan_at(COST, 0, 0, 1, value=math.inf)), method, mass=0.5)
 
 
@@ -271,7 +271,7 @@ def test_a_cell_that_is_never_used_costs_nothing_whatever_the_mass(backend):
 
 
 def test_infinite_costs_need_an_epsilon_they_are_larger_than():
-    with pytest.raises(UserError, match="^epsilon: is 1e[+]28, beside which infinite costs are no larger"):
+    with pytest.raises(UserError, match="^epsilon: is 1e[+]28, too large to tell infinite costs from others"):
         solve(halves(torch.float32, nan_at(COST, 0, 0, 1, value=math.inf)), epsilon=1e28)
 
 
@@ -336,7 +336,7 @@ def test_the_pair_is_right_as_it_is():
         ({"target_mask": torch.ones(1, 4, dtype=torch.bool)}, "^target_mask: .* 1 in its dimension 'batch'"),
         ({"source_mask": torch.ones(2, 4, dtype=torch.bool)}, "^source_mask: .* 4 in its dimension 'source'"),
         ({"source_mask": torch.ones(2, 3)}, r"^source_mask: is torch.float32, .* give source_mask.bool\(\)"),
-        ({"source_mask": torch.ones(2, 3).long()}, "^source_mask: is torch.int64, and a mask holds truth values"),
+        ({"source_mask": torch.ones(2, 3).long()}, "^source_mask: is torch.int64, and a mask is boolean"),
         ({"source_mask": torch.zeros(2, 3, dtype=torch.bool)}, "^problem 0: its source side has no mass"),
         ({"source": torch.rand(2, 3, 16)}, "^target: .* 8 in its dimension 'dim', where source has 16"),
         ({"source": torch.rand(3, 8)}, r"^source: has shape \(3, 8\), and must have 3 dimensions"),

@@ -1,4 +1,4 @@
-"""Which failures a retry can mend, and how the others reach the driver."""
+"""Which failures a retry can fix, and how the others reach the driver."""
 
 import pytest
 
@@ -31,11 +31,11 @@ def test_the_first_report_is_believed(tmp_path):
         failure.raise_reported(tmp_path)
 
 
-def test_a_mistake_at_the_same_step_twice_is_hopeless(tmp_path):
+def test_the_same_error_at_the_same_step_twice_is_deterministic(tmp_path):
     assert not failure.report(tmp_path, 0, 7, met(mistake))
     failure.raise_reported(tmp_path)
     assert failure.report(tmp_path, 0, 7, met(mistake))
-    what = r"^rank 0, step 7: failed twice in the same way \(ZeroDivisionError: a mistake of ours\); read .*, mend"
+    what = r"^rank 0, step 7: failed twice in the same way \(ZeroDivisionError: a mistake of ours\); read .*, fix"
     with pytest.raises(OpticalError, match=what) as caught:
         failure.raise_reported(tmp_path)
     assert caught.value.exit_code == 1

@@ -1,4 +1,4 @@
-"""Which backend solves a problem here, and why another one cannot."""
+"""The choice of the backend for a problem, and the reasons against the others."""
 
 from importlib import import_module
 
@@ -12,10 +12,10 @@ from optical.ot.settings import Settings
 def choose(problem: Problem, settings: Settings) -> str:
     """The backend that ``solve`` uses: ``torch`` or ``compiled``.
 
-    ``auto`` takes the compiled one for Sinkhorn in single precision on the CPU, and torch for everything else.
+    ``auto`` chooses the compiled one for Sinkhorn in single precision on the CPU, and torch for everything else.
 
     Raises:
-        UserError: the backend asked for cannot solve this problem here.
+        UserError: the requested backend cannot solve this problem on this machine.
     """
     name = settings.backend
     if name == "torch":
@@ -29,19 +29,19 @@ def choose(problem: Problem, settings: Settings) -> str:
 
 
 def fused(source: Tensor, target: Tensor, settings: Settings, plain: bool) -> str | None:
-    """The backend whose kernel goes from these embeddings to losses and gradients, if there is one to be used.
+    """The backend whose kernel computes losses and gradients from these embeddings; None without such a kernel.
 
-    ``auto`` takes the compiled one on the CPU. The Triton kernel agrees with the others in Triton's interpreter and has
-    never run on a GPU, so it is used only where it is asked for by name.
+    ``auto`` chooses the compiled one on the CPU. The Triton kernel agrees with the others in Triton's interpreter, but
+    has never run on a GPU, so it is used only on request.
 
     Args:
         source: (batch, source, dim) embeddings.
         target: (batch, target, dim) embeddings.
-        settings: the method and the backend asked for.
-        plain: whether the loss is <P, C> of the cosine cost with a detached plan, all that the kernels know.
+        settings: the method and the requested backend.
+        plain: whether the loss is <P, C> of the cosine cost with a detached plan; the kernels compute no other.
 
     Raises:
-        UserError: ``triton`` was asked for and cannot do this here.
+        UserError: ``triton`` was requested and cannot do this on this machine.
     """
     if settings.backend in ("auto", "compiled"):
         return "compiled" if _not_fused("compiled", source, target, settings, plain) is None else None
@@ -58,7 +58,7 @@ def _refusal(name: str, reason: str) -> UserError:
 
 def _not_compiled(problem: Problem, settings: Settings) -> str | None:
     if settings.method != "sinkhorn":
-        return f"the method {settings.method!r} is solved by torch alone"
+        return f"the method {settings.method!r} is solved by torch only"
     from optical.ot.kernels.compiled.backend import unavailable
 
     return unavailable(problem) or _no_numba()
@@ -66,15 +66,15 @@ def _not_compiled(problem: Problem, settings: Settings) -> str | None:
 
 def _no_plan(problem: Problem) -> str:
     if not problem.cost.is_cuda:
-        return f"no NVIDIA GPU is at hand (the problem is on {problem.cost.device.type})"
-    return "the kernel goes from embeddings to losses and gradients, and gives no plan: it serves transport_loss"
+        return f"needs an NVIDIA GPU (the problem is on {problem.cost.device.type})"
+    return "computes losses and gradients from embeddings and no plan, so it is for transport_loss only"
 
 
 def _not_fused(backend: str, source: Tensor, target: Tensor, settings: Settings, plain: bool) -> str | None:
     if settings.method != "sinkhorn":
-        return f"the method {settings.method!r} is solved by torch alone"
+        return f"the method {settings.method!r} is solved by torch only"
     if not plain:
-        return "the kernel knows <P, C> of the cosine cost with a detached plan, without the order term"
+        return "the kernel computes only <P, C> of the cosine cost with a detached plan, without the order term"
     if backend == "compiled" and (reason := _no_numba()):
         return reason
     return import_module(f"optical.ot.kernels.{backend}.backend").not_fused(source, target)
@@ -84,5 +84,5 @@ def _no_numba() -> str | None:
     try:
         import numba  # noqa: F401
     except ImportError as error:
-        return f"numba does not import ({error})"
+        return f"numba cannot be imported ({error})"
     return None

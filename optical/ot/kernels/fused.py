@@ -1,7 +1,7 @@
 """The loss by a fused kernel: from embeddings to losses and gradients, without writing C to memory.
 
-The kernels know one loss, OPTICAL's own: <P, C> of the cosine cost, with a detached plan. What their sweeps leave
-unconverged is finished by Newton steps, as everywhere else.
+The kernels compute one loss, that of OPTICAL: <P, C> of the cosine cost with a detached plan. Newton steps solve the
+pairs that the sweeps leave unconverged, as in ``solver``.
 """
 
 import math
@@ -24,7 +24,7 @@ from optical.ot.values import entropy_of_potentials
 
 
 def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> TransportLoss:
-    """Losses, and gradients when they are asked for, by one kernel.
+    """Losses by one kernel, and gradients when autograd asks for them.
 
     Args:
         backend: ``compiled`` or ``triton``.
@@ -40,7 +40,8 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
     kernel = import_module(f"optical.ot.kernels.{backend}.backend")
     inputs = source.detach(), target.detach(), a, b
     solved = kernel.transport(*inputs, before_newton(settings), target.requires_grad)
-    if solved.stretch is None or not (math.isfinite(float(solved.value.sum())) and checks.near_unit(*solved.stretch)):
+    deviation = solved.norm_deviation
+    if deviation is None or not (math.isfinite(float(solved.value.sum())) and checks.near_unit(*deviation)):
         checks.masses(a, b)
         checks.balance(a, b, settings.tolerance)
         checks.embeddings("source", source, a > 0, unit=True)
@@ -50,19 +51,19 @@ def fused_loss(backend: str, source: Tensor, target: Tensor, a: Tensor, b: Tenso
         _finish(solved, ~converged, *inputs, settings)
         converged = solved.marginal_error <= settings.tolerance
     value = _Fused.apply(source, target, partial(kernel.gradients, solved), a, b, solved.value)
-    evidence = solved._replace(source_gradient=None, target_gradient=None, matrix=None)
+    potentials_only = solved._replace(source_gradient=None, target_gradient=None, matrix=None)
     return TransportLoss(
         value,
         solved.marginal_error,
         solved.iterations,
         converged,
-        lambda: _plan(evidence, *inputs, settings),
-        lambda: entropy_of_potentials(evidence.value, evidence.potentials, a, b, settings.epsilon),
+        lambda: _plan(potentials_only, *inputs, settings),
+        lambda: entropy_of_potentials(potentials_only.value, potentials_only.potentials, a, b, settings.epsilon),
     )
 
 
 class _Fused(torch.autograd.Function):
-    """Losses whose gradients the kernel that found them knows how to make."""
+    """Losses whose gradients the same kernel computes."""
 
     @staticmethod
     def forward(
@@ -78,13 +79,13 @@ class _Fused(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients, scaled per pair."""
         sides = ctx.saved_tensors
-        made = ctx.gradients(*sides, *ctx.masses, upstream, ctx.needs_input_grad[:2])
-        typed = (None if part is None else part.to(side.dtype) for part, side in zip(made, sides, strict=True))
+        gradients = ctx.gradients(*sides, *ctx.masses, upstream, ctx.needs_input_grad[:2])
+        typed = (None if part is None else part.to(side.dtype) for part, side in zip(gradients, sides, strict=True))
         return *typed, None, None, None, None
 
 
 def _plan(solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings) -> Plan:
-    """The plan that the potentials stand for."""
+    """The plan of the potentials."""
     problem = Problem(cost_matrix("cosine", source, target, a > 0, b > 0, 0.0), a, b)
     f, g = solved.potentials.f.double(), solved.potentials.g.double()
     epsilon = torch.full_like(solved.value, settings.epsilon, dtype=torch.float64)
@@ -93,24 +94,26 @@ def _plan(solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Ten
 
 
 def _finish(
-    solved: Transported, left: Tensor, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings
+    solved: Transported, unconverged: Tensor, source: Tensor, target: Tensor, a: Tensor, b: Tensor, settings: Settings
 ) -> None:
-    """Finish the pairs that are left by Newton steps, in place."""
+    """Solve the unconverged pairs by Newton steps, in place."""
     parts = (solved.value, solved.potentials.f, solved.potentials.g, solved.marginal_error, solved.iterations)
-    value, f, g, error, iterations = (part[left] for part in parts)
+    value, f, g, error, iterations = (part[unconverged] for part in parts)
     some = solved._replace(
         value=value, potentials=type(solved.potentials)(f, g), marginal_error=error, iterations=iterations
     )
-    source, target = source[left], target[left]
-    plan = newton.finish(_plan(some, source, target, a[left], b[left], settings), settings)
+    source, target = source[unconverged], target[unconverged]
+    plan = newton.finish(_plan(some, source, target, a[unconverged], b[unconverged], settings), settings)
     results = (plan.transport_cost, plan.f, plan.g, plan.marginal_error, plan.iterations)
     for whole, part in zip(parts, results, strict=True):
-        whole[left] = part.to(whole.dtype)
+        whole[unconverged] = part.to(whole.dtype)
     matrix = plan.matrix
     if solved.matrix is not None:
-        solved.matrix[left] = matrix
+        solved.matrix[unconverged] = matrix
         return
     if solved.source_gradient is not None:
-        solved.source_gradient[left] = -(matrix @ target.float()).to(solved.source_gradient.dtype)
+        gradient = -(matrix @ target.float())
+        solved.source_gradient[unconverged] = gradient.to(solved.source_gradient.dtype)
     if solved.target_gradient is not None:
-        solved.target_gradient[left] = -(matrix.transpose(1, 2) @ source.float()).to(solved.target_gradient.dtype)
+        gradient = -(matrix.transpose(1, 2) @ source.float())
+        solved.target_gradient[unconverged] = gradient.to(solved.target_gradient.dtype)

@@ -1,1 +1,1 @@
-"""The transport methods, one file each with one function ``solve``."""
+"""The transport methods: one file each, with one function ``solve``."""

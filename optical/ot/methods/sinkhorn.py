@@ -1,13 +1,13 @@
 """Sinkhorn's algorithm in plain torch: the reference solver, for any device and precision.
 
-It minimises <P, C> + epsilon KL(P | a b^T) over plans with marginals a and b, by giving the rows and the columns their
-mass in turn (``forms``). What this file adds is patience where it is needed and none where it is not:
+It minimises <P, C> + epsilon KL(P | a b^T) over plans with marginals a and b, by scaling rows and columns in turn
+(``forms``). This file keeps the number of sweeps small:
 
-* problems of like size share a chunk, padded to its own longest only;
-* a problem that has converged leaves its chunk, so that nobody waits for the slowest (the sweeps needed vary thirtyfold
-  within a batch of sentence pairs);
-* sweeps are over-relaxed by a factor that each problem's observed rate of convergence suggests, as in Young's adaptive
-  SOR (Lehmann et al. 2022, arXiv:2012.12562, section 4), and the last ones are plain.
+* problems of similar size form a chunk, padded to its longest problem;
+* a converged problem leaves its chunk, because the sweeps needed differ by a factor of thirty within a batch of
+  sentence pairs;
+* sweeps are over-relaxed by a factor computed from each problem's observed rate of convergence, as in Young's adaptive
+  SOR (Lehmann et al. 2022, arXiv:2012.12562, section 4); the last sweeps are plain.
 """
 
 import torch
@@ -16,20 +16,20 @@ from torch import Tensor
 
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
-from optical.ot.sinkhorn.chunks import chunks
+from optical.ot.sinkhorn.chunks import CELLS, chunks
 from optical.ot.sinkhorn.forms import Form, best_forms
 from optical.ot.sinkhorn.relaxation import relaxation_rule
 
 _CHECK_SWEEPS = 4
-# On a GPU a check waits for the device.
+# On a GPU a check waits for the device, so checks are rarer.
 _CHECK_SWEEPS_GPU = 10
 _relaxation = relaxation_rule(torch.where, torch.clamp_max, torch.sqrt)
-# Rows within this share of the tolerance leave room for the rounding of the columns.
+# Rows must be within this share of the tolerance; the rest is for the rounding of the columns.
 _SHARE = 0.95
 
 
-def solve(problem: Problem, settings: Settings, start: Potentials | None = None) -> Plan:
-    """Solve every problem of the batch to the tolerance, or spend its sweeps.
+def solve(problem: Problem, settings: Settings, start: Potentials | None = None, cells: int = CELLS) -> Plan:
+    """Solve every problem of the batch to the tolerance, or make ``max_iterations`` sweeps.
 
     For C = [[0, 1], [1, 0]] and uniform marginals, P00 = 1 / (2 (1 + exp(-1 / epsilon))):
 
@@ -40,11 +40,12 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None = None)
 
     Args:
         problem: the batch; float32 or float64.
-        settings: epsilon, tolerance, most sweeps, and whether they may be over-relaxed.
+        settings: epsilon, tolerance, max_iterations, and whether sweeps may be over-relaxed.
         start: potentials to start from; those of the target side are used.
+        cells: cells of a chunk, see ``chunks``.
     """
     plan = _empty_plan(problem, settings.epsilon)
-    for index, n, m in chunks(problem):
+    for index, n, m in chunks(problem, cells):
         cost, a, b = problem.cost[:, :n, :m][index], problem.a[index, :n], problem.b[index, :m]
         first = None if start is None else start.g[index, :m]
         for chosen, form in best_forms(cost, a, b, settings.epsilon, first):
@@ -54,10 +55,10 @@ def solve(problem: Problem, settings: Settings, start: Potentials | None = None)
 
 
 def _run(form: Form, index: Int[Tensor, " batch"], settings: Settings, plan: Plan) -> None:
-    """Sweep until every problem has been written into the plan, at its position ``index``."""
+    """Sweep until every problem is solved; write each into ``plan`` at its position ``index``."""
     check = _CHECK_SWEEPS_GPU if index.is_cuda else _CHECK_SWEEPS
     last = settings.max_iterations
-    # Column vectors, one value a problem: the over-relaxation, and the row error at the last check.
+    # Column vectors with one value per problem: the over-relaxation, and the row error at the last check.
     omega = mark = torch.ones(len(index), 1, dtype=torch.float64, device=index.device)
     relaxed = False
     for sweep in range(1, last + 1):
@@ -69,8 +70,8 @@ def _run(form: Form, index: Int[Tensor, " batch"], settings: Settings, plan: Pla
         within = error <= _SHARE * settings.tolerance
         done = (within & (omega == 1)).squeeze(1)
         if settings.overrelaxed:
-            # The sweeps right after a change of omega say little of its rate: every other check is the mark. The first
-            # rate is taken for that of ``check`` sweeps, though half were made: early ones gain more than later ones.
+            # A change of omega disturbs the rate, so ``mark`` is taken ``check`` sweeps after it. The first rate is of
+            # half as many sweeps, but counts as the rate of ``check``: early sweeps gain more than later ones.
             if sweep % (2 * check) == check:
                 omega, relaxed = _relaxation(omega, (error / mark) ** (1 / check)), True
             omega, mark = torch.where(within, 1.0, omega), error
@@ -93,7 +94,7 @@ def _write(form: Form, index: Int[Tensor, " batch"], sweep: int, plan: Plan) -> 
 
 
 def _empty_plan(problem: Problem, epsilon: float) -> Plan:
-    """A plan of nothing, to be written into."""
+    """A plan of zeros, to be filled in."""
     cost = problem.cost
     f, g = (torch.full_like(side, -torch.inf, dtype=torch.float64) for side in (problem.a, problem.b))
     error, iterations = cost.new_zeros(len(cost)), cost.new_zeros(len(cost), dtype=torch.long)

@@ -1,1 +1,1 @@
-"""What the Sinkhorn-like methods share in plain torch: forms of the sweep, Newton steps, groups of like size."""
+"""Shared by the Sinkhorn-like methods in torch: forms of the sweep, Newton steps, chunks of similar size."""

@@ -1,18 +1,16 @@
-"""The two forms of Sinkhorn's sweep: on scalings, which is fast, and on their logarithms, which is safe.
+"""The two forms of Sinkhorn's sweep: on scalings (fast), and on their logarithms (safe at any epsilon).
 
 The entropic plan is P = diag(u) K diag(v) with the kernel K = exp((f + g - C) / epsilon) of any fixed potentials f, g.
-A sweep gives the rows their mass, u = a / K v, and then the columns, v = b / K^T u (Cuturi 2013, arXiv:1306.0895,
-Alg. 1): two products of a matrix with a vector, which is what machines do best. The log form does the same to log u and
-log v by logsumexp (Peyre and Cuturi 2019, arXiv:1803.00567, section 4.4); it costs ten times as much, and no epsilon is
-too small for it.
+A sweep scales the rows, u = a / K v, and then the columns, v = b / K^T u (Cuturi 2013, arXiv:1306.0895, Alg. 1): two
+matrix-vector products. The log form computes log u and log v by logsumexp (Peyre and Cuturi 2019, arXiv:1803.00567,
+section 4.4); it is ten times as slow, and works at any epsilon.
 
-Here f and g are such that K has no entry above one, and a one in every row and column. Then neither a product nor a
-scaling leaves the range of a float as long as the smallest entry of K is well inside it; ``best_forms`` looks at that
-entry and chooses, problem by problem: scalings in the problem's precision, else in double precision, else logarithms.
+f and g are chosen so that the largest entry of every row and every column of K is one. Then products and scalings stay
+in the range of a float if the smallest entry of K is well inside it. ``best_forms`` checks this entry and chooses for
+each problem: scalings in the problem's precision, else in double precision, else logarithms.
 
-On padding K is one, u and v are zero: nothing has to be masked during the sweeps. Over-relaxation moves a scaling by
-omega times what the sweep would (Thibault et al. 2021, arXiv:1711.01851), and never further than a factor of two from
-where the sweep would put it.
+On padding K is one, and u and v are zero, so sweeps need no mask. Over-relaxation multiplies the step of a scaling by
+omega (Thibault et al. 2021, arXiv:1711.01851); the result stays within a factor of two of the plain sweep's.
 """
 
 from copy import copy
@@ -21,25 +19,25 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# The smallest kernel entry may be exp(-this). Scalings span no more than the kernel does, and a row or column sum has
-# a kernel entry of one in it, so scalings, and sums of scalings times kernel, stay inside the range of the float.
+# The smallest kernel entry may be exp(-this). Scalings have no larger range than the kernel, and every row and column
+# contains a one, so scalings, and sums of scalings times kernel, stay in the range of the float.
 _LOWEST = {torch.float32: 60.0, torch.float64: 500.0}
-# A start moves log v no further than this.
+# Bound of log v at the start.
 _FARTHEST = 30.0
 
 
 class Form:
-    """Problems in mid-solution: masses a and b, potentials f and g of the kernel, and the sums K v of its rows."""
+    """State of problems being solved: masses a and b, potentials f and g of the kernel, and its row sums K v."""
 
     def __init__(self, a: Tensor, b: Tensor, f: Tensor, g: Tensor, epsilon: float) -> None:
         self.a, self.b, self.f, self.g, self.epsilon = a, b, f, g, epsilon
 
     def sweep(self, omega: Float[Tensor, "batch 1"] | None) -> None:
-        """Rows, then columns; over-relaxed by ``omega``, if given."""
+        """Update rows, then columns; over-relaxed by ``omega``, if given."""
         raise NotImplementedError
 
     def row_error(self) -> Float[Tensor, " batch"]:
-        """L1 distance of the plan's rows from a: the marginal error, when the last sweep was a plain one."""
+        """L1 distance of the plan's rows from a: the marginal error, if the last sweep was plain."""
         raise NotImplementedError
 
     def matrix(self) -> Float[Tensor, "batch source target"]:
@@ -56,7 +54,7 @@ class Form:
         return self.f + self.epsilon * log_u, self.g + self.epsilon * log_v
 
     def rows(self, index: Tensor) -> "Form":
-        """The problems at ``index`` alone."""
+        """The problems at ``index``."""
         part = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
@@ -67,8 +65,8 @@ class Form:
 class Scalings(Form):
     """Sweeps on u and v.
 
-    All vectors are rows, (batch, 1, tokens): a batch of rows times matrices is several times faster than matrices times
-    columns, and on small problems every view of a tensor costs as much as a sweep's division.
+    All vectors are rows, (batch, 1, tokens): products of rows with matrices are several times faster than products of
+    matrices with columns, and on small problems a view of a tensor takes as long as the division of a sweep.
     """
 
     def __init__(
@@ -130,10 +128,10 @@ def best_forms(
     epsilon: float,
     start: Float[Tensor, "batch target"] | None = None,
 ) -> list[tuple[Int[Tensor, " chosen"], Form]]:
-    """The fastest safe form of every problem: forms, each with the positions of its problems.
+    """The fastest safe form of every problem, as pairs of the positions of some problems and their form.
 
     Args:
-        cost: whatever stands on padding is not looked at.
+        cost: values on padding are ignored.
         a: source masses, zero on padding.
         b: target masses, zero on padding.
         epsilon: regularisation in the cost's units.
@@ -163,7 +161,7 @@ def _form(kind: type[Scalings] | type[Logarithms], parts: tuple[Tensor, ...], in
 
 
 def _start(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, start: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Potentials that put a one into every row and column of the kernel, and log v to begin with (-inf on padding)."""
+    """Potentials with which each row and column of the kernel contains a one, and the first log v (-inf on padding)."""
     if start is None:
         f = cost.amin(2).masked_fill(a == 0, 0)
     else:

@@ -1,8 +1,8 @@
-"""What the log-domain methods share: the soft minimum, and sweeps that every problem leaves by itself.
+"""Shared by the log-domain methods: the soft minimum, and sweeps that stop for each problem on its own.
 
-Every entropic method scales the rows and columns of exp(-C / epsilon). Written on potentials, the scaling of a row
-is a soft minimum over its costs, which neither overflows nor underflows, whatever epsilon. Potentials are kept
-apart from the masses here, P = a b^T exp((f + g - C) / epsilon), so that they stay finite on padding.
+Every entropic method scales the rows and columns of exp(-C / epsilon). In terms of potentials, the scaling of a row is
+a soft minimum over its costs, which neither overflows nor underflows at any epsilon. Potentials here exclude the
+masses, P = a b^T exp((f + g - C) / epsilon), so that they stay finite on padding.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ State = tuple[Tensor, ...]
 
 
 class Logs(NamedTuple):
-    """A problem in double precision and logarithms: costs are 0 and log masses -inf on padding."""
+    """Costs and log masses of a problem in double precision; on padding costs are 0 and log masses -inf."""
 
     cost: Float[Tensor, "batch source target"]
     log_a: Float[Tensor, "batch source"]
@@ -39,11 +39,11 @@ class Logs(NamedTuple):
         return -epsilon * torch.logsumexp(self.log_a.unsqueeze(2) + (f.unsqueeze(2) - self.cost) / epsilon, 1)
 
     def with_masses(self, f: Tensor, g: Tensor, epsilon: float) -> Potentials:
-        """Potentials as ``Plan`` has them, P = exp((f + g - C) / epsilon): -inf on padding."""
+        """Potentials as in ``Plan``, P = exp((f + g - C) / epsilon): -inf on padding."""
         return Potentials(f + epsilon * self.log_a, g + epsilon * self.log_b)
 
     def column_start(self, start: Potentials | None, epsilon: float) -> Float[Tensor, "batch target"]:
-        """What the first half sweep needs: the column potentials of ``start`` without the masses, else zeros."""
+        """Column potentials for the first half sweep: those of ``start`` without the masses, else zeros."""
         if start is None:
             return torch.zeros_like(self.log_b)
         return torch.where(self.log_b.isfinite(), start.g.double() - epsilon * self.log_b, 0)
@@ -57,16 +57,16 @@ def marginal(potential: Tensor, soft: Tensor, log_mass: Tensor, epsilon: float) 
 def until_converged(
     sweep: Callable[[Logs, State], tuple[State, Tensor]], logs: Logs, state: State, settings: Settings
 ) -> tuple[State, Int[Tensor, " batch"]]:
-    """Repeat ``sweep`` on every problem until its own error is within the tolerance.
+    """Repeat ``sweep`` on every problem until its error is within the tolerance.
 
     Args:
-        sweep: takes the problems and a state, gives the next state and an error per problem.
+        sweep: takes the problems and a state, and returns the next state and an error per problem.
         logs: the problems.
-        state: tensors that ``sweep`` improves; the first axis is the batch.
-        settings: the tolerance (0: every sweep allowed) and the most sweeps.
+        state: tensors whose first axis is the batch.
+        settings: the tolerance (0 runs every sweep) and max_iterations.
 
     Returns:
-        The final state and the sweeps that each problem took.
+        The final state and the sweeps of each problem.
     """
     final = tuple(part.clone() for part in state)
     running = torch.arange(len(logs.cost), device=logs.cost.device)
@@ -92,7 +92,7 @@ def alternate(
     sweep: Callable[[Logs, State], tuple[State, Tensor]],
     residual: Callable[[Tensor, Tensor, Tensor], Tensor],
 ) -> Plan:
-    """The plan that alternating half sweeps on a state (f, g, soft minima of the rows under g) lead to.
+    """The plan that results from sweeps on a state (f, g, soft minima of the rows under g).
 
     Args:
         problem: the batch.
@@ -118,6 +118,6 @@ def as_plan(
     iterations: Int[Tensor, " batch"],
     tolerance: float,
 ) -> Plan:
-    """The plan of ``potentials`` with its evidence."""
+    """The plan of ``potentials`` with its convergence."""
     regularisation = torch.full_like(error, epsilon)
     return Plan(problem, potentials.f, potentials.g, regularisation, error, iterations, error <= tolerance)

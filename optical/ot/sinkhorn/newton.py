@@ -1,12 +1,12 @@
 """Newton's method on the dual, for the few problems that sweeps leave unconverged.
 
-At small epsilon the sweeps of some problems gain a thousandth each; Newton steps gain digits. They climb the semi-dual
-(``semidual``; ``partial`` has its own), whose Hessian is as small as one side of the problem. Scaled to a unit diagonal
-it has eigenvalues in [0, 1], and a zero for the constant that may be moved from f to g, where one may: a rank one term
-fixes that. A little damping keeps the system solvable where the plan falls apart into blocks.
+At small epsilon a sweep reduces the error of some problems by a thousandth; a Newton step gains several digits. Newton
+steps maximise the semi-dual (``semidual``; ``partial`` has its own), whose Hessian has the size of one side. Scaled to
+a unit diagonal its eigenvalues are in [0, 1]. One is zero if a constant can move from f to g; a rank-one term removes
+it. Damping keeps the system solvable if the plan consists of several blocks.
 
-A step moves no potential by more than a hundred epsilon, is quartered until q rises, and is followed by one sweep in
-the log domain.
+A step changes no potential by more than a hundred epsilon, is divided by four until q rises, and is followed by one
+sweep in the log domain.
 """
 
 from dataclasses import replace
@@ -19,26 +19,26 @@ from optical.ot.methods.partial import PartialDual
 from optical.ot.problem import Plan, Problem
 from optical.ot.settings import Settings
 from optical.ot.sinkhorn.chunks import chunks
-from optical.ot.sinkhorn.semidual import Quadratic, RelaxedDual, SemiDual, bare
+from optical.ot.sinkhorn.semidual import Quadratic, RelaxedDual, SemiDual, relative
 
-_MOST_STEPS = 200
-_LONGEST = 100.0
+_MAX_STEPS = 200
+_MAX_LENGTH = 100.0
 _DAMPING = 1e-10
 _TRIALS = 8
 _SHARE = 0.95
 
 
 def finish(plan: Plan, settings: Settings) -> Plan:
-    """The plan with its unconverged problems converged, as far as ``max_iterations`` and 200 steps allow.
+    """The plan after Newton steps on its unconverged problems: at most 200, and ``max_iterations`` in total.
 
     Args:
         plan: of a method's sweeps; its potentials are the start.
-        settings: method, epsilon, penalty, mass, tolerance and most iterations.
+        settings: method, epsilon, penalty, mass, tolerance and max_iterations.
     """
     if plan.converged.all():
         return plan
     left = (~plan.converged).nonzero().squeeze(1)
-    steps = min(_MOST_STEPS, settings.max_iterations - int(plan.iterations[left].amax()))
+    steps = min(_MAX_STEPS, settings.max_iterations - int(plan.iterations[left].amax()))
     if steps < 1:
         return plan
     copied = (plan.f, plan.g, plan.marginal_error, plan.iterations, plan.converged, plan.matrix)
@@ -82,16 +82,16 @@ def _run(state: SemiDual, index: Int[Tensor, " batch"], settings: Settings, step
 
 
 def _ascend(state: SemiDual) -> SemiDual:
-    """The state after a Newton step on y, as long as it may be and as short as q needs it."""
+    """The state after a Newton step on y: at most ``_MAX_LENGTH`` long, and shortened until q rises."""
     near = state.quadratic()
     direction = state.within_bounds(_direction(near), near)
-    length = (_LONGEST / direction.abs().amax(1).clamp_min(_LONGEST)).unsqueeze(1)
-    here, value = bare(state.b, state.y), state.value()
+    length = (_MAX_LENGTH / direction.abs().amax(1).clamp_min(_MAX_LENGTH)).unsqueeze(1)
+    here, value = relative(state.b, state.y), state.value()
     noise = 1e-13 * (1 + value.abs())
     for _ in range(_TRIALS):
         there = state.moved(length * direction)
-        promised = (near.gradient * (bare(state.b, there.y) - here)).sum(1)
-        risen = there.value() >= value + 1e-4 * promised - noise
+        expected = (near.gradient * (relative(state.b, there.y) - here)).sum(1)
+        risen = there.value() >= value + 1e-4 * expected - noise
         if risen.all():
             return there
         length = torch.where(risen.unsqueeze(1), length, length / 4)
@@ -99,7 +99,7 @@ def _ascend(state: SemiDual) -> SemiDual:
 
 
 def _direction(near: Quadratic) -> Float[Tensor, "batch target"]:
-    """Newton's step on y, minus the inverse Hessian times the gradient; none where rounding leaves no inverse."""
+    """Newton's step on y, minus the inverse Hessian times the gradient; zero if the Hessian is not invertible."""
     scale = torch.where(near.diagonal > 0, near.diagonal, 1).rsqrt()
     scaled, gauge = near.factor * scale.unsqueeze(1), near.gauge * scale
     hessian = torch.baddbmm(gauge.unsqueeze(2) * gauge.unsqueeze(1), scaled.transpose(1, 2), scaled, alpha=-1)

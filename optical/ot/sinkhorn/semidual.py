@@ -1,18 +1,18 @@
-"""The semi-dual q(y): the dual of transport with one side's potentials at their best. Newton steps climb it.
+"""The semi-dual q(y): the dual of transport, maximised over the potentials of one side. Newton steps maximise it.
 
-In units of epsilon (x = f / epsilon, y = g / epsilon, bare of masses u = x - log a and v = y - log b) the dual of
+In units of epsilon (x = f / epsilon, y = g / epsilon; relative to masses u = x - log a and v = y - log b) the dual of
 balanced and of unbalanced transport is
 
     <a, phi(u)> + <b, phi(v)> - sum P,    phi(u) = u, or (1 - exp(-t u)) / t where marginals are relaxed,
 
-with t = epsilon / rho (t = 0 is the balanced problem), and the marginals that potentials ask for are a phi'(u) =
-a exp(-t u) and b exp(-t v). The best x for a given y is a sweep's row update,
-u_i = -log sum_j exp(y_j - C_ij / epsilon) / (1 + t), and what is left to maximise is q(y), of
+with t = epsilon / rho (t = 0 is the balanced problem). The potentials imply the marginals a phi'(u) = a exp(-t u) and
+b exp(-t v). The best x for a given y is the row update of a sweep, u_i = -log sum_j exp(y_j - C_ij / epsilon) /
+(1 + t). Inserting it gives q(y), with
 
     gradient b exp(-t v) - c,    Hessian -(diag(c + t b exp(-t v)) - P^T diag((1 + t) r)^-1 P),
 
 where P is the plan of x(y) and y, r its row sums and c its column sums (Cuturi and Peyre 2016, arXiv:1503.02533;
-Brauer, Clason, Lorenz and Wirth 2017, arXiv:1710.06635). The Hessian is the Schur complement of the full dual one.
+Brauer, Clason, Lorenz and Wirth 2017, arXiv:1710.06635). The Hessian is the Schur complement of that of the full dual.
 """
 
 from abc import ABC, abstractmethod
@@ -32,7 +32,7 @@ class Quadratic(NamedTuple):
     diagonal: Float[Tensor, "batch target"]
     factor: Float[Tensor, "batch rows target"]
     gauge: Float[Tensor, "batch target"]
-    """Not zero where q does not change with a constant: the outer square of this fixes it."""
+    """Not zero if adding a constant to y does not change q; its outer product makes the Hessian regular."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SemiDual(ABC):
 
     @abstractmethod
     def swept(self) -> "SemiDual":
-        """A sweep later: columns, then rows."""
+        """The state after a sweep: columns, then rows."""
 
     @abstractmethod
     def value(self) -> Float[Tensor, " batch"]:
@@ -66,11 +66,11 @@ class SemiDual(ABC):
         """The ``marginal_error`` of the plan."""
 
     def within_bounds(self, direction: Float[Tensor, "batch target"], near: Quadratic) -> Float[Tensor, "batch target"]:
-        """The direction without what would only lead out of the domain of y."""
+        """The direction without components that only leave the domain of y."""
         return direction
 
     def moved(self, step: Float[Tensor, "batch target"]) -> "SemiDual":
-        """This far away, at the best x."""
+        """The state after ``step`` on y, with the best x."""
         return self.at(self.y + step)
 
     @cached_property
@@ -84,14 +84,14 @@ class SemiDual(ABC):
         return replace(self, **parts)
 
 
-def bare(mass: Tensor, potential: Tensor) -> Tensor:
-    """A side's potentials without its masses; 0 on padding."""
+def relative(mass: Tensor, potential: Tensor) -> Tensor:
+    """Potentials of a side relative to its masses; 0 on padding."""
     return torch.where(mass > 0, potential - mass.log(), 0)
 
 
 @dataclass(frozen=True)
 class RelaxedDual(SemiDual):
-    """Of transport whose marginals are relaxed by a Kullback-Leibler penalty, or not at all."""
+    """The semi-dual of balanced transport, and of transport with marginals relaxed by a Kullback-Leibler penalty."""
 
     relaxation: float
     """t: epsilon / rho, or 0 for balanced problems."""
@@ -101,7 +101,7 @@ class RelaxedDual(SemiDual):
         return replace(self, y=y, x=self._best(self.a, self.scores + y.unsqueeze(1), 2))
 
     def swept(self) -> "RelaxedDual":
-        """A sweep later: columns, then rows."""
+        """The state after a sweep: columns, then rows."""
         return self.at(self._best(self.b, self.scores + self.x.unsqueeze(2), 1))
 
     def _best(self, mass: Tensor, exponents: Tensor, axis: int) -> Tensor:
@@ -109,27 +109,27 @@ class RelaxedDual(SemiDual):
 
     def value(self) -> Float[Tensor, " batch"]:
         """q."""
-        worth = self._worth(self.a, self.x) + self._worth(self.b, self.y)
-        return worth - self._asked(self.a, self.x).sum(1)
+        linear = self._dual_term(self.a, self.x) + self._dual_term(self.b, self.y)
+        return linear - self._implied(self.a, self.x).sum(1)
 
-    def _worth(self, mass: Tensor, potential: Tensor) -> Float[Tensor, " batch"]:
-        u, t = bare(mass, potential), self.relaxation
+    def _dual_term(self, mass: Tensor, potential: Tensor) -> Float[Tensor, " batch"]:
+        u, t = relative(mass, potential), self.relaxation
         return (mass * (torch.expm1(-t * u) / -t if t else u)).sum(1)
 
-    def _asked(self, mass: Tensor, potential: Tensor) -> Tensor:
-        """The marginal that a side's potentials ask for; at the best x the row sums of the plan."""
-        return mass * torch.exp(-self.relaxation * bare(mass, potential))
+    def _implied(self, mass: Tensor, potential: Tensor) -> Tensor:
+        """The marginal implied by the potentials of a side; at the best x the row sums of the plan."""
+        return mass * torch.exp(-self.relaxation * relative(mass, potential))
 
     def quadratic(self) -> Quadratic:
         """q near this y."""
-        t, columns, asked = self.relaxation, self.plan.sum(1), self._asked(self.b, self.y)
-        rows = (1 + t) * self._asked(self.a, self.x)
+        t, columns, implied = self.relaxation, self.plan.sum(1), self._implied(self.b, self.y)
+        rows = (1 + t) * self._implied(self.a, self.x)
         factor = self.plan * torch.where(rows > 0, rows, 1).rsqrt().unsqueeze(2)
         gauge = columns if t == 0 else torch.zeros_like(columns)
-        return Quadratic(asked - columns, columns + t * asked, factor, gauge)
+        return Quadratic(implied - columns, columns + t * implied, factor, gauge)
 
     def error(self) -> Float[Tensor, " batch"]:
-        """L1 distance of the plan's marginals from those that the potentials ask for."""
-        rows = self.plan.sum(2) - self._asked(self.a, self.x)
-        columns = self.plan.sum(1) - self._asked(self.b, self.y)
+        """L1 distance of the plan's marginals from those implied by the potentials."""
+        rows = self.plan.sum(2) - self._implied(self.a, self.x)
+        columns = self.plan.sum(1) - self._implied(self.b, self.y)
         return rows.abs().sum(1) + columns.abs().sum(1)

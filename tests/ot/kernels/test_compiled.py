@@ -9,7 +9,7 @@ import torch
 from optical.ot.kernels.compiled import backend, threads
 from optical.ot.kernels.compiled.elementary import exp2, logarithm
 from optical.ot.kernels.compiled.jit import cache_folder, compiled
-from optical.ot.kernels.compiled.memory import take
+from optical.ot.kernels.compiled.memory import fetch_add
 from optical.ot.kernels.compiled.vector import (
     LANES,
     add,
@@ -102,7 +102,7 @@ def test_machine_code_is_kept_by_its_sources_and_not_where_nothing_can_be_writte
 @compiled
 def _take(counter, most, taken):
     while True:
-        first = take(counter, 1)
+        first = fetch_add(counter, 1)
         if first >= most:
             break
         taken[first] += 1

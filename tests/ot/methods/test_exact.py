@@ -13,8 +13,8 @@ from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
 
 
-def solve(problem: Problem, start: Potentials | None = None) -> Plan:
-    return exact.solve(problem, Settings(method="exact"), start)
+def solve(problem: Problem, start: Potentials | None = None, **limits: int) -> Plan:
+    return exact.solve(problem, Settings(method="exact"), start, **limits)
 
 
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
@@ -47,12 +47,11 @@ def test_uniform_squares_give_the_assignment(fresh_seed):
         assert matrix[rows, columns] == pytest.approx(1 / 9, abs=1e-12)
 
 
-def test_from_an_earlier_plan_no_pivot_is_left_to_do(clouds, monkeypatch):
+def test_from_an_earlier_plan_no_pivot_is_left_to_do(clouds):
     problem = clouds(5, batch=8)
     cold = solve(problem)
-    monkeypatch.setattr(exact, "_MOST_PIVOTS", 20)
-    assert not solve(problem).converged.all()
-    warm = solve(problem, Potentials(cold.f, cold.g))
+    assert not solve(problem, max_pivots=20).converged.all()
+    warm = solve(problem, Potentials(cold.f, cold.g), max_pivots=20)
     assert warm.converged.all()
     torch.testing.assert_close(warm.transport_cost, cold.transport_cost)
 
@@ -68,11 +67,10 @@ def test_unequal_sides_and_infinite_costs_are_refused_by_number(ragged):
         solve(Problem(cost, problem.a, problem.b))
 
 
-def test_running_out_of_pivots_is_reported_and_not_warned_of(clouds, monkeypatch):
-    monkeypatch.setattr(exact, "_MOST_PIVOTS", 1)
+def test_running_out_of_pivots_is_reported_and_not_warned_of(clouds):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plan = solve(clouds(0, batch=2))
+        plan = solve(clouds(0, batch=2), max_pivots=1)
     assert not plan.converged.any()
     assert (plan.marginal_error > 0.01).all()
 

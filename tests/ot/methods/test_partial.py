@@ -83,7 +83,7 @@ def test_capacities_that_hold_the_mass_to_the_last_digit(epsilon):
 def test_more_mass_than_a_side_has_is_refused_by_number(ragged):
     problem = ragged(0, batch=3)
     scales = torch.tensor([[1.0], [0.5], [1.0]]).double()
-    with pytest.raises(UserError, match=r"^problem 1: a mass of 0\.7 is to be moved, and one side has 0\.5"):
+    with pytest.raises(UserError, match=r"^problem 1: cannot move a mass of 0\.7, as one side has 0\.5"):
         solve(Problem(problem.cost, problem.a, problem.b * scales), 0.1, 0.7)
 
 
@@ -93,12 +93,12 @@ def test_all_the_mass_may_be_asked_for_in_single_precision(clouds):
     assert plan.matrix.dtype == torch.float32
 
 
-def test_pouring_survives_the_rounding_of_vessels_that_hold_just_the_mass(fresh_seed):
-    # Brims so far apart that the open vessels hold nothing; the thirty lowest hold the mass, give or take a bit.
+def test_water_filling_with_rounded_capacities_that_hold_exactly_the_mass(fresh_seed):
+    # Levels so far apart that the open tokens hold nothing; the thirty lowest hold the mass up to rounding.
     generator = torch.Generator().manual_seed(fresh_seed)
     order = torch.rand(1000, 40, generator=generator).argsort(1)
     capacity = torch.rand(1000, 40, generator=generator, dtype=torch.float64) + 0.1
     capacity = 0.5 * capacity / (capacity * (order < 30)).sum(1, keepdim=True)
-    brim = 50.0 * order.double()
-    held = capacity * torch.exp(partial._pour(brim, capacity.log(), 0.5, 1.0) - brim)
+    soft = 50.0 * order.double()
+    held = capacity * torch.exp(partial._fill(soft, capacity.log(), 0.5, 1.0) - soft)
     torch.testing.assert_close(held.sum(1), torch.full((1000,), 0.5, dtype=torch.float64), atol=1e-12, rtol=0)

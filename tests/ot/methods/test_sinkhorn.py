@@ -10,16 +10,18 @@ from scipy.optimize import linear_sum_assignment
 from optical.ot.methods import sinkhorn
 from optical.ot.problem import Plan, Potentials, Problem
 from optical.ot.settings import Settings
-from optical.ot.sinkhorn import chunks
+from optical.ot.sinkhorn.chunks import CELLS
 from optical.ot.sinkhorn.forms import Logarithms, Scalings, best_forms
 
 SWAP = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
 HALVES = torch.full((1, 2), 0.5)
 
 
-def solve(problem: Problem, epsilon: float = 0.3, start: Potentials | None = None, **options: object) -> Plan:
+def solve(
+    problem: Problem, epsilon: float = 0.3, start: Potentials | None = None, cells: int = CELLS, **options: object
+) -> Plan:
     options = {"tolerance": 1e-11, "max_iterations": 20_000} | options
-    return sinkhorn.solve(problem, Settings(epsilon=epsilon, **options), start)
+    return sinkhorn.solve(problem, Settings(epsilon=epsilon, **options), start, cells)
 
 
 @pytest.mark.parametrize("epsilon", [0.005, 0.01, 0.05, 0.1, 0.5, 2.0, 10.0])
@@ -114,12 +116,11 @@ def test_over_relaxation_saves_sweeps_and_changes_nothing(clouds):
     torch.testing.assert_close(relaxed.matrix, plain.matrix, atol=1e-5, rtol=0)
 
 
-def test_no_problem_waits_for_its_batch_mates(clouds, monkeypatch):
+def test_no_problem_waits_for_others_of_its_batch(clouds):
     problem = clouds(6, batch=24)
     together = solve(problem, 0.05, tolerance=1e-5)
     assert together.iterations.max() > 2 * together.iterations.min()
-    monkeypatch.setattr(chunks, "_CELLS", 1)
-    alone = solve(problem, 0.05, tolerance=1e-5)
+    alone = solve(problem, 0.05, cells=1, tolerance=1e-5)
     torch.testing.assert_close(alone.iterations, together.iterations)
     torch.testing.assert_close(alone.matrix, together.matrix, atol=1e-6, rtol=1e-3)
 

@@ -7,7 +7,7 @@ import torch
 
 from optical.ot.methods.partial import PartialDual
 from optical.ot.problem import Problem
-from optical.ot.sinkhorn.semidual import RelaxedDual, SemiDual, bare
+from optical.ot.sinkhorn.semidual import RelaxedDual, SemiDual, relative
 
 EPSILON = 0.2
 
@@ -67,10 +67,10 @@ def test_no_other_x_is_better(dual):
         poured = dual.plan
         torch.testing.assert_close(poured.sum((1, 2)), torch.tensor([dual.mass], dtype=torch.float64))
         assert (poured.sum(2) <= dual.a + 1e-12).all()
-        full = bare(dual.a, dual.x) < bare(dual.a, dual.x).amax()
+        full = relative(dual.a, dual.x) < relative(dual.a, dual.x).amax()
         torch.testing.assert_close(poured.sum(2)[full], dual.a[full])
         return
-    rows, asked = dual.plan.sum(2), dual.a * torch.exp(-dual.relaxation * bare(dual.a, dual.x))
+    rows, asked = dual.plan.sum(2), dual.a * torch.exp(-dual.relaxation * relative(dual.a, dual.x))
     torch.testing.assert_close(rows, asked)
 
 
@@ -89,4 +89,4 @@ def test_held_columns_rise_to_their_bound_at_most():
     step = near.gradient / near.diagonal
     assert step[0, 0] == 0
     torch.testing.assert_close(step[0, 1].item(), 1e-4, rtol=1e-9, atol=0)
-    assert (bare(dual.b, dual.moved(5 * step).y) <= 0).all()
+    assert (relative(dual.b, dual.moved(5 * step).y) <= 0).all()

@@ -1,4 +1,4 @@
-"""The compiled CPU backend: batches over threads, each problem over its real tokens."""
+"""The compiled CPU backend: problems are spread over threads, and each is solved over its real tokens only."""
 
 from collections.abc import Callable, Sequence
 from ctypes import Array, addressof
@@ -37,7 +37,7 @@ def not_fused(source: Tensor, target: Tensor) -> str | None:
 
 
 def sinkhorn(problem: Problem, settings: Settings, start: Potentials | None) -> Plan:
-    """Sinkhorn's algorithm, each problem stopping by itself (see ``sweeps``).
+    """Solve by Sinkhorn's algorithm; each problem stops on its own (see ``sweeps``).
 
     Args:
         problem: on the CPU, float32.
@@ -48,8 +48,8 @@ def sinkhorn(problem: Problem, settings: Settings, start: Potentials | None) -> 
     solved = _run(problem.a, problem.b, settings, start, cost=cost, matrix=torch.empty_like(cost))
     epsilon = torch.full_like(solved.value, settings.epsilon, dtype=torch.float64)
     converged = solved.marginal_error <= settings.tolerance
-    evidence = solved.marginal_error, solved.iterations, converged
-    return Plan(problem, solved.potentials.f, solved.potentials.g, epsilon, *evidence, solved.matrix, solved.value)
+    reached = solved.marginal_error, solved.iterations, converged
+    return Plan(problem, solved.potentials.f, solved.potentials.g, epsilon, *reached, solved.matrix, solved.value)
 
 
 def transport(
@@ -63,21 +63,21 @@ def transport(
         a: (batch, source) masses, zero on padding.
         b: (batch, target) masses, likewise.
         settings: epsilon, tolerance and sweeps.
-        want_target_gradient: not looked at, as no gradient is made before ``gradients`` is called.
+        want_target_gradient: unused; ``gradients`` computes gradients later.
     """
-    matrix, stretch = torch.empty(*a.shape, b.shape[1]), (torch.empty(len(a)), torch.empty(len(a)))
-    sides = {"source": _single(source), "target": _single(target)}
-    far = {"source_far": stretch[0], "target_far": stretch[1]}
-    return _run(a, b, settings, None, **sides, **far, matrix=matrix)._replace(stretch=stretch)
+    matrix, deviation = torch.empty(*a.shape, b.shape[1]), (torch.empty(len(a)), torch.empty(len(a)))
+    sides = {"source": _float32(source), "target": _float32(target)}
+    deviations = {"source_deviation": deviation[0], "target_deviation": deviation[1]}
+    return _run(a, b, settings, None, **sides, **deviations, matrix=matrix)._replace(norm_deviation=deviation)
 
 
 def gradients(
     solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, upstream: Tensor, wanted: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """-P T and -P^T S, each pair's times its number in ``upstream``, in single precision; zero on padding.
+    """-P T and -P^T S, each pair's multiplied by its number in ``upstream``, in single precision; zero on padding.
 
-    The plan is smaller than the gradients, so it is what lies between the two passes; and gradients that are scaled
-    while they are made are written once.
+    The plan is kept between the two passes, because it is smaller than the gradients. Scaling gradients while they are
+    computed saves a second write.
 
     Args:
         solved: by ``transport``, for the same embeddings and masses.
@@ -85,50 +85,51 @@ def gradients(
         target: (batch, target, dim) embeddings.
         a: (batch, source) masses.
         b: (batch, target) masses.
-        upstream: (batch,) derivatives in the losses.
-        wanted: whether the source's gradient is wanted, and the target's.
+        upstream: (batch,) derivatives with respect to the losses.
+        wanted: whether to compute the source's gradient, and the target's.
     """
-    source, target = _single(source), _single(target)
+    source, target = _float32(source), _float32(target)
     by_source, by_target = (
         torch.empty_like(side) if want else None for side, want in zip((source, target), wanted, strict=True)
     )
     given = {"cost": solved.matrix, "source": source, "target": target, "scale": upstream.float().contiguous()}
     given |= {"by_source": by_source, "by_target": by_target, "a": a.contiguous(), "b": b.contiguous()}
-    _serve({name: tensor for name, tensor in given.items() if tensor is not None})
+    _run_kernel({name: tensor for name, tensor in given.items() if tensor is not None})
     return by_source, by_target
 
 
-def _single(side: Tensor) -> Tensor:
+def _float32(side: Tensor) -> Tensor:
     return side.float().contiguous()
 
 
 def _run(a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, **tensors: Tensor) -> Transported:
-    """Solve a batch given by its costs or its embeddings."""
+    """Solve a batch that is given by its costs or its embeddings."""
     f, g = (torch.empty(side.shape, dtype=torch.float64) for side in (a, b))
     if start is not None:
         f.copy_(start.f), g.copy_(start.g)
     value, error, iterations = torch.empty(len(a)), torch.empty(len(a)), torch.empty(len(a), dtype=torch.int64)
     tensors |= {"a": a.contiguous(), "b": b.contiguous(), "f": f, "g": g}
     tensors |= {"value": value, "error": error, "iterations": iterations}
-    rule = {"inverse": 1 / settings.epsilon, "tolerance": settings.tolerance, "most": settings.max_iterations}
-    _serve(tensors, relaxed=settings.overrelaxed, warm=start is not None, **rule)
+    rule = {"inverse_epsilon": 1 / settings.epsilon, "tolerance": settings.tolerance}
+    rule |= {"max_sweeps": settings.max_iterations, "relaxed": settings.overrelaxed, "warm": start is not None}
+    _run_kernel(tensors, **rule)
     return Transported(value, None, None, Potentials(f, g), error, iterations, matrix=tensors["matrix"])
 
 
-def _serve(tensors: dict[str, Tensor], **rule: float | int) -> None:
-    """Have the kernel serve a job on these tensors: see ``state.Batch`` for their names."""
+def _run_kernel(tensors: dict[str, Tensor], **rule: float | int) -> None:
+    """Run the kernel on these tensors; ``state.Batch`` describes their names."""
     (size, n), m = tensors["a"].shape, tensors["b"].shape[1]
     sizes = {"problems": size, "n": n, "m": m, "dim": tensors["source"].shape[2] if "source" in tensors else 0}
-    new_job, address, run_together = _kernel()
+    new_job, address, run_on_threads = _kernel()
     job = new_job(**{name: tensor.data_ptr() for name, tensor in tensors.items()}, **sizes, **rule)
-    run_together(address, addressof(job), max(1, min(torch.get_num_threads(), size * n * m // _CELLS_PER_THREAD)))
+    run_on_threads(address, addressof(job), max(1, min(torch.get_num_threads(), size * n * m // _CELLS_PER_THREAD)))
 
 
 @cache
 def _kernel() -> tuple[Callable[..., Array], int, Callable[[int, int, int], None]]:
-    """How to make a job, the kernel's address, and how to run it: compiled when they are first needed."""
+    """A function that makes a job, the address of the kernel, and a function that runs it; compiled on first use."""
     from optical.ot.kernels.compiled.state import new_job
-    from optical.ot.kernels.compiled.threads import run_together
+    from optical.ot.kernels.compiled.threads import run_on_threads
     from optical.ot.kernels.compiled.work import work
 
-    return new_job, work.address, run_together
+    return new_job, work.address, run_on_threads

@@ -1,10 +1,10 @@
-"""The cells of the problem on the desk: its costs, its kernel, its plan. Rows are worked on eight cells at a time."""
+"""The cells of the problem in the workspace: costs, kernel and plan, processed eight cells at a time."""
 
 import numpy as np
 
 from optical.ot.kernels.compiled.elementary import exp2
 from optical.ot.kernels.compiled.jit import inlined
-from optical.ot.kernels.compiled.state import whole
+from optical.ot.kernels.compiled.state import round_up
 from optical.ot.kernels.compiled.vector import (
     LANES,
     add,
@@ -25,129 +25,129 @@ from optical.ot.kernels.compiled.vector import (
     total,
 )
 
-NEVER_PAID = np.float32(1e30)
+UNUSED = np.float32(1e30)
 _ONE, _ZERO = np.float32(1), np.float32(0)
 _LOG2_E = 1.4426950408889634
 
 
 @inlined
-def read_costs(batch, desk, problem, n, m):
-    """The costs between the real tokens, each row filled up with a cost that is never paid."""
-    rows, columns, width = desk.rows, desk.columns, whole(m)
-    together = columns[m - 1] - columns[0] == m - 1
-    never = splat(NEVER_PAID)
+def read_costs(batch, workspace, problem, n, m):
+    """Copy the costs between the real tokens; each row is padded with a cost that no plan uses."""
+    rows, columns, width = workspace.rows, workspace.columns, round_up(m)
+    contiguous = columns[m - 1] - columns[0] == m - 1
+    unused = splat(UNUSED)
     for i in range(n):
         start, row = (problem * batch.n + rows[i]) * batch.m, i * width
-        if together:
+        if contiguous:
             start += columns[0]
             for c in range(0, m - LANES + 1, LANES):
-                store(desk.costs, row + c, load(batch.cost, start + c))
+                store(workspace.costs, row + c, load(batch.cost, start + c))
             if m < width:
                 last = width - LANES
-                store(desk.costs, row + last, load_first(batch.cost, start + last, m - last, never))
+                store(workspace.costs, row + last, load_first(batch.cost, start + last, m - last, unused))
         else:
-            store(desk.costs, row + width - LANES, never)
+            store(workspace.costs, row + width - LANES, unused)
             for j in range(m):
-                put(desk.costs, row + j, get(batch.cost, start + columns[j]))
+                put(workspace.costs, row + j, get(batch.cost, start + columns[j]))
 
 
 @inlined
-def start_potentials(desk, n, m):
-    """Potentials under which every row and every column of the kernel has a one and no cell is above it."""
-    width = whole(m)
+def start_potentials(workspace, n, m):
+    """Set potentials with which the largest kernel cell of every row and every column is one."""
+    width = round_up(m)
     for i in range(n):
-        lowest = splat(NEVER_PAID)
+        lowest = splat(UNUSED)
         for c in range(i * width, (i + 1) * width, LANES):
-            lowest = smaller(lowest, load(desk.costs, c))
-        put(desk.row, i, least(lowest))
+            lowest = smaller(lowest, load(workspace.costs, c))
+        put(workspace.row, i, least(lowest))
     for i in range(n):
-        desk.f[i] = desk.row[i]
+        workspace.f[i] = workspace.row[i]
     for c in range(0, width, LANES):
-        lowest, cell = splat(NEVER_PAID), c
+        lowest, cell = splat(UNUSED), c
         for i in range(n):
-            lowest = smaller(lowest, subtract(load(desk.costs, cell), load_all(desk.row, i)))
+            lowest = smaller(lowest, subtract(load(workspace.costs, cell), load_all(workspace.row, i)))
             cell += width
-        store(desk.column, c, lowest)
+        store(workspace.column, c, lowest)
     for j in range(m):
-        desk.g[j] = desk.column[j]
+        workspace.g[j] = workspace.column[j]
 
 
 @inlined
-def absorb(rule, desk, n, m):
-    """Kernel of the potentials, rounded to single precision; scalings start at one again."""
-    width, last = whole(m), whole(m) - LANES
-    steepness = splat(np.float32(rule.inverse * _LOG2_E))
+def absorb(rule, workspace, n, m):
+    """Compute the kernel of the potentials, rounded to single precision, and set the scalings to one."""
+    width, last = round_up(m), round_up(m) - LANES
+    steepness = splat(np.float32(rule.inverse_epsilon * _LOG2_E))
     for j in range(m):
-        desk.column[j] = np.float32(desk.g[j])
-        desk.g[j] = desk.column[j]
+        workspace.column[j] = np.float32(workspace.g[j])
+        workspace.g[j] = workspace.column[j]
     for c in range(0, width, LANES):
-        store(desk.v, c, keep_first(m - c, splat(_ONE), splat(_ZERO)))
-    for c in range(0, whole(n), LANES):
-        store(desk.u, c, keep_first(n - c, splat(_ONE), splat(_ZERO)))
+        store(workspace.v, c, keep_first(m - c, splat(_ONE), splat(_ZERO)))
+    for c in range(0, round_up(n), LANES):
+        store(workspace.u, c, keep_first(n - c, splat(_ONE), splat(_ZERO)))
     for i in range(n):
-        potential, row, place = np.float32(desk.f[i]), i * width, tile(i, width)
-        desk.f[i] = potential
+        potential, row, place = np.float32(workspace.f[i]), i * width, row_offset(i, width)
+        workspace.f[i] = potential
         x = splat(potential)
         for c in range(0, last, LANES):
-            store(desk.kernel, place + LANES * c, _cell(desk, row, c, x, steepness))
-        cell = keep_first(m - last, _cell(desk, row, last, x, steepness), splat(_ZERO))
-        store(desk.kernel, place + LANES * last, cell)
-    for i in range(n, whole(n)):
+            store(workspace.kernel, place + LANES * c, _cell(workspace, row, c, x, steepness))
+        cell = keep_first(m - last, _cell(workspace, row, last, x, steepness), splat(_ZERO))
+        store(workspace.kernel, place + LANES * last, cell)
+    for i in range(n, round_up(n)):
         for c in range(0, width, LANES):
-            store(desk.kernel, tile(i, width) + LANES * c, splat(_ZERO))
+            store(workspace.kernel, row_offset(i, width) + LANES * c, splat(_ZERO))
 
 
 @inlined
-def _cell(desk, row, c, potential, steepness):
-    slack = add(subtract(potential, load(desk.costs, row + c)), load(desk.column, c))
+def _cell(workspace, row, c, potential, steepness):
+    slack = add(subtract(potential, load(workspace.costs, row + c)), load(workspace.column, c))
     return exp2(multiply(slack, steepness))
 
 
 @inlined
-def make_plan(desk, n, m):
-    """Put the plan u K v in the place of the costs; returns <P, C> and the plan's L1 marginal error."""
-    width = whole(m)
+def make_plan(workspace, n, m):
+    """Overwrite the costs with the plan u K v; return <P, C> and the L1 marginal error of the plan."""
+    width = round_up(m)
     for c in range(0, width, LANES):
-        store(desk.column, c, splat(_ZERO))
+        store(workspace.column, c, splat(_ZERO))
     value = splat(_ZERO)
     for i in range(n):
-        scaling, row_sum, row, place = load_all(desk.u, i), splat(_ZERO), i * width, tile(i, width)
+        scaling, row_sum, row, place = load_all(workspace.u, i), splat(_ZERO), i * width, row_offset(i, width)
         for c in range(0, width, LANES):
-            mass = multiply(multiply(scaling, load(desk.kernel, place + LANES * c)), load(desk.v, c))
-            row_sum, value = add(row_sum, mass), multiply_add(mass, load(desk.costs, row + c), value)
-            store(desk.column, c, add(load(desk.column, c), mass))
-            store(desk.costs, row + c, mass)
-        put(desk.row, i, total(row_sum))
+            mass = multiply(multiply(scaling, load(workspace.kernel, place + LANES * c)), load(workspace.v, c))
+            row_sum, value = add(row_sum, mass), multiply_add(mass, load(workspace.costs, row + c), value)
+            store(workspace.column, c, add(load(workspace.column, c), mass))
+            store(workspace.costs, row + c, mass)
+        put(workspace.row, i, total(row_sum))
     wrong = splat(_ZERO)
     for i in range(0, n, LANES):
-        lacking = magnitude(subtract(load(desk.row, i), load(desk.a, i)))
+        lacking = magnitude(subtract(load(workspace.row, i), load(workspace.a, i)))
         wrong = add(wrong, keep_first(n - i, lacking, splat(_ZERO)))
     for c in range(0, width, LANES):
-        wrong = add(wrong, magnitude(subtract(load(desk.column, c), load(desk.b, c))))
+        wrong = add(wrong, magnitude(subtract(load(workspace.column, c), load(workspace.b, c))))
     return total(value), total(wrong)
 
 
 @inlined
-def write_plan(batch, desk, problem, n, m):
-    """Copy the plan to its place in the batch; padding is exactly zero."""
-    rows, columns, width, length = desk.rows, desk.columns, whole(m), batch.m
-    together, stop = columns[m - 1] == m - 1, (problem + 1) * batch.n * length
+def write_plan(batch, workspace, problem, n, m):
+    """Copy the plan into the batch; padding is exactly zero."""
+    rows, columns, width, length = workspace.rows, workspace.columns, round_up(m), batch.m
+    contiguous, stop = columns[m - 1] == m - 1, (problem + 1) * batch.n * length
     clear(batch.matrix, problem * batch.n * length, stop)
     for i in range(n):
         cell, place = i * width, (problem * batch.n + rows[i]) * length
-        # The zeros that fill up a row's last vector may run into rows still to be written, not into another problem.
-        copied = min(width, (stop - place) // LANES * LANES) if together else 0
+        # The padding of a row's last vector may overwrite rows that are written later, but no other problem.
+        copied = min(width, (stop - place) // LANES * LANES) if contiguous else 0
         for c in range(0, copied, LANES):
-            store(batch.matrix, place + c, load(desk.costs, cell + c))
+            store(batch.matrix, place + c, load(workspace.costs, cell + c))
         for j in range(copied, m):
-            put(batch.matrix, place + columns[j], get(desk.costs, cell + j))
+            put(batch.matrix, place + columns[j], get(workspace.costs, cell + j))
 
 
 @inlined
-def tile(i, width):
-    """Where row i of the kernel begins. Rows lie in blocks of eight, a block's first vectors together, then its second.
+def row_offset(i, width):
+    """Offset of row i of the kernel. Rows form blocks of eight: the first vectors of all eight, then the second ones.
 
-    So the eight rows that a sweep works on at once are one stretch of memory, and its vectors eight rows apart.
+    The eight rows that a sweep processes at once are thus contiguous in memory.
     """
     inside = i % LANES
     return (i - inside) * width + inside * LANES
@@ -155,7 +155,7 @@ def tile(i, width):
 
 @inlined
 def clear(array, start, stop):
-    """Zero ``array[start:stop]``."""
+    """Set ``array[start:stop]`` to zero."""
     whole_vectors = start + (stop - start) // LANES * LANES
     for c in range(start, whole_vectors, LANES):
         store(array, c, splat(_ZERO))

@@ -22,13 +22,13 @@ _ROUND = np.float32(1.5 * 2**23)
 
 @inlined
 def exp2(x):
-    """2^x for x between -126 and 126 within 2e-7 of its size, cut off outside.
+    """2^x with relative error 2e-7, for x clamped to [-126, 126].
 
-    The polynomial is the one of degree five through 2^0 = 1 whose largest relative error for fractions between -1/2 and
-    1/2 is least (Remez); that error is 9e-8.
+    The polynomial has degree five and is exact at 0; its largest relative error on [-1/2, 1/2] is the least possible
+    (Remez), 9e-8.
     """
     x = larger(smaller(x, splat(np.float32(126))), splat(np.float32(-126)))
-    # Added to 1.5 x 2^23, a number loses its fraction, and the nearest integer lies in the last bits of the sum.
+    # Adding 1.5 x 2^23 rounds to the nearest integer, which is then in the last bits of the sum.
     rounded = add(x, splat(_ROUND))
     x = subtract(x, subtract(rounded, splat(_ROUND)))
     series = multiply_add(splat(np.float32(1.3264728e-3)), x, splat(np.float32(9.6715130e-3)))
@@ -40,7 +40,7 @@ def exp2(x):
 
 @inlined
 def logarithm(x):
-    """log(x) of positive normal numbers, within 2e-7 of its size or of one (the polynomial of the Cephes library)."""
+    """log(x) of positive normal numbers with an error of 2e-7 max(1, |log x|) (polynomial of the Cephes library)."""
     power, x = exponent(x), significand(x)
     x = subtract(x, splat(_ONE))
     square = multiply(x, x)

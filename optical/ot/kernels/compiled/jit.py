@@ -1,8 +1,8 @@
-"""How numba compiles the kernel: with NaN and infinity kept, sums in the order written, and once per machine.
+"""How numba compiles the kernel: NaN and infinity are kept, sums keep their order, and machine code is cached.
 
-numba's cache on disk looks at the file of a function and not at those it calls, so machine code would outlive a
-change of them. Here the folder of the cache is named by the sources of everything compiled. Functions are unwrapped
-first: a runtime type checker may have wrapped them, and numba compiles what it is given.
+numba's disk cache checks the file of a function, but not the files of the functions it calls, so it can return
+outdated machine code. Here the name of the cache folder is a hash of all compiled sources. Functions are unwrapped
+first, because a run-time type checker may have wrapped them.
 """
 
 import os
@@ -17,14 +17,14 @@ from numba import types
 
 from optical.ot.sinkhorn import relaxation
 
-# Multiply-adds may be fused. Sums are not reordered: the kernel orders them itself, and the exponential relies on it.
-_CAREFUL = {"contract"}
+# Multiply-adds may be fused. Sums are not reordered: the exponential depends on their order.
+_FAST_MATH = {"contract"}
 
 
 def entry_point(function: Callable) -> Any:
-    """Compile a function of one address to one that C can call, and keep it on disk where that can be written."""
+    """Compile a function of one address so that C can call it; cache it on disk if the cache folder is writable."""
     folder, before = cache_folder(), numba.config.CACHE_DIR
-    options = {"cache": folder is not None, "error_model": "numpy", "fastmath": _CAREFUL}
+    options = {"cache": folder is not None, "error_model": "numpy", "fastmath": _FAST_MATH}
     numba.config.CACHE_DIR = str(folder or before)
     try:
         return numba.cfunc(types.void(types.voidptr), **options)(unwrap(function))
@@ -34,16 +34,16 @@ def entry_point(function: Callable) -> Any:
 
 def compiled(function: Callable) -> Callable:
     """Compile a function to machine code that runs without the interpreter's lock."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath=_CAREFUL)(unwrap(function))
+    return numba.njit(nogil=True, error_model="numpy", fastmath=_FAST_MATH)(unwrap(function))
 
 
 def inlined(function: Callable) -> Callable:
-    """Make a function part of each compiled one that calls it."""
-    return numba.njit(forceinline=True, error_model="numpy", fastmath=_CAREFUL)(unwrap(function))
+    """Compile a function into each compiled function that calls it."""
+    return numba.njit(forceinline=True, error_model="numpy", fastmath=_FAST_MATH)(unwrap(function))
 
 
 def cache_folder() -> Path | None:
-    """Where machine code is kept: ``NUMBA_CACHE_DIR``, ``XDG_CACHE_HOME`` or ``~/.cache``; None if not writable."""
+    """Folder of cached machine code, in ``NUMBA_CACHE_DIR``, ``XDG_CACHE_HOME`` or ``~/.cache``; None if read-only."""
     files = [*sorted(Path(__file__).parent.glob("*.py")), Path(relaxation.__file__)]
     sources = b"".join(path.read_bytes() for path in files)
     home = numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -1,4 +1,4 @@
-"""Arrays at given addresses, and a counter that threads share: what numba lacks for work called from C."""
+"""Arrays at given addresses and an atomic counter, which numba lacks for functions called from C."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from optical.ot.kernels.compiled.jit import inlined
 
 
 def _pointer(kind: types.Type) -> Any:
-    """A numba function that makes an address a pointer to ``kind``."""
+    """A numba function that converts an address to a pointer to ``kind``."""
     pointer = types.CPointer(kind)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
@@ -29,25 +29,25 @@ _floats, _doubles, _integers = (_pointer(kind) for kind in (types.float32, types
 
 @inlined
 def floats(address, count):
-    """The float32 array at an address; an empty one at address 0."""
+    """The float32 array at an address; empty for address 0."""
     return carray(_floats(address), count if address else 0)
 
 
 @inlined
 def doubles(address, count):
-    """The float64 array at an address; an empty one at address 0."""
+    """The float64 array at an address; empty for address 0."""
     return carray(_doubles(address), count if address else 0)
 
 
 @inlined
 def integers(address, count):
-    """The int64 array at an address; an empty one at address 0."""
+    """The int64 array at an address; empty for address 0."""
     return carray(_integers(address), count if address else 0)
 
 
 @intrinsic
-def take(typing: Any, counter: Any, count: Any) -> Any:
-    """Add ``count`` to ``counter[0]``, an int64, and return what it was before; no two threads get the same."""
+def fetch_add(typing: Any, counter: Any, count: Any) -> Any:
+    """Add ``count`` to ``counter[0]``, an int64, atomically, and return its value before."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
         data = context.make_array(signature.args[0])(context, builder, values[0]).data

@@ -1,8 +1,8 @@
-"""Threads for the compiled kernel: those that torch has, where they can be had.
+"""Threads for the compiled kernel: torch's own where possible.
 
-torch computes on OpenMP threads, which after an operation wait for the next one by spinning: other threads would fight
-them for the cores. Where the library is GNU's, as in torch's builds for Linux, its entry point gives work to the very
-same threads, in microseconds. Elsewhere plain Python threads do: calling C releases the interpreter's lock.
+torch computes on OpenMP threads, which spin while they wait for the next operation, so other threads would compete with
+them for the cores. GNU's OpenMP library, which torch uses on Linux, can run a function on these same threads within
+microseconds. Elsewhere Python threads are used: a call of C releases the interpreter's lock.
 """
 
 import ctypes
@@ -16,8 +16,8 @@ import torch
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-def run_together(function: int, data: int, threads: int) -> None:
-    """Call the C function at an address with ``data`` on so many threads at once, and wait for all of them."""
+def run_on_threads(function: int, data: int, threads: int) -> None:
+    """Call the C function at an address with ``data`` on ``threads`` threads in parallel, and wait for all of them."""
     if threads > 1 and (parallel := _openmp()):
         parallel(function, data, threads, 0)
         return
@@ -33,7 +33,7 @@ def run_together(function: int, data: int, threads: int) -> None:
 
 @cache
 def _openmp() -> ctypes._CFuncPtr | None:
-    """GNU OpenMP's way to run a function on its threads, from the library that torch came with."""
+    """``GOMP_parallel``, which runs a function on OpenMP threads, from torch's library; None without it."""
     for library in (Path(torch.__file__).parent / "lib").glob("libgomp*"):
         parallel = getattr(ctypes.CDLL(str(library)), "GOMP_parallel", None)
         if parallel is not None:
@@ -45,6 +45,6 @@ def _openmp() -> ctypes._CFuncPtr | None:
 
 @lru_cache(maxsize=4)
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of this process (a fork inherits the cache, not the threads)."""
+    """Threads of this process; a fork inherits this cache but not the threads."""
     del process
     return ThreadPoolExecutor(threads, "optical-ot")

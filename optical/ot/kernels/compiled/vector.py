@@ -1,8 +1,8 @@
 """Vectors of eight floats for numba: one instruction for eight cells.
 
-numba leaves vectors to LLVM's optimiser, which finds some of them, and none across a sum. So the vector is a type of
-its own here, with just the operations the kernel needs; LLVM turns it into two SSE registers, one AVX register or half
-an AVX-512 one. A vector lives in registers only: it is loaded from, and stored to, flat float32 arrays.
+numba relies on LLVM to vectorise loops, and LLVM does not vectorise sums whose order is fixed. So vectors have a type
+here, with the operations that the kernel needs. LLVM compiles it to two SSE registers, one AVX register or half an
+AVX-512 register. Vectors are loaded from and stored to flat float32 arrays.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def _elementwise(name: str, result: types.Type, operands: tuple[types.Type, ...], build: Callable) -> Any:
-    """A numba function of one, two, three or eight operands: the instructions ``build(builder, *values)``."""
+    """A numba function of one, two, three or eight operands, which emits ``build(builder, *values)``."""
     signature = result(*operands)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
@@ -61,7 +61,7 @@ def _address(context: Any, builder: ir.IRBuilder, kind: types.Array, array: ir.V
 
 @intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """The vector of the eight floats that start at ``array[index]``."""
+    """The eight floats that start at ``array[index]``."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
         return builder.load(_address(context, builder, signature.args[0], *values), align=4)
@@ -71,7 +71,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def load_first(typing: Any, array: Any, index: Any, count: Any, other: Any) -> Any:
-    """The ``count`` floats that start at ``array[index]``, and ``other`` in the lanes left; nothing beyond is read."""
+    """The ``count`` floats that start at ``array[index]``, and ``other`` in the remaining lanes, which are not read."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
         address = _address(context, builder, signature.args[0], *values[:2])
@@ -107,7 +107,7 @@ def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
 
 @intrinsic
 def get(typing: Any, array: Any, index: Any) -> Any:
-    """``array[index]`` of a contiguous array, for an index known to be in range and not counted from the end."""
+    """``array[index]`` of a contiguous array, without a check of the index, which must not be negative."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
         data = context.make_array(signature.args[0])(context, builder, values[0]).data
@@ -118,7 +118,7 @@ def get(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def put(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """``array[index] = value``, likewise."""
+    """``array[index] = value``, under the same conditions as ``get``."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:
         data = context.make_array(signature.args[0])(context, builder, values[0]).data
@@ -180,16 +180,16 @@ def _significand(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
 
 
 def _folded(builder: ir.IRBuilder, x: ir.Value, combine: Callable) -> ir.Value:
-    """One number of the eight, halves upon halves."""
+    """The eight lanes combined into one number, by halves."""
     for lanes in ((4, 5, 6, 7, 0, 1, 2, 3), (2, 3, 0, 1, 6, 7, 4, 5), (1, 0, 3, 2, 5, 4, 7, 6)):
         x = combine(builder, x, _shuffled(builder, x, x, lanes))
     return builder.extract_element(x, ir.Constant(_INDEX, 0))
 
 
 def _sums(builder: ir.IRBuilder, *rows: ir.Value) -> ir.Value:
-    """Two rows share a vector once they are folded, each half of what it was: the eighth sum costs what the first does.
+    """The sum of each of eight vectors, as one vector: each step adds halves of two vectors and packs them into one.
 
-    One operand of each addition leaves its lanes where they are, which any port can do; only the other is shuffled.
+    One operand of each addition keeps its lanes in place (a blend, which is cheap); only the other is shuffled.
     """
     for kept, moved in (
         ((0, 1, 2, 3, 12, 13, 14, 15), (4, 5, 6, 7, 8, 9, 10, 11)),
@@ -210,9 +210,9 @@ multiply_add = _elementwise("multiply_add", _VECTOR, (_VECTOR,) * 3, _multiply_a
 larger = _elementwise("larger", _VECTOR, (_VECTOR,) * 2, _larger)
 smaller = _elementwise("smaller", _VECTOR, (_VECTOR,) * 2, _smaller)
 magnitude = _elementwise("magnitude", _VECTOR, (_VECTOR,), _magnitude)
-# x 2^k for k in the low bits of ``power``'s significand, as adding 1.5 x 2^23 puts it there.
+# x 2^k, where k is in the low bits of ``power``, as after adding 1.5 x 2^23.
 shifted = _elementwise("shifted", _VECTOR, (_VECTOR,) * 2, _shifted)
-# x = significand 2^exponent for positive normal x, the significand between sqrt(1/2) and sqrt(2).
+# x = significand 2^exponent for positive normal x, with the significand between sqrt(1/2) and sqrt(2).
 exponent = _elementwise("exponent", _VECTOR, (_VECTOR,), _exponent)
 significand = _elementwise("significand", _VECTOR, (_VECTOR,), _significand)
 # x in the first ``count`` lanes, y in the others.
@@ -224,5 +224,5 @@ keep_first = _elementwise(
 )
 least = _elementwise("least", types.float32, (_VECTOR,), lambda builder, x: _folded(builder, x, _smaller))
 total = _elementwise("total", types.float32, (_VECTOR,), lambda builder, x: _folded(builder, x, ir.IRBuilder.fadd))
-# The sums of eight vectors' lanes, as one vector.
+# The sums of eight vectors, as one vector.
 sums = _elementwise("sums", _VECTOR, (_VECTOR,) * LANES, _sums)

@@ -1,1 +1,1 @@
-"""The transport loss and its gradients on an NVIDIA GPU, in one Triton kernel from embeddings on."""
+"""The transport loss and its gradients on an NVIDIA GPU, computed from embeddings by one Triton kernel."""

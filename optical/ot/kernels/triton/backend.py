@@ -1,6 +1,6 @@
 """The Triton backend: which pairs the kernel can take, how it is launched, and what it returns.
 
-The kernel has been run in Triton's interpreter on a CPU, and compiled for NVIDIA's sm_90. It has not been run on a GPU.
+The kernel was run in Triton's interpreter on a CPU, and was compiled for NVIDIA's sm_90. It has not run on a GPU.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,12 @@ def not_fused(source: Tensor, target: Tensor) -> str | None:
     try:
         from optical.ot.kernels.triton.kernel import INTERPRETED
     except ImportError as error:
-        return f"triton does not import ({error}); it is part of the extra optical-clir[gpu]"
+        return f"triton cannot be imported ({error}); it is part of the extra optical-clir[gpu]"
     if source.dtype != target.dtype or source.dtype not in _DTYPES:
         kinds = ", ".join(str(dtype) for dtype in _DTYPES)
-        return f"the embeddings are {source.dtype} and {target.dtype}, and the kernel takes two of the same of {kinds}"
+        return (
+            f"the embeddings are {source.dtype} and {target.dtype}, and the kernel takes one type for both, of {kinds}"
+        )
     longest = max(source.shape[1], target.shape[1])
     if longest > MOST_TOKENS:
         return f"a side has {longest} tokens, and the kernel takes at most {MOST_TOKENS}"
@@ -39,7 +41,7 @@ def not_fused(source: Tensor, target: Tensor) -> str | None:
     if source.device.type != "cuda":
         return f"the embeddings are on {source.device.type}, and the kernel runs on NVIDIA GPUs"
     if torch.version.hip or torch.cuda.get_device_capability(source.device) < (8, 0):
-        return f"{torch.cuda.get_device_name(source.device)} is no NVIDIA GPU of compute capability 8.0 or newer"
+        return f"{torch.cuda.get_device_name(source.device)} is not an NVIDIA GPU of compute capability 8.0 or newer"
     return None
 
 
@@ -51,9 +53,9 @@ def transport(
     settings: Settings,
     want_target_gradient: bool = False,
 ) -> Transported:
-    """Solve every pair for the cosine cost C = 1 - S T^T by plain sweeps, each pair stopping by itself.
+    """Solve every pair for the cosine cost C = 1 - S T^T by plain sweeps; each pair stops on its own.
 
-    Tokens are real where their mass is positive; the embeddings of others are not read, and their gradient is exactly
+    A token is real if its mass is positive. The embeddings of other tokens are not read, and their gradient is exactly
     zero. A pair without mass on one side has loss and gradient zero, and the other side's mass as its marginal error.
 
     Args:
@@ -61,8 +63,8 @@ def transport(
         target: likewise, in the same precision.
         a: source masses.
         b: target masses.
-        settings: epsilon, tolerance and max_iterations are looked at. Convergence is looked for every fourth sweep.
-        want_target_gradient: whether to compute -P^T S too; a frozen teacher needs none.
+        settings: epsilon, tolerance and max_iterations are used. Convergence is checked every fourth sweep.
+        want_target_gradient: whether to compute -P^T S too; a frozen teacher does not need it.
 
     Raises:
         UserError: the backend is unavailable.
@@ -85,8 +87,8 @@ def transport(
         return result
     inputs = (source.contiguous(), target.contiguous(), a.float().contiguous(), b.float().contiguous())
     made = result.source_gradient, result.target_gradient
-    evidence = result.potentials.f, result.potentials.g, result.marginal_error, result.iterations
-    outputs = (result.value, *made, *evidence)
+    solution = result.potentials.f, result.potentials.g, result.marginal_error, result.iterations
+    outputs = (result.value, *made, *solution)
     height, width = _tile(n), _tile(m)
     with torch.cuda.device_of(source):
         transport_kernel[(batch,)](
@@ -94,7 +96,7 @@ def transport(
             n,
             m,
             settings.epsilon,
-            _stop(settings.tolerance),
+            _row_tolerance(settings.tolerance),
             settings.max_iterations,
             D=dim,
             N=height,
@@ -108,16 +110,16 @@ def transport(
 def gradients(
     solved: Transported, source: Tensor, target: Tensor, a: Tensor, b: Tensor, upstream: Tensor, wanted: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The gradients that were made with the losses, each pair's times its number in ``upstream``.
+    """The gradients that were computed with the losses, each pair's multiplied by its number in ``upstream``.
 
     Args:
         solved: by ``transport``.
-        source: not looked at, like the next three: they are for kernels that make gradients now.
+        source: unused, like the next three, which the compiled backend needs.
         target: see ``source``.
         a: see ``source``.
         b: see ``source``.
-        upstream: (batch,) derivatives in the losses.
-        wanted: whether the source's gradient is wanted, and the target's.
+        upstream: (batch,) derivatives with respect to the losses.
+        wanted: whether to return the source's gradient, and the target's.
     """
     scale = upstream.view(-1, 1, 1)
     by_source, by_target = (
@@ -128,24 +130,25 @@ def gradients(
 
 
 def _tile(tokens: int) -> int:
-    """The power of two that a side is padded to; the tensor cores want 16."""
+    """The power of two that a side is padded to; tensor cores need at least 16."""
     return max(_LEAST_TOKENS, 1 << max(tokens - 1, 0).bit_length())
 
 
 def launch_options(cells: int) -> dict[str, int | None]:
-    """Warps and registers for a tile of so many cells, read off the compiled kernel for sm_90.
+    """Warps and registers for a tile of ``cells`` cells, chosen from the kernel as compiled for sm_90.
 
     A thread can keep 64 cells of C and of K in its 255 registers. Fewer warps are better: sums within a warp need no
-    barrier, and take fewer instructions per cell. Up to 32 x 32, 128 registers do, and 16 pairs share a multiprocessor.
+    barrier and fewer instructions per cell. Up to 32 x 32 cells, 128 registers are enough, and 16 pairs share a
+    multiprocessor.
     """
     warps = max(1, cells // _CELLS_PER_WARP)
     registers = 128 if cells < _CELLS_PER_WARP else None
     return {"num_warps": warps, "num_stages": _STAGES, "maxnreg": registers, "enable_fp_fusion": True}
 
 
-def _stop(tolerance: float) -> float:
-    """The row error to stop at: under the tolerance by what rounding may add to it on both sides.
+def _row_tolerance(tolerance: float) -> float:
+    """The row error at which to stop: the tolerance less the rounding of both sides.
 
-    A tolerance of zero asks for every sweep, and no error is below zero.
+    A tolerance of zero means every sweep; no error is below the -1 that is returned for it.
     """
     return max(tolerance - _ROUNDING, tolerance / 2) if tolerance > 0 else -1.0

@@ -1,14 +1,14 @@
 """Sinkhorn on an NVIDIA GPU in one kernel, from embeddings to loss and gradients: one program per sentence pair.
 
-The cost C, the kernel K and the plan P of a pair live in the registers of the program that solves it and are never
-written to memory; only embeddings are read, and only losses, gradients and potentials are written. Embeddings may be
-of half precision: their products are summed, and everything after them is done, in single precision.
+The cost C, the kernel K and the plan P of a pair stay in the registers of its program and are never written to memory;
+only embeddings are read, and only losses, gradients and potentials are written. Embeddings may be in half precision:
+sums of their products, and everything computed from them, are in single precision.
 
 The sweeps are those of Cuturi 2013 (arXiv:1306.0895, Alg. 1) on K = exp((f + g - C) / epsilon), where f and g start
-as the row minima of C and the column minima of what they leave: every row and every column of K then holds a one and
-no cell is above it, whatever epsilon. Scalings that grow large are absorbed into f and g, and K is computed anew
-(Schmitzer 2019, arXiv:1610.06519, section 3.1), so that small epsilon needs no log-domain sweeps. In between, a cell
-that underflows carries less than 1e-8 of the mass of its row.
+as the row minima of C and the column minima of the rest: the largest cell of every row and every column of K is then
+one, at any epsilon. Large scalings are absorbed into f and g, and K is computed again (Schmitzer 2019,
+arXiv:1610.06519, section 3.1), so that small epsilon needs no log-domain sweeps. Between two absorptions, a cell that
+underflows carries less than 1e-8 of the mass of its row.
 """
 
 from typing import no_type_check
@@ -17,7 +17,7 @@ import triton
 import triton.language as tl
 
 CHECK_SWEEPS = tl.constexpr(4)
-"""Sweeps between two looks at the row error and at the size of the scalings."""
+"""Sweeps between two checks of the row error and of the size of the scalings."""
 
 _LARGE = tl.constexpr(1e8)
 """Scalings above this are absorbed: four sweeps multiply them by less than 1e24 for masses down to 1e-6."""
@@ -26,12 +26,12 @@ _TINY = tl.constexpr(1e-35)
 _HUGE = tl.constexpr(3e38)
 
 _BLOCK = tl.constexpr(32)
-"""Numbers of each embedding that are in registers or shared memory at a time."""
+"""Dimensions of each embedding that are in registers or shared memory at a time."""
 
 INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
 
 _GRADIENT_SCALE = tl.constexpr(4096.0)
-"""Keeps the halves of P among the normal numbers of float16; a power of two, so exact."""
+"""Keeps both parts of P in the normal range of float16; exact, as it is a power of two."""
 
 
 @triton.jit
@@ -58,7 +58,7 @@ def transport_kernel(
     M: tl.constexpr,
     WITH_TARGET: tl.constexpr,
 ) -> None:
-    """Solve one pair of n <= N and m <= M tokens of D numbers; see ``backend.transport``. Tensors are contiguous."""
+    """Solve one pair of n <= N and m <= M tokens of D dimensions; see ``backend.transport``. Tensors are contiguous."""
     pair = tl.program_id(0).to(tl.int64)
     rows, columns = tl.arange(0, N), tl.arange(0, M)
     a_here = tl.load(a + pair * n + rows, mask=rows < n, other=0.0)
@@ -89,7 +89,7 @@ def _sinkhorn(
     tolerance: tl.tensor,
     most: tl.tensor,
 ) -> tuple:
-    """The plan, its potentials in double precision, and the sweeps it took."""
+    """The plan, its potentials in double precision, and the number of sweeps."""
     f, g = _start(cost, a, b)
     kernel = tl.exp((f[:, None] - cost + g[None, :]) / epsilon)
     row_mass = tl.sum(kernel, 1)
@@ -118,7 +118,7 @@ def _sinkhorn(
 @triton.jit
 @no_type_check
 def _start(cost: tl.tensor, a: tl.tensor, b: tl.tensor) -> tuple:
-    """Row minima of the cost and column minima of what they leave, over real tokens; -inf for the others."""
+    """Row minima of the cost and column minima of the rest, over real tokens; -inf for the others."""
     f = tl.min(tl.where((b > 0)[None, :], cost, _HUGE), 1)
     f = tl.where(a > 0, f, -float("inf"))
     g = tl.min(tl.minimum(cost - f[:, None], _HUGE), 0)
@@ -128,7 +128,7 @@ def _start(cost: tl.tensor, a: tl.tensor, b: tl.tensor) -> tuple:
 @triton.jit
 @no_type_check
 def _scaling(mass: tl.tensor, total: tl.tensor) -> tl.tensor:
-    """mass / total to 3e-7: a GPU has an instruction for the inverse root, and a division takes nine."""
+    """mass / total to 3e-7: a GPU computes an inverse root in one instruction, and a division in nine."""
     root = tl.rsqrt(tl.maximum(total, _TINY))
     return mass * root * root
 
@@ -155,9 +155,9 @@ def _write_gradient(
     mass: tl.tensor,
     D: tl.constexpr,
 ) -> None:
-    """Write -P T, the gradient of <P, C> in S for a given P: (tokens, D) in the embeddings' precision.
+    """Write -P T, the gradient of <P, C> in S for constant P: (tokens, D) in the embeddings' precision.
 
-    P meets half-precision embeddings as the sum of two of their kind, so that it is not rounded to one.
+    For half-precision embeddings, P is the sum of two half-precision parts, which keeps its precision.
     """
     rows = tl.arange(0, plan.shape[0])[:, None]
     weights = plan * -_GRADIENT_SCALE
@@ -176,7 +176,7 @@ def _write_gradient(
 @triton.jit
 @no_type_check
 def _embeddings(sentence: tl.tensor, mass: tl.tensor, first: tl.tensor, D: tl.constexpr) -> tl.tensor:
-    """Columns ``first`` to ``first + _BLOCK`` of a sentence's embeddings; zeros, unread, for tokens without mass."""
+    """Dimensions ``first`` to ``first + _BLOCK`` of all tokens; zeros, without a read, for tokens without mass."""
     rows, columns = tl.arange(0, mass.shape[0])[:, None], first + tl.arange(0, _BLOCK)[None, :]
     return tl.load(sentence + rows * D + columns, mask=(mass > 0)[:, None] & (columns < D), other=0.0)
 
