@@ -35,6 +35,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
     Raises:
         InfrastructureError: no trial gave a result.
     """
+    campaign.searched(recipe)
     base = Workspace(recipe, where)
     made_from = fingerprint([base.fingerprint, asdict(campaign)])
     name = where.run_name or f"{recipe.name}-campaign-{made_from[:12]}"
@@ -64,7 +65,7 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
     grace = min(num_steps, campaign.grace_looks * recipe.train.dev_steps)
     tuner = tune.Tuner(
         tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
-        param_space=campaign.space(),
+        param_space=campaign.space(recipe),
         tune_config=tune.TuneConfig(
             metric="dev_agreement",
             mode="max",
@@ -94,8 +95,7 @@ def _trial(result: tune.Result, num_steps: int) -> Trial:
     status = "failed" if result.error else "ended" if steps >= num_steps else "stopped"
     return Trial(
         trial=str(metrics.get("trial_id", "-")),
-        epsilon=point["objective.epsilon"],
-        learning_rate=point["train.learning_rate"],
+        point=point,
         steps=steps,
         dev_agreement=float(metrics.get("dev_agreement", 0.0)) if not result.error else 0.0,
         status=status,

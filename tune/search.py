@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from pipelines.cli.guard import guarded, program
 from pipelines.cli.print import say
@@ -28,7 +27,7 @@ def _run(arguments: list[str]) -> int:
 
     trials = search(command.recipe, command.campaign, command.settings)
     if command.json:
-        say(json.dumps([asdict(trial) for trial in trials]))
+        say(json.dumps([trial.as_dict() for trial in trials]))
     else:
         best = best_command(command.recipe, trials[0], command.settings)
         say(f"{trials_table(trials)}\n\nbest: {best}")

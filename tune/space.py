@@ -1,9 +1,17 @@
-"""What a campaign searches: ranges of epsilon and learning rate, and how much of it to try."""
+"""What a campaign searches: the fields and their ranges, and how many recipes it tries."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
-from optical.errors import UserError
+from optical.components import kind_of
+from optical.errors import UserError, suggest
 from optical.recipe import Recipe
+
+Point = dict[str, Any]
+"""A sampled value for each searched field, by its path in the recipe (``objective.epsilon``)."""
+
+_TRUTH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +23,14 @@ class CampaignConfig:
     max_concurrent: int = 1
     """Trials at work at the same time; each has ``num_workers`` workers of its own."""
     epsilon: tuple[float, float] = (0.02, 0.5)
-    """Range of ``objective.epsilon``, sampled log-uniformly."""
+    """Range of ``objective.epsilon``, sampled log-uniformly; not searched where the objective has none."""
     learning_rate: tuple[float, float] = (1e-4, 3e-3)
     """Range of ``train.learning_rate``, sampled log-uniformly."""
+    fields: tuple[str, ...] = ()
+    """More fields to search: ``train.weight_decay=0.001..0.1`` (log-uniform), or ``objective.method=sinkhorn,partial``
+    (one of these)."""
     grace_looks: int = 2
-    """Looks at the dev measure that every trial gets before ASHA may stop it."""
+    """Dev measures that every trial gets before ASHA may stop it."""
     reduction_factor: int = 3
     """ASHA keeps one in so many trials at each rung."""
     seed: int = 0
@@ -36,24 +47,118 @@ class CampaignConfig:
             if not 0 < low < high:
                 raise UserError(name, f"is the range {low} to {high}", "give two positive numbers, the smaller first")
 
-    def space(self) -> dict:
-        """Ray Tune's parameter space."""
+    def searched(self, recipe: Recipe) -> list["Searched"]:
+        """The searched fields; every end of a range and every choice is a value that the recipe accepts.
+
+        Raises:
+            UserError: no such field, or a value that it cannot have.
+        """
+        usual = [Searched("train.learning_rate", self.learning_rate, True)]
+        if hasattr(recipe.objective, "epsilon"):
+            usual.insert(0, Searched("objective.epsilon", self.epsilon, True))
+        found = {field.path: field for field in usual}
+        for text in self.fields:
+            field = _parsed(text, recipe)
+            found[field.path] = field
+        for field in found.values():
+            for value in field.values:
+                applied(recipe, {field.path: value})
+        return list(found.values())
+
+    def space(self, recipe: Recipe) -> Point:
+        """Ray Tune's parameter space.
+
+        Raises:
+            UserError: see ``searched``.
+        """
+        return {field.path: field.domain() for field in self.searched(recipe)}
+
+
+@dataclass(frozen=True)
+class Searched:
+    """One searched field.
+
+    Args:
+        path: its place in the recipe, such as ``train.learning_rate``.
+        values: the two ends of a range, or the choices.
+        ranged: whether ``values`` is a range, which is sampled log-uniformly.
+    """
+
+    path: str
+    values: tuple[Any, ...]
+    ranged: bool
+
+    def domain(self) -> Any:
+        """What Ray Tune samples from; a range of whole numbers includes its upper end."""
         from ray import tune
 
-        return {
-            "objective.epsilon": tune.loguniform(*self.epsilon),
-            "train.learning_rate": tune.loguniform(*self.learning_rate),
-        }
+        if not self.ranged:
+            return tune.choice(list(self.values))
+        low, high = self.values
+        return tune.lograndint(low, high + 1) if isinstance(low, int) else tune.loguniform(low, high)
 
 
-def applied(recipe: Recipe, point: dict[str, float]) -> Recipe:
+def applied(recipe: Recipe, point: Point) -> Recipe:
     """The recipe with a sampled point's fields set.
 
     >>> from pipelines.recipes import recipe
-    >>> applied(recipe("demo"), {"objective.epsilon": 0.2}).objective.epsilon
-    0.2
+    >>> applied(recipe("demo"), {"objective.epsilon": 0.2, "train.mixture.mono_share": 0.1}).train.mixture.mono_share
+    0.1
     """
     for path, value in point.items():
-        section, name = path.split(".")
-        recipe = replace(recipe, **{section: replace(getattr(recipe, section), **{name: value})})
+        recipe = _replaced(recipe, path.split("."), value)
     return recipe
+
+
+def _replaced(section: Any, path: list[str], value: object) -> Any:
+    name, *rest = path
+    return replace(section, **{name: _replaced(getattr(section, name), rest, value) if rest else value})
+
+
+def _parsed(text: str, recipe: Recipe) -> Searched:
+    path, _, values = text.partition("=")
+    form = "write FIELD=LOW..HIGH or FIELD=ONE,OTHER, such as train.weight_decay=0.001..0.1"
+    if not values:
+        raise UserError("fields", f"{text!r} gives no values", form)
+    read = _reader(path, recipe)
+    low, dots, high = values.partition("..")
+    ranged = bool(dots)
+    given = tuple(map(read, (low, high) if ranged else values.split(",")))
+    if ranged and not (all(isinstance(value, float | int) for value in given) and 0 < given[0] < given[1]):
+        raise UserError("fields", f"{text!r} is no range", f"give two positive numbers, the smaller first; {form}")
+    if not ranged and len(set(given)) < 2:
+        raise UserError("fields", f"{text!r} gives one value", "give two or more, or set the field of the recipe")
+    return Searched(path, given, ranged)
+
+
+def _reader(path: str, recipe: Recipe) -> Callable[[str], object]:
+    """What turns a word into a value of the field at ``path``, by the type of its present value."""
+    section: Any = None
+    present: Any = recipe
+    name = ""
+    for name in path.split("."):
+        if not is_dataclass(present) or name not in {item.name for item in fields(present)}:
+            advice = suggest(path, _paths(recipe), "see --help-all for the fields")
+            raise UserError("fields", f"the recipe {recipe.name} has no field {path!r}", advice)
+        section, present = present, getattr(present, name)
+    if (component := kind_of(type(section))) and component.field == name:
+        raise UserError("fields", f"{path} names a component, which has fields of its own", "run a campaign for each")
+    kind = type(present)
+    if kind not in (int, float, bool, str):
+        raise UserError("fields", f"{path} is {present!r}, and no number, word or switch", "search another field")
+
+    def read(word: str) -> object:
+        try:
+            return _TRUTH[word.lower()] if kind is bool else kind(word)
+        except (ValueError, KeyError):
+            raise UserError("fields", f"{word!r} is no value of {path}", f"its present value is {present}") from None
+
+    return read
+
+
+def _paths(section: Any, prefix: str = "") -> list[str]:
+    """The paths of all fields of a recipe."""
+    inner = {f"{prefix}{item.name}": getattr(section, item.name) for item in fields(section)}
+    return [
+        path for name, value in inner.items() for path in (_paths(value, f"{name}.") if is_dataclass(value) else [name])
+    ]

@@ -1,6 +1,6 @@
 """The summary of a campaign: the table of trials, a picture of the searched plane, the best recipe as a command."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from optical.artefacts import write_json, write_whole
@@ -10,7 +10,7 @@ from optical.report.figures import INK, new_figure, save, style
 from pipelines.cli.print import table
 from pipelines.cli.repeat import repeat_command
 from pipelines.environment import Settings
-from tune.space import applied
+from tune.space import Point, applied
 
 _MEASURE = (
     "Scored by dev agreement: the share of the teacher's ten nearest held-out English sentences, searched with the "
@@ -20,36 +20,45 @@ _MEASURE = (
 
 @dataclass(frozen=True)
 class Trial:
-    """One tried recipe: its point, how far it got, its last dev measure, and whether it ended, stopped or failed."""
+    """One tried recipe: its point, its steps, its last dev measure, and whether it ended, stopped or failed."""
 
     trial: str
-    epsilon: float
-    learning_rate: float
+    point: Point
     steps: int
     dev_agreement: float
     status: str
 
+    def as_dict(self) -> dict:
+        """The trial as one flat row; a searched field has the last part of its path for a key."""
+        point = {path.rpartition(".")[2]: value for path, value in self.point.items()}
+        result = {"steps": self.steps, "dev_agreement": self.dev_agreement, "status": self.status}
+        return {"trial": self.trial, **point, **result}
+
 
 def trials_table(trials: list[Trial]) -> str:
     """The trials as aligned text, best first."""
-    rows = [("trial", "epsilon", "learning rate", "steps", "dev agreement", "status")]
+    names = list(map(_label, trials[0].point))
+    rows = [("trial", *names, "steps", "dev agreement", "status")]
     for trial in trials:
-        point = f"{trial.epsilon:.4f}", f"{trial.learning_rate:.2e}"
+        point = map(_shown, trial.point.values())
         rows.append((trial.trial, *point, str(trial.steps), f"{trial.dev_agreement:.4f}", trial.status))
-    return table(rows, right=range(1, 5))
+    return table(rows, right=range(1, len(names) + 3))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def best_command(recipe: Recipe, best: Trial, settings: Settings) -> str:
     """The command line that runs the best trial's recipe, with everything else that was changed for the campaign."""
-    point = {"objective.epsilon": best.epsilon, "train.learning_rate": best.learning_rate}
-    command = repeat_command(applied(recipe, point), settings.resources, settings.recipe)
-    return command or f"no command line says this recipe: in Python, set {point} on {recipe.name!r}"
+    command = repeat_command(applied(recipe, best.point), settings.resources, settings.recipe)
+    return command or f"no command line says this recipe: in Python, set {best.point} on {recipe.name!r}"
 
 
 def write_campaign(folder: Path, recipe: Recipe, trials: list[Trial], settings: Settings) -> None:
     """Write ``trials.json``, ``report.md`` and ``trials.png`` into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "trials.json", [asdict(trial) for trial in trials])
+    write_json(folder / "trials.json", [trial.as_dict() for trial in trials])
     blocks = [
         Paragraph(_MEASURE),
         Code(trials_table(trials)),
@@ -62,21 +71,32 @@ def write_campaign(folder: Path, recipe: Recipe, trials: list[Trial], settings: 
 
 
 def _plot(path: Path, trials: list[Trial]) -> Path:
+    """Trials over the first two searched fields that are numbers; over one, its height is the dev agreement."""
+    numbers = [name for name, value in trials[0].point.items() if isinstance(value, float | int)]
+    first, second = (*numbers, None, None)[:2]
     figure = new_figure(6.4, 4.2)
     axes = figure.add_subplot()
     longest = max(1, *(trial.steps for trial in trials))
-    epsilons = [trial.epsilon for trial in trials]
-    rates = [trial.learning_rate for trial in trials]
+    across = [trial.point[first] if first else place for place, trial in enumerate(trials)]
+    up = [trial.point[second] if second else trial.dev_agreement for trial in trials]
     points = axes.scatter(
-        epsilons,
-        rates,
+        across,
+        up,
         c=[trial.dev_agreement for trial in trials],
         s=[40 + 160 * trial.steps / longest for trial in trials],
         cmap="viridis",
         edgecolors="white",
     )
-    axes.scatter(epsilons[:1], rates[:1], s=320, facecolors="none", edgecolors=INK)
+    axes.scatter(across[:1], up[:1], s=320, facecolors="none", edgecolors=INK)
     style(axes, "Trials (size: steps; ring: best)")
-    axes.set(xscale="log", yscale="log", xlabel="epsilon", ylabel="learning rate")
+    if first:
+        axes.set(xscale="log", xlabel=_label(first))
+    axes.set(ylabel=_label(second) if second else "dev agreement")
+    if second:
+        axes.set(yscale="log")
     figure.colorbar(points, label="dev agreement")
     return save(figure, path)
+
+
+def _label(path: str) -> str:
+    return path.rpartition(".")[2].replace("_", " ")

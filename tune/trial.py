@@ -15,7 +15,7 @@ from optical.train.ray import fit
 from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT, student_job
 from pipelines.graph.workspace import Workspace
-from tune.space import applied
+from tune.space import Point, applied
 
 TRIAL_CPUS = 0.25
 """Logical CPUs of a trial's driver, which only waits; its workers ask for their own."""
@@ -29,16 +29,16 @@ class TrialMaker:
     settings: Settings
     folder: Path
 
-    def workspace(self, point: dict[str, float]) -> Workspace:
+    def workspace(self, point: Point) -> Workspace:
         """The workspace of a point's recipe."""
         return Workspace(applied(self.recipe, point), self.settings)
 
-    def job(self, point: dict[str, float]) -> TrainJob:
+    def job(self, point: Point) -> TrainJob:
         """The training job of a point; its folder is named by the student's fingerprint, so a rerun finds it."""
         workspace = self.workspace(point)
         return student_job(workspace, self.folder / workspace.fingerprint_of(STUDENT)[:12])
 
-    def __call__(self, point: dict[str, float]) -> None:
+    def __call__(self, point: Point) -> None:
         """Train and report the dev measures to Tune; a trial that ended earlier reports those of its journal."""
         logging.getLogger("ray").setLevel(logging.ERROR)
         job = self.job(point)

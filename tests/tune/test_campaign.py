@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from optical.errors import UserError
+from optical.objectives import contrastive
 from optical.resources import Resources
 from pipelines.cli.parse import parse
 from pipelines.environment import Settings
@@ -16,7 +17,10 @@ from tune.space import CampaignConfig, applied
 from tune.summary import Trial, best_command, trials_table, write_campaign
 from tune.trial import TrialMaker
 
-TRIALS = [Trial("b", 0.1, 1e-3, 100, 0.6, "ended"), Trial("a", 0.3, 2e-4, 40, 0.2, "stopped")]
+TRIALS = [
+    Trial("b", {"objective.epsilon": 0.1, "train.learning_rate": 1e-3}, 100, 0.6, "ended"),
+    Trial("a", {"objective.epsilon": 0.3, "train.learning_rate": 2e-4}, 40, 0.2, "stopped"),
+]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +41,7 @@ def test_an_impossible_campaign_is_refused(changes, field):
 
 
 def test_points_stay_in_their_ranges():
-    space = CampaignConfig(epsilon=(0.05, 0.2), learning_rate=(1e-4, 2e-4)).space()
+    space = CampaignConfig(epsilon=(0.05, 0.2), learning_rate=(1e-4, 2e-4)).space(recipe("demo"))
     draws = [(space["objective.epsilon"].sample(), space["train.learning_rate"].sample()) for _ in range(50)]
     assert all(0.05 <= epsilon <= 0.2 and 1e-4 <= rate <= 2e-4 for epsilon, rate in draws)
 
@@ -59,10 +63,10 @@ def test_equal_points_share_a_folder_and_others_do_not(tmp_path):
 def test_the_best_command_gives_the_best_recipe_with_all_that_was_changed_for_the_campaign():
     base = recipe("demo")
     made = replace(base, bitext=replace(base.bitext, max_pairs=500))
-    best = replace(TRIALS[0], epsilon=0.1234567891, learning_rate=1 / 3e3)
+    point = {"objective.epsilon": 0.1234567891, "train.learning_rate": 1 / 3e3}
+    best = replace(TRIALS[0], point=point)
     words = shlex.split(best_command(made, best, Settings(resources=Resources(num_workers=2))))
     _, command = parse(words[3:])
-    point = {"objective.epsilon": best.epsilon, "train.learning_rate": best.learning_rate}
     assert command.recipe == applied(made, point)
     assert command.settings.resources.num_workers == 2
 
@@ -78,6 +82,10 @@ def test_the_report_holds_every_trial(tmp_path):
     assert trials_table(TRIALS) in page
     assert best_command(recipe("demo"), TRIALS[0], Settings()) in page
     assert [trial["trial"] for trial in json.loads((tmp_path / "trials.json").read_text())] == ["b", "a"]
+    assert json.loads((tmp_path / "trials.json").read_text())[0] == {
+        **{"trial": "b", "epsilon": 0.1, "learning_rate": 1e-3},
+        **{"steps": 100, "dev_agreement": 0.6, "status": "ended"},
+    }
     assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -85,3 +93,52 @@ def test_the_report_holds_every_trial(tmp_path):
 def test_what_is_not_understood_is_refused_in_one_line(arguments, capsys):
     assert main(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_any_field_is_searched_by_naming_it():
+    fields = ("train.weight_decay=0.001..0.1", "objective.method=sinkhorn,partial", "train.batch_pairs=16..64")
+    config = CampaignConfig(fields=(*fields, "train.mixture.curriculum=true,false"))
+    space = config.space(recipe("demo"))
+    draws = [{path: domain.sample() for path, domain in space.items()} for _ in range(40)]
+    assert {draw["objective.method"] for draw in draws} == {"sinkhorn", "partial"}
+    assert {draw["train.mixture.curriculum"] for draw in draws} == {True, False}
+    assert all(0.001 <= draw["train.weight_decay"] <= 0.1 for draw in draws)
+    assert all(16 <= draw["train.batch_pairs"] <= 64 and isinstance(draw["train.batch_pairs"], int) for draw in draws)
+    changed = applied(recipe("demo"), draws[0])
+    assert changed.train.mixture.curriculum is draws[0]["train.mixture.curriculum"]
+    assert changed.objective.method == draws[0]["objective.method"]
+
+
+def test_a_field_named_again_has_the_range_given_last():
+    (_, rate) = CampaignConfig(fields=("train.learning_rate=0.01..0.02",)).searched(recipe("demo"))
+    assert rate.values == (0.01, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("train.weight_deca=0.1..0.2", "has no field 'train.weight_deca'; did you mean train.weight_decay"),
+        ("train.weight_decay", "gives no values"),
+        ("train.weight_decay=0.1", "gives one value"),
+        ("train.weight_decay=0.2..0.1", "is no range"),
+        ("train.weight_decay=a..b", "'a' is no value of train.weight_decay; its present value is 0.01"),
+        ("objective.method=sinkhorn,nosuch", "^objective.method: is 'nosuch'"),
+        ("train.warmup_share=0.5..2", "^train.warmup_share: is 2.0"),
+        ("objective.name=ot,contrastive", "names a component"),
+        ("train.mixture.weights=1,2", "no number, word or switch"),
+        ("train=1,2", "no number, word or switch"),
+    ],
+)
+def test_a_field_that_cannot_be_searched_is_refused_before_anything_is_made(field, message):
+    # The run-time checker of the tests refuses a method by its type first.
+    with pytest.raises(Exception, match=message if "nosuch" not in field else "nosuch"):
+        CampaignConfig(fields=(field,)).searched(recipe("demo"))
+
+
+def test_an_objective_without_epsilon_is_searched_without_it(tmp_path):
+    made = replace(recipe("demo"), objective=contrastive.Config())
+    space = CampaignConfig(fields=("objective.temperature=0.01..0.1",)).space(made)
+    assert list(space) == ["train.learning_rate", "objective.temperature"]
+    only = [replace(trial, point={"train.learning_rate": 1e-3}) for trial in TRIALS]
+    write_campaign(tmp_path, made, only, Settings())
+    assert "learning rate" in (tmp_path / "report.md").read_text()
