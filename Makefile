@@ -10,7 +10,7 @@ TORCH := $(shell sed -n 's/^TORCH = "\(.*\)"/\1/p' scripts/bootstrap.py)
 CPU_INDEX := $(shell sed -n 's/^CPU_INDEX = "\(.*\)"/\1/p' scripts/bootstrap.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick swahili lint lock clean
+.PHONY: help setup demo test quick swahili types lint lock clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -23,11 +23,14 @@ demo: .venv/.ready ## Run the whole pipeline on the built-in data: minutes on tw
 swahili: .venv/.ready ## Run the whole pipeline on real Swahili-English data.
 	$(VENV_PYTHON) -m pipelines run swahili $(ARGS)
 
-test: quick ## Run the default tests, then the whole road on Ray.
+test: types quick ## Check types, run the default tests, then the whole road on Ray.
 	$(VENV_PYTHON) -m pytest -q -m "(ray or chaos) and not slow" $(ARGS)
 
 quick: .venv/.ready ## Run the default tests only: seconds, no Ray.
 	$(VENV_PYTHON) -m pytest -q $(ARGS)
+
+types: .venv/.ready ## Check types with mypy: a minute the first time, then seconds.
+	$(VENV_PYTHON) -m mypy
 
 lint: .venv/.ready ## Check style with ruff.
 	$(VENV_PYTHON) -m ruff check .
@@ -51,5 +54,5 @@ lock: ## Compile requirements.lock anew from pyproject.toml.
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
 
 clean: ## Remove caches and build products; .venv and runs stay.
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache .mypy_cache
 	find . -name __pycache__ -type d -not -path "./.venv/*" -prune -exec rm -rf {} +

@@ -131,7 +131,7 @@ def _parsed(text: str, recipe: Recipe) -> Searched:
     return Searched(path, given, ranged)
 
 
-def _reader(path: str, recipe: Recipe) -> Callable[[str], object]:
+def _reader(path: str, recipe: Recipe) -> Callable[[str], Any]:
     """What turns a word into a value of the field at ``path``, by the type of its present value."""
     section: Any = None
     present: Any = recipe
@@ -147,7 +147,7 @@ def _reader(path: str, recipe: Recipe) -> Callable[[str], object]:
     if kind not in (int, float, bool, str):
         raise UserError("fields", f"{path} is {present!r}, and no number, word or switch", "search another field")
 
-    def read(word: str) -> object:
+    def read(word: str) -> Any:
         try:
             return _TRUTH[word.lower()] if kind is bool else kind(word)
         except (ValueError, KeyError):
