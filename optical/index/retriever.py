@@ -16,7 +16,6 @@ from optical.model.storage import load_encoder
 
 _QUERIES_PER_FORWARD = {"cpu": 1, "cuda": 32}
 """On a CPU each query is encoded alone: its embeddings are then the same to the bit whatever the other queries are."""
-_QUERIES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +27,14 @@ class Retriever:
         query_length: longest query in tokens.
         index: opened over the teacher's embeddings.
         depth: documents kept per query.
+        queries_at_once: queries that are scored together.
     """
 
     encoder: Encoder
     query_length: int
     index: Searcher
     depth: int
+    queries_at_once: int = 32
 
     @classmethod
     def open(
@@ -69,8 +70,8 @@ class Retriever:
         scored: list[ScoredDoc] = []
         docids = self.index.passages.docids
         per_forward = _QUERIES_PER_FORWARD[self.encoder.device.type]
-        for start in range(0, len(texts), _QUERIES_AT_ONCE):
-            some = slice(start, start + _QUERIES_AT_ONCE)
+        for start in range(0, len(texts), self.queries_at_once):
+            some = slice(start, start + self.queries_at_once)
             queries = encode_texts(self.encoder, texts[some], self.query_length, per_forward)
             scores = self.index.scores([query.numpy() for query in queries])
             for qid, row in zip(qids[some], scores, strict=True):

@@ -11,8 +11,6 @@ from torch import Tensor
 from optical.index.embeddings import Embeddings
 from optical.model.precision import precision
 
-_TOKENS_AT_ONCE = 16_384
-
 
 @dataclass(frozen=True, eq=False)
 class MaxSim:
@@ -21,10 +19,12 @@ class MaxSim:
     Args:
         passages: embedded by the teacher.
         device: where products are computed, in float32: ``"cpu"`` or ``"cuda"``.
+        tokens_at_once: passage tokens in one product, about.
     """
 
     passages: Embeddings
     device: str = "cpu"
+    tokens_at_once: int = 16_384
 
     def scores(
         self,
@@ -42,7 +42,7 @@ class MaxSim:
         stacked = torch.from_numpy(np.concatenate(queries)).to(self.device)
         owner = torch.repeat_interleave(torch.arange(len(queries)), torch.tensor([len(query) for query in queries]))
         scores = torch.zeros(len(queries), len(chosen))
-        for part in _chunks(self.passages.lengths[chosen]):
+        for part in _chunks(self.passages.lengths[chosen], self.tokens_at_once):
             best = self._best(stacked, chosen[part])
             summed = torch.zeros(len(queries), len(best), device=self.device)
             scores[:, part] = summed.index_add_(0, owner.to(self.device), best.T).cpu()
@@ -60,10 +60,10 @@ class MaxSim:
         return torch.segment_reduce(similarity, "max", lengths=torch.from_numpy(lengths).to(self.device), axis=0)
 
 
-def _chunks(lengths: Integer[np.ndarray, " passages"]) -> list[slice]:
-    """Slices of consecutive passages with at most about ``_TOKENS_AT_ONCE`` tokens each."""
+def _chunks(lengths: Integer[np.ndarray, " passages"], tokens_at_once: int) -> list[slice]:
+    """Slices of consecutive passages with at most about ``tokens_at_once`` tokens each."""
     if len(lengths) == 0:
         return []
-    part = np.cumsum(lengths) // _TOKENS_AT_ONCE
+    part = np.cumsum(lengths) // tokens_at_once
     starts = np.flatnonzero(np.diff(part, prepend=-1))
     return [slice(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(lengths)], strict=True)]

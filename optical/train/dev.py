@@ -1,6 +1,6 @@
-"""The dev measures: how well a student searches held-out English sentences, judged by bitext and teacher alone.
+"""The dev measures: how well a student searches held-out English sentences, judged by bitext and teacher only.
 
-No test query and no relevance judgement is looked at, so both exist for every language with bitext.
+No test query and no relevance judgement is read, so both exist for every language with bitext.
 """
 
 import torch
@@ -11,27 +11,28 @@ from optical.data.batches.batch import PairBatch
 from optical.model.maxsim import maxsim
 
 DEPTH = 10
-_CHUNK = 32
 
 
 @torch.no_grad()
-def dev_measures(student: nn.Module, teacher: nn.Module, dev: PairBatch) -> dict[str, float]:
+def dev_measures(student: nn.Module, teacher: nn.Module, dev: PairBatch, chunk: int = 32) -> dict[str, float]:
     """Search the held-out targets with the held-out sources.
 
     ``dev_mrr`` is the mean reciprocal rank of each source's own target; easy bitext takes it close to 1.
     ``dev_agreement`` is the share of the teacher's ten nearest other targets, searched with the target itself, that
-    the student also has among its ten when it searches with the source: what distillation is after, and far from
+    the student also has among its ten when it searches with the source: the aim of distillation, and far from
     saturated.
 
     Args:
         student: encodes the sources.
         teacher: encodes the targets, as queries and as documents.
         dev: the held-out pairs as one batch.
+        chunk: sentences that are encoded and scored together.
     """
     student.eval()
-    documents = _embed(teacher, dev.target_ids, dev.target_mask)
-    by_student = _scores(_embed(student, dev.source_ids, dev.source_mask), dev.source_mask, documents, dev.target_mask)
-    by_teacher = _scores(documents, dev.target_mask, documents, dev.target_mask)
+    documents = _embed(teacher, dev.target_ids, dev.target_mask, chunk)
+    queries = _embed(student, dev.source_ids, dev.source_mask, chunk)
+    by_student = _scores(queries, dev.source_mask, documents, dev.target_mask, chunk)
+    by_teacher = _scores(documents, dev.target_mask, documents, dev.target_mask, chunk)
     student.train()
     own = by_student.diagonal().unsqueeze(1)
     # Everything not strictly below counts, itself included: ties and NaN are never to a student's advantage.
@@ -56,11 +57,14 @@ def _scores(
     query_mask: Bool[Tensor, "pairs query_tokens"],
     documents: Float[Tensor, "pairs document_tokens dim"],
     document_mask: Bool[Tensor, "pairs document_tokens"],
+    chunk: int,
 ) -> Float[Tensor, "pairs pairs"]:
-    parts = zip(queries.split(_CHUNK), query_mask.split(_CHUNK), strict=True)
+    parts = zip(queries.split(chunk), query_mask.split(chunk), strict=True)
     return torch.cat([maxsim(some, mask, documents, document_mask) for some, mask in parts])
 
 
-def _embed(encoder: nn.Module, ids: Tensor, mask: Bool[Tensor, "pairs tokens"]) -> Float[Tensor, "pairs tokens dim"]:
-    parts = zip(ids.split(_CHUNK), mask.split(_CHUNK), strict=True)
+def _embed(
+    encoder: nn.Module, ids: Tensor, mask: Bool[Tensor, "pairs tokens"], chunk: int
+) -> Float[Tensor, "pairs tokens dim"]:
+    parts = zip(ids.split(chunk), mask.split(chunk), strict=True)
     return torch.cat([encoder(some, some_mask) for some, some_mask in parts])

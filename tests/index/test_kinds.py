@@ -1,6 +1,7 @@
 """Index kinds: exact search is brute force, and candidates are scored as exact search scores them."""
 
 import re
+from dataclasses import replace
 
 import faiss as faiss_library
 import numpy as np
@@ -35,11 +36,9 @@ def test_the_kinds_are_found_by_their_files():
 
 
 @pytest.mark.parametrize("tokens_at_once", [1, 3, 7, 8, 10_000])
-def test_exact_scores_equal_brute_force_in_chunks_of_any_size(
-    written, queries, brute_force, monkeypatch, tokens_at_once
-):
-    monkeypatch.setattr(scoring, "_TOKENS_AT_ONCE", tokens_at_once)
-    np.testing.assert_allclose(exact.Config().open(written).scores(queries), brute_force, atol=1e-5)
+def test_exact_scores_equal_brute_force_in_chunks_of_any_size(written, queries, brute_force, tokens_at_once):
+    searcher = replace(exact.Config().open(written), tokens_at_once=tokens_at_once)
+    np.testing.assert_allclose(searcher.scores(queries), brute_force, atol=1e-5)
 
 
 @pytest.mark.parametrize("factory", ["Flat", "IVF3,Flat"])

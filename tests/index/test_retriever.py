@@ -25,17 +25,16 @@ def ranked(queries, encoder, monkeypatch):
         lambda encoder, texts, length, at_once: [torch.from_numpy(queries[int(text)]) for text in texts],
     )
 
-    def run(searcher, depth: int = 50, texts: str = "0123", **options):
-        return Retriever(encoder, 8, searcher, depth).run(QIDS[: len(texts)], list(texts), **options)
+    def run(searcher, depth: int = 50, texts: str = "0123", queries_at_once: int = 32, **options):
+        return Retriever(encoder, 8, searcher, depth, queries_at_once).run(QIDS[: len(texts)], list(texts), **options)
 
     return run
 
 
 @pytest.mark.parametrize("queries_at_once", [1, 2, 32])
-def test_the_run_is_the_brute_force_ranking(written, passages, brute_force, ranked, monkeypatch, queries_at_once):
-    monkeypatch.setattr(retriever_module, "_QUERIES_AT_ONCE", queries_at_once)
+def test_the_run_is_the_brute_force_ranking(written, passages, brute_force, ranked, queries_at_once):
     done: list[int] = []
-    run = ranked(exact.Config().open(written), advance=done.append)
+    run = ranked(exact.Config().open(written), queries_at_once=queries_at_once, advance=done.append)
     for row, qid in enumerate(QIDS):
         assert run.docids(qid) == tuple(f"d{number}" for number in np.argsort(-brute_force[row]))
     assert sum(done) == 4

@@ -38,11 +38,10 @@ def test_a_perfect_student_has_one(batch):
 
 
 @pytest.mark.parametrize("chunk", [1, 2])
-def test_the_chunk_size_does_not_matter(batch, chunk, monkeypatch):
+def test_the_chunk_size_does_not_matter(batch, chunk):
     student = Table([[0, 0, 0], [0.9, 0.3, 0.1], [0.8, 0.5, 0.1], [0.7, 0.6, 0.2]])
     whole = dev_measures(student, TARGETS, batch)["dev_mrr"]
-    monkeypatch.setattr(dev, "_CHUNK", chunk)
-    assert dev_measures(student, TARGETS, batch)["dev_mrr"] == pytest.approx(whole)
+    assert dev_measures(student, TARGETS, batch, chunk)["dev_mrr"] == pytest.approx(whole)
 
 
 def test_the_student_goes_back_to_training(batch):
