@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from optical import cluster, components
+from optical.artefacts import sha256_file
 from optical.errors import DataError, UserError, require, suggest
-from optical.recipe import Recipe
+from optical.recipe import Recipe, components_of
 
 FORMS = "give my_recipes.py:my_recipe, or the run.json of an earlier run"
 _Config = TypeVar("_Config")
@@ -43,7 +44,19 @@ def recipe_from_file(spec: str) -> Recipe:
         raise UserError("--recipe", f"{path} has no function {name!r}", advice)
     made = getattr(module, name)()
     require(isinstance(made, Recipe), "--recipe", f"{spec} returns {type(made).__name__}, no Recipe", FORMS)
+    _refuse_borrowed_names(made, spec)
     return made
+
+
+def _refuse_borrowed_names(recipe: Recipe, spec: str) -> None:
+    """Refuse a class that calls itself by the name of another component: a run's record would mean the other one."""
+    for section, config in components_of(recipe).items():
+        kind, made = components.kind_of(type(config)), type(config).__name__
+        name = getattr(config, kind.field) if kind else ""
+        if kind and name in components.names(kind.package):
+            other = type(config) is not components.config_class(kind.package, name, f"{section}.{kind.field}")
+            what = f"{spec} has a class {made} whose {kind.field} is {name!r}, the name of another {section}"
+            require(not other, "--recipe", what, f'give it a name of its own: {kind.field}: str = "{made.lower()}"')
 
 
 @cache
@@ -58,6 +71,10 @@ def _module(path: Path) -> types.ModuleType:
     # Dataclasses look their module up by its name.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
+    code = sha256_file(path)
+    for value in vars(module).values():
+        if isinstance(value, type) and value.__module__ == spec.name:
+            setattr(value, components.CODE, code)
     cluster.PICKLED_BY_VALUE.append(module)
     return module
 
@@ -79,7 +96,11 @@ def _read(kind: type[_Config], values: dict, where: str, path: Path) -> _Config:
     chosen: Any = kind
     if component := components.kind_of(kind):
         field = f"{where}{component.field}"
-        chosen = components.config_class(component.package, str(values.get(component.field)), f"{path}: {field}")
+        name = values.get(component.field)
+        if name not in (known := components.names(component.package)):
+            advice = "a component of a recipe file is repeated from there: --recipe my_recipes.py:my_recipe"
+            raise DataError(path, f"has {field} = {name!r}, and there are {', '.join(known)}", advice)
+        chosen = components.config_class(component.package, name, field)
     fields = [item.name for item in dataclasses.fields(chosen)]
     wrong = [f"has {where}{name}, which no recipe has" for name in values if name not in fields]
     wrong += [f"lacks {where}{name}" for name in fields if name not in values]
