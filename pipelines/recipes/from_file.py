@@ -7,8 +7,11 @@ values are checked against the fields of the recipe, and nothing in it is execut
 import dataclasses
 import json
 import sys
+import traceback
 import types
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any, Literal, TypeVar, Union
 
 from optical import cluster, components
 from optical.artefacts import sha256_file
-from optical.errors import DataError, UserError, require, suggest
+from optical.errors import DataError, OpticalError, UserError, require, suggest
 from optical.recipe import Recipe, components_of
 
 FORMS = "give my_recipes.py:my_recipe, or the run.json of an earlier run"
@@ -38,11 +41,13 @@ def recipe_from_file(spec: str) -> Recipe:
     path, _, name = spec.rpartition(":")
     require(path.endswith(".py"), "--recipe", f"is {spec!r}, which names no recipe", FORMS)
     module = _module(Path(path).absolute())
-    functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType) and key[0] != "_"]
+    functions = {key: value for key, value in vars(module).items() if isinstance(value, types.FunctionType)}
     if name not in functions:
-        advice = suggest(name, functions, f"its functions are {', '.join(functions) or 'none'}")
+        own = [key for key, value in functions.items() if value.__module__ == module.__name__ and key[0] != "_"]
+        advice = suggest(name, own, f"its functions are {', '.join(own) or 'none'}")
         raise UserError("--recipe", f"{path} has no function {name!r}", advice)
-    made = getattr(module, name)()
+    with _users_code(module.__file__):
+        made = getattr(module, name)()
     require(isinstance(made, Recipe), "--recipe", f"{spec} returns {type(made).__name__}, no Recipe", FORMS)
     _refuse_borrowed_names(made, spec)
     return made
@@ -59,6 +64,21 @@ def _refuse_borrowed_names(recipe: Recipe, spec: str) -> None:
             require(not other, "--recipe", what, f'give it a name of its own: {kind.field}: str = "{made.lower()}"')
 
 
+@contextmanager
+def _users_code(path: str | None) -> Iterator[None]:
+    """Whatever the code of a user's file raises is reported with the file and the line, not as a bug of ours."""
+    try:
+        yield
+    except OpticalError:
+        raise
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        line = error.lineno if isinstance(error, SyntaxError) and error.filename == path else (lines or [None])[-1]
+        place = f"{path}, line {line}" if line else f"{path}"
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(place, what, "correct that file; --verbose shows the traceback") from error
+
+
 @cache
 def _module(path: Path) -> types.ModuleType:
     """The module in a file, imported once under a name that no other module has."""
@@ -70,7 +90,8 @@ def _module(path: Path) -> types.ModuleType:
     module = module_from_spec(spec)
     # Dataclasses look their module up by its name.
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with _users_code(str(path)):
+        spec.loader.exec_module(module)
     code = sha256_file(path)
     for value in vars(module).values():
         if isinstance(value, type) and value.__module__ == spec.name:

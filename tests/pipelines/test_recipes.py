@@ -299,3 +299,21 @@ def test_the_record_of_a_run_with_an_objective_of_ones_own_says_how_to_repeat_it
     write_json(tmp_path / "run.json", {"recipe": recipe_from_file(f"{own}:strong").as_dict()})
     with pytest.raises(DataError, match=r"has objective.name = 'mine', and there are .* --recipe my_recipes.py"):
         recipe_from_file(str(tmp_path / "run.json"))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def good():\n    return 1 / 0\n", "bad.py, line 2: ZeroDivisionError: division by zero; correct that file"),
+        ("def good(x):\n    return x\n", "TypeError: good() missing 1 required positional argument"),
+        ("import nosuchmodule\n", "bad.py, line 1: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("\ndef good(:\n", "bad.py, line 2: SyntaxError"),
+        ("from pipelines.recipes.demo import demo\ndef sums(): ...\n", "no function 'good'; its functions are sums"),
+    ],
+)
+def test_what_the_users_code_raises_is_reported_of_the_users_file(code, words, tmp_path, capsys):
+    (tmp_path / "bad.py").write_text(code)
+    assert main(["run", "--recipe", f"{tmp_path}/bad.py:good"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
