@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import PurePath
 
 from optical import components
 from optical.data.bitext.config import BitextConfig
@@ -91,6 +92,9 @@ class Recipe:
     index: IndexConfig = field(default_factory=exact.Config)
 
     def __post_init__(self) -> None:
+        # A run's folder begins with the name.
+        plain = self.name not in ("", ".", "..", "shared") and PurePath(self.name).name == self.name
+        require(plain, "name", f"is {self.name!r}, and a run's folder begins with it", "give one plain word")
         _check_parts(self.objective, self.train, "train")
 
     def as_dict(self) -> dict:

@@ -317,3 +317,20 @@ def test_what_the_users_code_raises_is_reported_of_the_users_file(code, words, t
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["eng-som", "en-so", "english-somali"])
+def test_a_swapped_pair_is_told_the_order(name):
+    with pytest.raises(UserError, match="the query language comes first: som-eng"):
+        recipe(name)
+
+
+def test_a_pair_of_english_with_itself_is_refused():
+    with pytest.raises(UserError, match="has English as its query language"):
+        recipe("eng-eng")
+
+
+@pytest.mark.parametrize("name", ["", "../evil", "a/b", "..", "shared"])
+def test_the_name_of_a_recipe_names_a_folder(name):
+    with pytest.raises(UserError, match="name: is "):
+        replace(recipe("demo"), name=name)
