@@ -23,6 +23,7 @@ from optical.errors import DataError, OpticalError, UserError, require, suggest
 from optical.recipe import Recipe, components_of
 
 FORMS = "give my_recipes.py:my_recipe, or the run.json of an earlier run"
+_OTHER_VERSION = "it is a run of another version; write the recipe anew"
 _Config = TypeVar("_Config")
 
 
@@ -117,7 +118,8 @@ def _read(kind: type[_Config], values: dict, where: str, path: Path) -> _Config:
     chosen: Any = kind
     if component := components.kind_of(kind):
         field = f"{where}{component.field}"
-        name = values.get(component.field)
+        if (name := values.get(component.field)) is None:
+            raise DataError(path, f"lacks {field}", _OTHER_VERSION)
         if name not in (known := components.names(component.package)):
             advice = "a component of a recipe file is repeated from there: --recipe my_recipes.py:my_recipe"
             raise DataError(path, f"has {field} = {name!r}, and there are {', '.join(known)}", advice)
@@ -126,7 +128,7 @@ def _read(kind: type[_Config], values: dict, where: str, path: Path) -> _Config:
     wrong = [f"has {where}{name}, which no recipe has" for name in values if name not in fields]
     wrong += [f"lacks {where}{name}" for name in fields if name not in values]
     if wrong:
-        raise DataError(path, wrong[0], "it is a run of another version; write the recipe anew")
+        raise DataError(path, wrong[0], _OTHER_VERSION)
     hints = typing.get_type_hints(chosen)
     return chosen(**{name: _value(hints[name], values[name], f"{where}{name}", path) for name in fields})
 

@@ -334,3 +334,11 @@ def test_a_pair_of_english_with_itself_is_refused():
 def test_the_name_of_a_recipe_names_a_folder(name):
     with pytest.raises(UserError, match="name: is "):
         replace(recipe("demo"), name=name)
+
+
+def test_a_run_of_a_version_without_a_component_is_said_to_be_one(tmp_path):
+    values = recipe("demo").as_dict()
+    del values["evaluation"]["protocol"]
+    write_json(tmp_path / "run.json", {"recipe": values})
+    with pytest.raises(DataError, match=r"lacks evaluation\.protocol; it is a run of another version"):
+        recipe_from_file(str(tmp_path / "run.json"))
