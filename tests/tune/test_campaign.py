@@ -2,7 +2,9 @@
 
 import json
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from time import sleep
 
 import pytest
 
@@ -178,3 +180,21 @@ def test_epsilon_is_not_searched_for_the_exact_method():
 def test_the_longest_trial_counts_where_the_number_of_steps_is_searched():
     corners = CampaignConfig(fields=("train.epochs=2..9",)).corners(recipe("demo"))
     assert {corner.train.epochs for corner in corners} == {2, 9}
+
+
+def test_a_trial_of_the_same_point_waits_for_the_first(tmp_path, monkeypatch):
+    at_work, most = [], []
+
+    def fit(job, resources, callbacks):
+        at_work.append(job)
+        most.append(len(at_work))
+        sleep(0.2)
+        at_work.pop()
+
+    monkeypatch.setattr("tune.trial.fit", fit)
+    monkeypatch.setattr("tune.trial.TuneReportCallback", lambda: None)
+    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials")
+    point = {"objective.epsilon": 0.2}
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(maker, [point, point]))
+    assert most == [1, 1]
