@@ -12,6 +12,9 @@ from typing import Any
 
 from optical.errors import UserError, suggest
 
+CODE = "file_sha256"
+"""Attribute of a class from a user's recipe file. It travels with the class to processes that lack the file."""
+
 _BASE = "base"
 
 
@@ -34,6 +37,15 @@ def kind_of(config_type: type) -> Kind | None:
     """The kind of component that a class configures; None for a class that configures no component."""
     packages = {base.__module__.rpartition(".")[0] for base in config_type.__mro__}
     return next((kind for kind in KINDS if kind.package in packages), None)
+
+
+def file_of(config: object) -> dict[str, str]:
+    """The hash of the user's file that defines the class of ``config``, as ``code``; nothing for a class of ours.
+
+    The fields of such a class do not say what its code does, so the file is part of every fingerprint.
+    """
+    code = getattr(type(config), CODE, None)
+    return {"code": code} if code else {}
 
 
 def names(package: str) -> tuple[str, ...]:

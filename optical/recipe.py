@@ -8,7 +8,9 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import PurePath
 
+from optical import components
 from optical.data.bitext.config import BitextConfig
 from optical.errors import require
 from optical.evaluation.protocols.base import EvaluationConfig
@@ -90,6 +92,9 @@ class Recipe:
     index: IndexConfig = field(default_factory=exact.Config)
 
     def __post_init__(self) -> None:
+        # A run's folder begins with the name.
+        plain = self.name not in ("", ".", "..", "shared") and PurePath(self.name).name == self.name
+        require(plain, "name", f"is {self.name!r}, and a run's folder begins with it", "give one plain word")
         _check_parts(self.objective, self.train, "train")
 
     def as_dict(self) -> dict:
@@ -116,6 +121,8 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
 def decisive(recipe: Recipe) -> dict:
     """The recipe as plain values, without the fields that cannot change its results.
 
+    A component from a user's recipe file has the hash of that file besides its fields.
+
     Two recipes with equal decisive fields share all artefacts.
     """
     plain = recipe.as_dict()
@@ -125,7 +132,14 @@ def decisive(recipe: Recipe) -> dict:
         for key in sections:
             section = section[key]
         del section[name]
+    for name, config in components_of(recipe).items():
+        plain[name] |= components.file_of(config)
     return plain
+
+
+def components_of(recipe: Recipe) -> dict[str, ObjectiveConfig | IndexConfig | EvaluationConfig]:
+    """The sections that hold components, by name."""
+    return {"objective": recipe.objective, "index": recipe.index, "evaluation": recipe.evaluation}
 
 
 def _check_parts(objective: ObjectiveConfig, train: TrainConfig, where: str) -> None:

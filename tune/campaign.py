@@ -11,7 +11,7 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from optical.artefacts import fingerprint
 from optical.cluster import connect
 from optical.data.batches.schedule import Schedule
-from optical.data.batches.token_shards import open_tokens
+from optical.data.batches.token_shards import TokenShards, open_tokens
 from optical.errors import InfrastructureError
 from optical.recipe import Recipe
 from optical.tracking.mlflow_mirror import default_uri
@@ -20,7 +20,7 @@ from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT, TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
-from tune.space import CampaignConfig
+from tune.space import CampaignConfig, applied
 from tune.summary import Trial, write_campaign
 from tune.trial import TRIAL_CPUS, TrialMaker
 from tune.watch import CampaignWatch, child_mirror
@@ -61,7 +61,8 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
     maker = TrialMaker(recipe, _absolute(settings), (session.run_dir / "trials").absolute())
     runs_dir = settings.runs_dir
     children = child_mirror(default_uri(runs_dir), recipe.name, session.mirror)
-    num_steps = Schedule(open_tokens(workspace.path(TOKENS)), recipe.train).num_steps
+    tokens = open_tokens(workspace.path(TOKENS))
+    num_steps = max(Schedule(tokens, corner.train).num_steps for corner in campaign.corners(recipe))
     grace = min(num_steps, campaign.grace_looks * recipe.train.dev_steps)
     tuner = tune.Tuner(
         tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
@@ -83,14 +84,15 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
         ),
     )
     results = tuner.fit()
-    trials = [_trial(results[number], num_steps) for number in range(len(results))]
+    trials = [_trial(results[number], recipe, tokens) for number in range(len(results))]
     if all(trial.status == "failed" or not trial.steps for trial in trials):
         raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
     return sorted(trials, key=lambda trial: -trial.dev_agreement)
 
 
-def _trial(result: tune.Result, num_steps: int) -> Trial:
+def _trial(result: tune.Result, recipe: Recipe, tokens: TokenShards) -> Trial:
     metrics, point = result.metrics or {}, result.config or {}
+    num_steps = Schedule(tokens, applied(recipe, point).train).num_steps
     steps = int(metrics.get("step", 0))
     status = "failed" if result.error else "ended" if steps >= num_steps else "stopped"
     return Trial(

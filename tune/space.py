@@ -1,12 +1,13 @@
 """What a campaign searches: the fields and their ranges, and how many recipes it tries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import product
 from typing import Any
 
 from optical.components import kind_of
 from optical.errors import UserError, suggest
-from optical.recipe import Recipe
+from optical.recipe import Recipe, decisive
 
 Point = dict[str, Any]
 """A sampled value for each searched field, by its path in the recipe (``objective.epsilon``)."""
@@ -23,7 +24,7 @@ class CampaignConfig:
     max_concurrent: int = 1
     """Trials at work at the same time; each has ``num_workers`` workers of its own."""
     epsilon: tuple[float, float] = (0.02, 0.5)
-    """Range of ``objective.epsilon``, sampled log-uniformly; not searched where the objective has none."""
+    """Range of ``objective.epsilon``, sampled log-uniformly; not searched where the objective uses none."""
     learning_rate: tuple[float, float] = (1e-4, 3e-3)
     """Range of ``train.learning_rate``, sampled log-uniformly."""
     fields: tuple[str, ...] = ()
@@ -63,7 +64,18 @@ class CampaignConfig:
         for field in found.values():
             for value in field.values:
                 applied(recipe, {field.path: value})
-        return list(found.values())
+        idle = [field for field in found.values() if _is_idle(field, found.values(), recipe)]
+        for field in idle:
+            if field not in usual:
+                raise UserError("fields", f"{field.path} changes no result of this recipe", "search another field")
+        return [field for field in found.values() if field not in idle]
+
+    def corners(self, recipe: Recipe) -> list[Recipe]:
+        """The recipe with every combination of the ends and choices of the searched fields of ``train``."""
+        fields = [field for field in self.searched(recipe) if field.path.startswith("train.")]
+        values = product(*(field.values for field in fields))
+        paths = [field.path for field in fields]
+        return [applied(recipe, dict(zip(paths, point, strict=True))) for point in values]
 
     def space(self, recipe: Recipe) -> Point:
         """Ray Tune's parameter space.
@@ -115,12 +127,31 @@ def _replaced(section: Any, path: list[str], value: object) -> Any:
     return replace(section, **{name: _replaced(getattr(section, name), rest, value) if rest else value})
 
 
+def _is_idle(field: Searched, searched: Collection[Searched], recipe: Recipe) -> bool:
+    """Whether a field changes nothing that is trained, whatever value another searched field has."""
+    others = [{other.path: value} for other in searched if other is not field for value in other.values]
+    for point in ({}, *others):
+        one, other = (decisive(applied(recipe, {**point, field.path: value})) for value in field.values[:2])
+        if one != other:
+            return False
+    return True
+
+
+def _refuse_shared(path: str, recipe: Recipe) -> None:
+    """Refuse a field that decides more than the student: trials share data, teacher and start."""
+    shared = path.partition(".")[0] not in ("objective", "train")
+    if shared or (path == "train.target_length" and recipe.teacher.cache):
+        what = f"{path} decides more than a trial trains: all trials share data, teacher and the student's start"
+        raise UserError("fields", what, "search fields of objective and train, and run a campaign for each other value")
+
+
 def _parsed(text: str, recipe: Recipe) -> Searched:
     path, _, values = text.partition("=")
     form = "write FIELD=LOW..HIGH or FIELD=ONE,OTHER, such as train.weight_decay=0.001..0.1"
     if not values:
         raise UserError("fields", f"{text!r} gives no values", form)
     read = _reader(path, recipe)
+    _refuse_shared(path, recipe)
     low, dots, high = values.partition("..")
     ranged = bool(dots)
     given = tuple(map(read, (low, high) if ranged else values.split(",")))

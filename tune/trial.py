@@ -13,6 +13,7 @@ from optical.tracking.journal import rows
 from optical.train.job import TrainJob
 from optical.train.ray import fit
 from pipelines.environment import Settings
+from pipelines.graph.node import locked
 from pipelines.graph.student import STUDENT, student_job
 from pipelines.graph.workspace import Workspace
 from tune.space import Point, applied
@@ -42,10 +43,12 @@ class TrialMaker:
         """Train and report the dev measures to Tune; a trial that ended earlier reports those of its journal."""
         logging.getLogger("ray").setLevel(logging.ERROR)
         job = self.job(point)
-        if artefacts.exists(job.result, "encoder", job.fingerprint):
-            for row in rows(job.journal):
-                if row["event"] == "dev":
-                    tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_agreement")})
-            return
-        job.folder.mkdir(parents=True, exist_ok=True)
-        fit(job, self.settings.resources, [TuneReportCallback()])
+        # Equal points share a folder, and a search among few choices draws some of them twice.
+        with locked(job.folder):
+            if artefacts.exists(job.result, "encoder", job.fingerprint):
+                for row in rows(job.journal):
+                    if row["event"] == "dev":
+                        tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_agreement")})
+                return
+            job.folder.mkdir(parents=True, exist_ok=True)
+            fit(job, self.settings.resources, [TuneReportCallback()])

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from optical import components
 from optical.errors import UserError, suggest
-from pipelines.cli.fields import Section, fields_of, sections_of
+from pipelines.cli.fields import Section, fields_of, flag_of, sections_of
 
 _Config = TypeVar("_Config", bound=Any)
 
@@ -55,6 +56,21 @@ def _refuse_other_component(config: Any, flag: str) -> None:
                 present = getattr(section.value, kind.field)
                 what = f"is a field of {section.selector} {name}, and {section.selector} is {present} here"
                 raise UserError(f"--{flag}", what, f"add --{section.selector} {name}, or leave --{flag} out")
+
+
+def without_choices(config: Any, flags: list[str]) -> list[str]:
+    """The flags without those that name components, whose sections ``config`` holds already: the last one counts."""
+    selectors = {section.selector for section, _ in component_sections(config)}
+    rest: list[str] = []
+    skip = False
+    for word, following in pairwise([*flags, "--"]):
+        flag, equals, value = word.removeprefix("--").partition("=")
+        chosen = word.startswith("--") and flag_of(flag) in selectors
+        given = value if equals else "" if following.startswith("--") else following
+        if not skip and not (chosen and given):
+            rest.append(word)
+        skip = bool(chosen and given and not equals)
+    return rest
 
 
 def component_sections(config: Any, prefix: str = "") -> Iterator[tuple[Section, components.Kind]]:

@@ -10,7 +10,7 @@ import tyro
 
 from optical.errors import UserError, suggest
 from optical.recipe import Recipe
-from pipelines.cli.choose import check_flags, with_components
+from pipelines.cli.choose import check_flags, with_components, without_choices
 from pipelines.cli.fields import given_values
 from pipelines.cli.help import HELP_FLAGS, asked_for, fields_help, overview
 from pipelines.environment import Settings
@@ -132,7 +132,8 @@ def parse_fields(default: _Machine, flags: list[str], program: str) -> _Machine:
     try:
         with contextlib.redirect_stderr(message):
             config = (tyro.conf.AvoidSubcommands,)
-            return tyro.cli(type(default), default=default, args=flags, prog=program, config=config)
+            words = without_choices(default, flags)
+            return tyro.cli(type(default), default=default, args=words, prog=program, config=config)
     except SystemExit:
         raise UserError(program, _one_line(message.getvalue()), "see --help for the fields and their types") from None
 

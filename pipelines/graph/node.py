@@ -74,7 +74,7 @@ class Node:
             self.make(session, workspace.run_dir, workspace.fingerprint)
             return
         path, identity = workspace.path(self), workspace.fingerprint_of(self)
-        with _locked(path):
+        with locked(path):
             if self.partial or not artefacts.exists(path, self.format or self.kind, identity):
                 if not path.exists():
                     _report_other_version(workspace.shared, identity)
@@ -89,7 +89,8 @@ def _report_other_version(shared: Path, identity: Fingerprint) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of an artefact; another process that makes the same one waits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".lock-{path.name}").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

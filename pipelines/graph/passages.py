@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from optical import artefacts
+from optical import artefacts, components
 from optical.model.folder import read_shape
 from optical.tracking.progress import Progress
 from pipelines.graph.collection import COLLECTION
@@ -48,7 +48,11 @@ EMBEDDINGS = Node(
 CANDIDATES = Node(
     kind="candidates",
     version=1,
-    made_from=lambda workspace: [EMBEDDINGS, *workspace.recipe.index.made_from()],
+    made_from=lambda workspace: [
+        EMBEDDINGS,
+        *workspace.recipe.index.made_from(),
+        *components.file_of(workspace.recipe.index).values(),
+    ],
     make=_build,
     needed=lambda recipe: recipe.index.builds,
 )

@@ -7,18 +7,23 @@ values are checked against the fields of the recipe, and nothing in it is execut
 import dataclasses
 import json
 import sys
+import traceback
 import types
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from optical import cluster, components
-from optical.errors import DataError, UserError, require, suggest
-from optical.recipe import Recipe
+from optical.artefacts import sha256_file
+from optical.errors import DataError, OpticalError, UserError, require, suggest
+from optical.recipe import Recipe, components_of
 
 FORMS = "give my_recipes.py:my_recipe, or the run.json of an earlier run"
+_OTHER_VERSION = "it is a run of another version; write the recipe anew"
 _Config = TypeVar("_Config")
 
 
@@ -37,13 +42,42 @@ def recipe_from_file(spec: str) -> Recipe:
     path, _, name = spec.rpartition(":")
     require(path.endswith(".py"), "--recipe", f"is {spec!r}, which names no recipe", FORMS)
     module = _module(Path(path).absolute())
-    functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType) and key[0] != "_"]
+    functions = {key: value for key, value in vars(module).items() if isinstance(value, types.FunctionType)}
     if name not in functions:
-        advice = suggest(name, functions, f"its functions are {', '.join(functions) or 'none'}")
+        own = [key for key, value in functions.items() if value.__module__ == module.__name__ and key[0] != "_"]
+        advice = suggest(name, own, f"its functions are {', '.join(own) or 'none'}")
         raise UserError("--recipe", f"{path} has no function {name!r}", advice)
-    made = getattr(module, name)()
+    with _users_code(module.__file__):
+        made = getattr(module, name)()
     require(isinstance(made, Recipe), "--recipe", f"{spec} returns {type(made).__name__}, no Recipe", FORMS)
+    _refuse_borrowed_names(made, spec)
     return made
+
+
+def _refuse_borrowed_names(recipe: Recipe, spec: str) -> None:
+    """Refuse a class that calls itself by the name of another component: a run's record would mean the other one."""
+    for section, config in components_of(recipe).items():
+        kind, made = components.kind_of(type(config)), type(config).__name__
+        name = getattr(config, kind.field) if kind else ""
+        if kind and name in components.names(kind.package):
+            other = type(config) is not components.config_class(kind.package, name, f"{section}.{kind.field}")
+            what = f"{spec} has a class {made} whose {kind.field} is {name!r}, the name of another {section}"
+            require(not other, "--recipe", what, f'give it a name of its own: {kind.field}: str = "{made.lower()}"')
+
+
+@contextmanager
+def _users_code(path: str | None) -> Iterator[None]:
+    """Whatever the code of a user's file raises is reported with the file and the line, not as a bug of ours."""
+    try:
+        yield
+    except OpticalError:
+        raise
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        line = error.lineno if isinstance(error, SyntaxError) and error.filename == path else (lines or [None])[-1]
+        place = f"{path}, line {line}" if line else f"{path}"
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(place, what, "correct that file; --verbose shows the traceback") from error
 
 
 @cache
@@ -57,7 +91,12 @@ def _module(path: Path) -> types.ModuleType:
     module = module_from_spec(spec)
     # Dataclasses look their module up by its name.
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with _users_code(str(path)):
+        spec.loader.exec_module(module)
+    code = sha256_file(path)
+    for value in vars(module).values():
+        if isinstance(value, type) and value.__module__ == spec.name:
+            setattr(value, components.CODE, code)
     cluster.PICKLED_BY_VALUE.append(module)
     return module
 
@@ -79,12 +118,17 @@ def _read(kind: type[_Config], values: dict, where: str, path: Path) -> _Config:
     chosen: Any = kind
     if component := components.kind_of(kind):
         field = f"{where}{component.field}"
-        chosen = components.config_class(component.package, str(values.get(component.field)), f"{path}: {field}")
+        if (name := values.get(component.field)) is None:
+            raise DataError(path, f"lacks {field}", _OTHER_VERSION)
+        if name not in (known := components.names(component.package)):
+            advice = "a component of a recipe file is repeated from there: --recipe my_recipes.py:my_recipe"
+            raise DataError(path, f"has {field} = {name!r}, and there are {', '.join(known)}", advice)
+        chosen = components.config_class(component.package, name, field)
     fields = [item.name for item in dataclasses.fields(chosen)]
     wrong = [f"has {where}{name}, which no recipe has" for name in values if name not in fields]
     wrong += [f"lacks {where}{name}" for name in fields if name not in values]
     if wrong:
-        raise DataError(path, wrong[0], "it is a run of another version; write the recipe anew")
+        raise DataError(path, wrong[0], _OTHER_VERSION)
     hints = typing.get_type_hints(chosen)
     return chosen(**{name: _value(hints[name], values[name], f"{where}{name}", path) for name in fields})
 

@@ -41,6 +41,11 @@ def pair_recipe(name: str) -> Recipe:
     """
     source, _, target = name.rpartition("-")
     found = language(source, f"recipe {name}, language")
+    if found.code == _ENGLISH:
+        other = known(target)
+        swapped = f"{other.tag}-{_ENGLISH}" if other and other.code != _ENGLISH else EXAMPLE
+        advice = f"the query language comes first: {swapped}"
+        raise UserError(f"recipe {name}", "has English as its query language", advice)
     if (english := known(target)) is None or english.code != _ENGLISH:
         what = "pairs a language with another one than English, which the teacher reads"
         raise UserError(f"recipe {name}", what, f"use {found.tag}-{_ENGLISH}, or write a recipe of your own (--recipe)")

@@ -151,3 +151,13 @@ def test_a_file_added_to_the_package_is_a_component(command, tmp_path):
 def test_unknown_flags_of_a_command_without_components_are_refused():
     with pytest.raises(UserError, match="did you mean --json"):
         check_flags(MachineCommand(), given_values(["--jsno"]), "doctor")
+
+
+@pytest.mark.parametrize("flags", [["exact", "faiss"], ["faiss", "faiss"], ["exact", "exact", "faiss"]])
+def test_the_last_of_equal_choices_counts(flags):
+    from pipelines.cli.parse import parse
+
+    words = [word for name in flags for word in ("--index.search", name)]
+    for given in (words, [f"--index.search={name}" for name in flags]):
+        command: Any = parse(["run", "demo", *given, "--index.num-probes", "4"])[1]
+        assert (command.recipe.index.search, command.recipe.index.num_probes) == ("faiss", 4)

@@ -11,16 +11,17 @@ from textwrap import dedent
 import pytest
 
 from optical import cluster
-from optical.artefacts import write_json
+from optical.artefacts import Fingerprint, write_json
 from optical.data.registry.datasets import datasets
 from optical.errors import DataError, UserError
 from optical.index.kinds import faiss
 from optical.objectives import contrastive
+from optical.recipe import decisive
 from optical.resources import Resources
 from pipelines.__main__ import main
 from pipelines.cli.parse import parse
 from pipelines.cli.repeat import repeat_command
-from pipelines.recipes import RECIPES, recipe
+from pipelines.recipes import RECIPES, from_file, recipe
 from pipelines.recipes.from_file import recipe_from_file
 from tune.command_line import parse as parse_search
 
@@ -257,3 +258,87 @@ def test_the_repeating_command_of_a_read_run_needs_its_name_alone(tmp_path):
     write_json(tmp_path / "run.json", {"recipe": made.as_dict()})
     line = repeat_command(made, Resources(), str(tmp_path / "run.json"))
     assert line == "python -m pipelines run som-eng --student.vocabulary 4000"
+
+
+# code of one's own
+
+
+def test_an_objective_of_the_users_file_is_part_of_every_fingerprint(own, monkeypatch):
+    def fingerprint():
+        made = recipe_from_file(f"{own}:strong")
+        return Fingerprint.of("student", 1, decisive(made)["objective"])
+
+    before = fingerprint()
+    assert fingerprint() == before
+    own.write_text(own.read_text().replace("class Mine(Config):", "class Mine(Config):\n    lessons = 3"))
+    from_file._module.cache_clear()
+    assert fingerprint() != before
+
+
+def test_the_hash_of_the_file_travels_with_the_class_to_a_worker(own, tmp_path, monkeypatch):
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    made = recipe_from_file(f"{own}:strong")
+    cluster.connect(Resources())
+    (tmp_path / "pickle").write_bytes(ray.cloudpickle.dumps(made))
+    load = "import pickle, sys; from optical.recipe import decisive; "
+    load += "print(decisive(pickle.load(open(sys.argv[1], 'rb')))['objective']['code'])"
+    child = [sys.executable, "-c", load, str(tmp_path / "pickle")]
+    said = subprocess.run(child, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == decisive(made)["objective"]["code"]
+
+
+def test_a_class_of_ones_own_has_a_name_of_its_own(own):
+    own.write_text(own.read_text().replace('"mine"', '"ot"'))
+    with pytest.raises(UserError, match="a class Mine whose name is 'ot', the name of another objective"):
+        recipe_from_file(f"{own}:strong")
+
+
+def test_the_record_of_a_run_with_an_objective_of_ones_own_says_how_to_repeat_it(own, tmp_path):
+    write_json(tmp_path / "run.json", {"recipe": recipe_from_file(f"{own}:strong").as_dict()})
+    with pytest.raises(DataError, match=r"has objective.name = 'mine', and there are .* --recipe my_recipes.py"):
+        recipe_from_file(str(tmp_path / "run.json"))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def good():\n    return 1 / 0\n", "bad.py, line 2: ZeroDivisionError: division by zero; correct that file"),
+        ("def good(x):\n    return x\n", "TypeError: good() missing 1 required positional argument"),
+        ("import nosuchmodule\n", "bad.py, line 1: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("\ndef good(:\n", "bad.py, line 2: SyntaxError"),
+        ("from pipelines.recipes.demo import demo\ndef sums(): ...\n", "no function 'good'; its functions are sums"),
+    ],
+)
+def test_what_the_users_code_raises_is_reported_of_the_users_file(code, words, tmp_path, capsys):
+    (tmp_path / "bad.py").write_text(code)
+    assert main(["run", "--recipe", f"{tmp_path}/bad.py:good"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["eng-som", "en-so", "english-somali"])
+def test_a_swapped_pair_is_told_the_order(name):
+    with pytest.raises(UserError, match="the query language comes first: som-eng"):
+        recipe(name)
+
+
+def test_a_pair_of_english_with_itself_is_refused():
+    with pytest.raises(UserError, match="has English as its query language"):
+        recipe("eng-eng")
+
+
+@pytest.mark.parametrize("name", ["", "../evil", "a/b", "..", "shared"])
+def test_the_name_of_a_recipe_names_a_folder(name):
+    with pytest.raises(UserError, match="name: is "):
+        replace(recipe("demo"), name=name)
+
+
+def test_a_run_of_a_version_without_a_component_is_said_to_be_one(tmp_path):
+    values = recipe("demo").as_dict()
+    del values["evaluation"]["protocol"]
+    write_json(tmp_path / "run.json", {"recipe": values})
+    with pytest.raises(DataError, match=r"lacks evaluation\.protocol; it is a run of another version"):
+        recipe_from_file(str(tmp_path / "run.json"))

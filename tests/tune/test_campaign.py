@@ -2,7 +2,9 @@
 
 import json
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from time import sleep
 
 import pytest
 
@@ -142,3 +144,57 @@ def test_an_objective_without_epsilon_is_searched_without_it(tmp_path):
     only = [replace(trial, point={"train.learning_rate": 1e-3}) for trial in TRIALS]
     write_campaign(tmp_path, made, only, Settings())
     assert "learning rate" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("student.vocabulary=1000,8000", "decides more than a trial trains"),
+        ("bitext.dev_pairs=20..200", "decides more than a trial trains"),
+        ("teacher.cache=true,false", "decides more than a trial trains"),
+        ("evaluation.collection=demo-topics,afriqa-swa", "decides more than a trial trains"),
+        ("index.depth=400,500", "decides more than a trial trains"),
+        ("name=a,b", "decides more than a trial trains"),
+        ("train.dev_steps=10,100", "changes no result"),
+        ("objective.penalty=0.5..1", "changes no result"),
+    ],
+)
+def test_a_field_that_trials_cannot_search_is_refused(text, words):
+    with pytest.raises(UserError, match=words):
+        CampaignConfig(fields=(text,)).searched(recipe("demo"))
+
+
+def test_a_field_of_one_of_the_searched_methods_is_searched():
+    found = CampaignConfig(fields=("objective.method=sinkhorn,partial", "objective.mass=0.5..1")).searched(
+        recipe("demo")
+    )
+    assert [field.path for field in found][2:] == ["objective.method", "objective.mass"]
+
+
+def test_epsilon_is_not_searched_for_the_exact_method():
+    base = recipe("demo")
+    exact = replace(base, objective=replace(base.objective, method="exact"))
+    assert [field.path for field in CampaignConfig().searched(exact)] == ["train.learning_rate"]
+
+
+def test_the_longest_trial_counts_where_the_number_of_steps_is_searched():
+    corners = CampaignConfig(fields=("train.epochs=2..9",)).corners(recipe("demo"))
+    assert {corner.train.epochs for corner in corners} == {2, 9}
+
+
+def test_a_trial_of_the_same_point_waits_for_the_first(tmp_path, monkeypatch):
+    at_work, most = [], []
+
+    def fit(job, resources, callbacks):
+        at_work.append(job)
+        most.append(len(at_work))
+        sleep(0.2)
+        at_work.pop()
+
+    monkeypatch.setattr("tune.trial.fit", fit)
+    monkeypatch.setattr("tune.trial.TuneReportCallback", lambda: None)
+    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials")
+    point = {"objective.epsilon": 0.2}
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(maker, [point, point]))
+    assert most == [1, 1]
