@@ -251,6 +251,7 @@ def test_the_report_of_the_same_run_shows_its_problem_its_data_and_its_command(o
     measured = Measured({name: {"q": 0.5} for name in MEASURES}, dict.fromkeys(MEASURES, 0.5), ())
     content = report_content(session, Comparison({"zero_shot": measured}, {}, {}))
     assert content.problem.startswith("Method partial, angular cost, mass 0.5, epsilon 0.1")
+    assert content.problem.endswith("held out of training.")
     assert [picture.plan.sum() for picture in content.plans] == pytest.approx([0.5] * 3, abs=1e-3)
     _, command = parse(shlex.split(content.command)[3:])
     assert (command.recipe, command.settings.resources.num_workers) == (session.workspace.recipe, 2)
