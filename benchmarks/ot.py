@@ -184,7 +184,7 @@ def _loss_errors(
 ) -> tuple[float, float, str]:
     """Worst marginal error, worst relative error of the loss, and that of the gradient (L2), beside float64.
 
-    Most of it is what the tolerance leaves; ``tests/ot/test_fused.py`` has the errors at convergence.
+    Most of it is what the tolerance leaves; ``tests/ot/kernels/test_fused.py`` has the errors at convergence.
     """
     found, gradient = loss()
     double = source.detach().double().requires_grad_(True)

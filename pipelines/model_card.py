@@ -51,9 +51,8 @@ def model_card(
     )
     blocks: list[Block] = [
         Paragraph(
-            f"A query encoder for {spoken}, distilled from {teacher} by optimal "
-            "transport over bitext (Huang, Yu and Allan 2023, arXiv:2301.12566). It gives one vector per token, "
-            f"{dim} dimensions. Documents are encoded by the teacher, and one index of them serves the student "
+            f"A query encoder for {spoken}, distilled from {teacher} by {recipe.objective.means()}. "
+            f"It gives one vector per token, {dim} dimensions. Documents are encoded by the teacher, and one index of them serves the student "
             "as it serves the teacher."
         ),
         Heading("How to load it"),
@@ -112,8 +111,9 @@ def _measured(recipe: Recipe, evaluation: Mapping | None) -> list[Block]:
     means = {
         system: {name: values[name] for name in protocol.measures} for system, values in evaluation["measures"].items()
     }
-    caption = f"On {protocol.collection}; in brackets 95 % bootstrap intervals over topics, p by randomisation of "
-    caption += f"{title(protocol.tested)} (Holm)."
+    test = protocol.test.format(resamples=protocol.resamples, comparisons=len(evaluation["p"]))
+    caption = f"On {protocol.collection}; in brackets 95 % bootstrap intervals over topics; "
+    caption += f"p belongs to {title(protocol.tested)}: {test}."
     return [heading, measures_block(protocol, means, evaluation["intervals"], evaluation["p"], caption)]
 
 

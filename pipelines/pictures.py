@@ -49,12 +49,12 @@ def plan_pictures(student: Encoder, objective: Objective, tokens: Path, train: T
     ]
 
 
-def problem_in_words(recipe: Recipe) -> str:
-    """What was minimised, and where sentences were cut."""
+def problem_in_words(recipe: Recipe, plans: bool) -> str:
+    """What was minimised, where sentences were cut, and, if there are plans, of which encoder they are."""
     train = recipe.train
     lengths = f"Sentences were cut to {train.source_length} source and {train.target_length} target tokens."
-    plans = "The plans are those of the trained student, on pairs held out of training."
-    return f"{recipe.objective.in_words()} {lengths} {plans}"
+    said = " The plans are those of the trained student, on pairs held out of training." if plans else ""
+    return f"{recipe.objective.in_words()} {lengths}{said}"
 
 
 def _readable(pairs: TokenPairs) -> np.ndarray:

@@ -48,6 +48,10 @@ class ObjectiveConfig:
         """The loss in one sentence, for the report."""
         return f"Objective {self.name}."
 
+    def means(self) -> str:
+        """By what a student is distilled, inside a sentence of its model card, with the reference if there is one."""
+        return f"the objective {self.name} over bitext"
+
 
 @dataclass(frozen=True)
 class Losses:

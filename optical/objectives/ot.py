@@ -58,6 +58,10 @@ class Config(LossSettings, ObjectiveConfig):
         idle = tuple(name for name, method in of_other_methods.items() if method != self.method)
         return idle + (_ITERATION_FIELDS if self.method == "exact" else ())
 
+    def means(self) -> str:
+        """The method and its paper."""
+        return "optimal transport over bitext (Huang, Yu and Allan 2023, arXiv:2301.12566)"
+
     def in_words(self) -> str:
         """The transport problem with the settings that its method uses."""
         cost = f"{self.cost.replace('_', ' ')} cost"

@@ -67,7 +67,7 @@ def _convergence(training: Sequence[Mapping[str, float]]) -> Iterator[Block]:
 
 def _plans(content: ReportContent, folder: Path) -> list[Block]:
     if not content.plans:
-        return []
+        return [Heading("Objective"), Paragraph(content.problem)] if content.problem else []
     explained = (
         "Rows are source tokens, columns target tokens. The darker a square, the larger the share of its row's mass "
         "that goes to its column."

@@ -98,7 +98,7 @@ class ReportContent:
     plans: Sequence[PlanPicture] = ()
     """Transport plans of a few sentence pairs."""
     problem: str = ""
-    """The transport problem that was trained, and that the plans solve, in words."""
+    """What was minimised, in words; with plans, these solve it."""
     collection: CollectionFacts | None = None
     """The collection that was searched."""
     data: DataFacts | None = None

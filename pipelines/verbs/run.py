@@ -98,6 +98,8 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
     workspace, recipe = session.workspace, session.workspace.recipe
     job = student_job(workspace, workspace.folder(STUDENT))
     topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet").to_pylist()
+    student = load_encoder(workspace.path(STUDENT)).eval()
+    plans = plan_pictures(student, job.build_objective(), workspace.path(TOKENS), recipe.train)
     return ReportContent(
         recipe=recipe.as_dict(),
         registered=base.as_dict() if (base := known(recipe.name)) else None,
@@ -107,13 +109,8 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
         intervals=verdict.intervals,
         p_values=verdict.p,
         training=rows(job.journal),
-        plans=plan_pictures(
-            load_encoder(workspace.path(STUDENT)).eval(),
-            job.build_objective(),
-            workspace.path(TOKENS),
-            recipe.train,
-        ),
-        problem=problem_in_words(recipe),
+        plans=plans,
+        problem=problem_in_words(recipe, bool(plans)),
         collection=collection_facts(workspace),
         data=data_facts(workspace),
         work=work_done(session.run_dir),

@@ -22,6 +22,7 @@ from optical.evaluation.notation import MEASURES
 from optical.evaluation.runs import write_qrels
 from optical.model.encode import encode_texts
 from optical.model.storage import load_encoder
+from optical.objectives import contrastive
 from optical.recipe import Recipe
 from optical.report.content import DataFacts, DatasetFact
 from optical.resources import Resources
@@ -111,6 +112,17 @@ def test_what_was_measured_is_told_with_its_intervals_and_before_that_that_nothi
     assert "| student | 0.250 (0.200, 0.300) | 0.250 (0.200, 0.300) |" in card
     assert "| 0.0040 |" in card
     assert "Nothing yet" in _card(_recipe(("a.tsv",), "swa")) and "Nothing yet" not in card
+
+
+def test_the_card_names_the_objective_that_trained_and_the_test_of_the_protocol(monkeypatch):
+    made = _recipe(("a.tsv",), "swa")
+    assert "by optimal transport over bitext (Huang, Yu and Allan 2023" in _card(made)
+    other = _card(replace(made, objective=contrastive.Config()))
+    assert "by the objective contrastive over bitext" in other and "optimal transport" not in other
+    assert "Holm-corrected for 1 comparison" in _card(made, EVALUATION)
+    monkeypatch.setattr(type(made.evaluation), "test", "a sign test")
+    card = _card(made, EVALUATION)
+    assert "p belongs to MAP: a sign test." in card and "randomisation" not in card
 
 
 def test_a_licence_that_forbids_commercial_use_is_a_limit():
@@ -239,6 +251,7 @@ def test_the_report_of_the_same_run_shows_its_problem_its_data_and_its_command(o
     measured = Measured({name: {"q": 0.5} for name in MEASURES}, dict.fromkeys(MEASURES, 0.5), ())
     content = report_content(session, Comparison({"zero_shot": measured}, {}, {}))
     assert content.problem.startswith("Method partial, angular cost, mass 0.5, epsilon 0.1")
+    assert content.problem.endswith("held out of training.")
     assert [picture.plan.sum() for picture in content.plans] == pytest.approx([0.5] * 3, abs=1e-3)
     _, command = parse(shlex.split(content.command)[3:])
     assert (command.recipe, command.settings.resources.num_workers) == (session.workspace.recipe, 2)

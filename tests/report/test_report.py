@@ -199,6 +199,12 @@ def test_an_almost_empty_report_is_still_a_report(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["measures.png", "report.html", "report.md"]
 
 
+def test_an_objective_without_plans_is_told_in_words(tmp_path: Path) -> None:
+    page = write_report(tmp_path, _content(plans=[], problem="In-batch contrastive MaxSim.")).with_suffix(".md")
+    assert "## Objective\n\nIn-batch contrastive MaxSim." in page.read_text()
+    assert "## Transport plans" not in page.read_text()
+
+
 def test_the_same_content_gives_the_same_bytes_over_an_old_report(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("old")
     write_report(tmp_path, _content())
