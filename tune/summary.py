@@ -29,8 +29,10 @@ class Trial:
     status: str
 
     def as_dict(self) -> dict:
-        """The trial as one flat row; a searched field has the last part of its path for a key."""
-        point = {path.rpartition(".")[2]: value for path, value in self.point.items()}
+        """The trial as one flat row; the key of a searched field is the last part of its path, if no other has it."""
+        last = [path.rpartition(".")[2] for path in self.point]
+        keys = [name if last.count(name) == 1 else path for name, path in zip(last, self.point, strict=True)]
+        point = dict(zip(keys, self.point.values(), strict=True))
         result = {"steps": self.steps, "dev_agreement": self.dev_agreement, "status": self.status}
         return {"trial": self.trial, **point, **result}
 

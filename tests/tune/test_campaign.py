@@ -198,3 +198,9 @@ def test_a_trial_of_the_same_point_waits_for_the_first(tmp_path, monkeypatch):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(maker, [point, point]))
     assert most == [1, 1]
+
+
+def test_two_fields_of_one_last_name_keep_their_paths():
+    point = {"objective.temperature": 0.1, "train.mixture.temperature": 2.0, "train.learning_rate": 1e-3}
+    row = replace(TRIALS[0], point=point).as_dict()
+    assert list(row)[1:4] == ["objective.temperature", "train.mixture.temperature", "learning_rate"]
