@@ -51,8 +51,8 @@ def model_card(
     )
     blocks: list[Block] = [
         Paragraph(
-            f"A query encoder for {spoken}, distilled from {teacher} by {recipe.objective.means()}. "
-            f"It gives one vector per token, {dim} dimensions. Documents are encoded by the teacher, and one index of them serves the student "
+            f"A query encoder for {spoken}, distilled from {teacher} by {recipe.objective.means()}. It gives one vector "
+            f"per token, {dim} dimensions. Documents are encoded by the teacher, and one index of them serves the student "
             "as it serves the teacher."
         ),
         Heading("How to load it"),
