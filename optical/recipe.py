@@ -114,7 +114,7 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
 
 
 def decisive(recipe: Recipe) -> dict:
-    """The recipe as plain values, without the fields that cannot change its results.
+    """The recipe as plain values, without the fields that cannot change its results; with raised component versions.
 
     Two recipes with equal decisive fields share all artefacts.
     """
@@ -125,6 +125,9 @@ def decisive(recipe: Recipe) -> dict:
         for key in sections:
             section = section[key]
         del section[name]
+    for key in ("objective", "index", "evaluation"):
+        if (version := getattr(recipe, key).version) != 1:
+            plain[key]["version"] = version
     return plain
 
 

@@ -29,6 +29,8 @@ class ObjectiveConfig:
     name: str
     """Which objective: the name of a file in ``optical/objectives``."""
 
+    version: ClassVar[int] = 1
+    """Raise it when the same settings give other results: what an older version made is then made anew."""
     divisible: ClassVar[bool] = True
     """Whether a batch may be computed in parts; false if pairs of a batch are compared with each other."""
 

@@ -48,7 +48,10 @@ EMBEDDINGS = Node(
 CANDIDATES = Node(
     kind="candidates",
     version=1,
-    made_from=lambda workspace: [EMBEDDINGS, *workspace.recipe.index.made_from()],
+    made_from=lambda workspace: [
+        *(EMBEDDINGS, *workspace.recipe.index.made_from()),
+        *([workspace.recipe.index.version] if workspace.recipe.index.version != 1 else []),
+    ],
     make=_build,
     needed=lambda recipe: recipe.index.builds,
 )
