@@ -52,8 +52,8 @@ def model_card(
     blocks: list[Block] = [
         Paragraph(
             f"A query encoder for {spoken}, distilled from {teacher} by {recipe.objective.means()}. It gives one "
-            f"vector per token, {dim} dimensions. Documents are encoded by the teacher, and one index of them serves the "
-            "student as it serves the teacher."
+            f"vector per token, {dim} dimensions. Documents are encoded by the teacher, and one index of them serves "
+            "the student as it serves the teacher."
         ),
         Heading("How to load it"),
         Code(_loading(recipe, projected), "python"),
