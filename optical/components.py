@@ -39,13 +39,13 @@ def kind_of(config_type: type) -> Kind | None:
     return next((kind for kind in KINDS if kind.package in packages), None)
 
 
-def file_of(config: object) -> dict[str, str]:
-    """The hash of the user's file that defines the class of ``config``, as ``code``; nothing for a class of ours.
+def code_of(config: Any) -> dict[str, str | int]:
+    """What fingerprints hold of a component besides its fields, which do not say what its code does.
 
-    The fields of such a class do not say what its code does, so the file is part of every fingerprint.
+    This is ``version``, once it is raised above 1, and ``code``, the hash of the user's file that defines the class.
     """
-    code = getattr(type(config), CODE, None)
-    return {"code": code} if code else {}
+    code, version = getattr(type(config), CODE, None), config.version
+    return ({"code": code} if code else {}) | ({"version": version} if version != 1 else {})
 
 
 def names(package: str) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
 def decisive(recipe: Recipe) -> dict:
     """The recipe as plain values, without the fields that cannot change its results.
 
-    A component from a user's recipe file has the hash of that file besides its fields.
+    A component whose version is raised, or that is defined in a user's file, has that besides its fields.
 
     Two recipes with equal decisive fields share all artefacts.
     """
@@ -133,7 +133,7 @@ def decisive(recipe: Recipe) -> dict:
             section = section[key]
         del section[name]
     for name, config in components_of(recipe).items():
-        plain[name] |= components.file_of(config)
+        plain[name] |= components.code_of(config)
     return plain
 
 

@@ -29,8 +29,11 @@ class ObjectiveConfig:
     name: str
     """Which objective: the name of a file in ``optical/objectives``."""
 
+    version: ClassVar[int] = 1
+    """Raise it when the same settings give other results: what an older version made is then made anew."""
     divisible: ClassVar[bool] = True
-    """Whether a batch may be computed in parts; false if pairs of a batch are compared with each other."""
+    """Whether a batch may be computed in parts, on several workers or one after the other; false if pairs of a batch
+    are compared with each other."""
 
     def build(self, teacher: Encoder | None) -> Objective:
         """The objective, on the CPU.

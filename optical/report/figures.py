@@ -37,7 +37,7 @@ _FAMILIES = (
 
 
 def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str) -> Path:
-    """Draw loss, marginal error and the dev measures over the training steps.
+    """Draw loss, marginal error (if the objective has one) and the dev measures over the training steps.
 
     Args:
         path: PNG file to write.
@@ -45,16 +45,17 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
         title: stands above the panels.
     """
     figure = new_figure(12.0, 3.7)
-    loss, error, dev = figure.subplots(1, 3)
+    error_steps, errors = _series(metrics, "marginal_error")
+    loss, *middle, dev = figure.subplots(1, 3 if len(errors) else 2)
     steps, losses = _series(metrics, "loss")
     _draw_smoothed(loss, steps, losses, BLUE)
     style(loss, "Loss")
-    steps, errors = _series(metrics, "marginal_error")
-    positive = errors > 0  # a logarithmic axis cannot show an exact zero
-    if positive.any():
-        _log_scale(error, errors[positive])
-    _draw_smoothed(error, steps[positive], errors[positive], PURPLE)
-    style(error, "Marginal error (L1)")
+    for error in middle:
+        positive = errors > 0  # a logarithmic axis cannot show an exact zero
+        if positive.any():
+            _log_scale(error, errors[positive])
+        _draw_smoothed(error, error_steps[positive], errors[positive], PURPLE)
+        style(error, "Marginal error (L1)")
     scores = np.array([])
     for name, label, colour in (("dev_mrr", "MRR", GREEN), ("dev_agreement", "agreement", ORANGE)):
         steps, values = _series(metrics, name)

@@ -25,14 +25,18 @@ from pipelines.graph.workspace import Workspace
 
 
 def check_recipe(workspace: Workspace) -> None:
-    """Refuse a recipe that would fail later.
+    """Refuse a recipe that would fail later, and workers that would change its result.
 
     Raises:
-        UserError: the first of its ``faults``.
+        UserError: the first of its ``faults``, or several workers for an objective that compares the pairs of a batch.
     """
     folder = None if workspace.recipe.teacher.scratch else workspace.path(TEACHER)
     for fault in faults(workspace.recipe, folder):
         raise fault
+    objective, workers = workspace.recipe.objective, workspace.settings.resources.num_workers
+    if workers > 1 and not objective.divisible:
+        what = f"is {workers}, and {objective.name} compares a pair with those of its own worker only"
+        raise UserError("num_workers", what, "set 1: another number would train another student of the same name")
 
 
 def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:

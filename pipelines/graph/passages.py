@@ -51,7 +51,7 @@ CANDIDATES = Node(
     made_from=lambda workspace: [
         EMBEDDINGS,
         *workspace.recipe.index.made_from(),
-        *components.file_of(workspace.recipe.index).values(),
+        *components.code_of(workspace.recipe.index).values(),
     ],
     make=_build,
     needed=lambda recipe: recipe.index.builds,

@@ -57,6 +57,10 @@ def settings(tmp_path) -> Settings:
         (("--train.mixture.weights", "1", "2"), "train.mixture.weights: has 2 weights for 1 data sets (demo)"),
         (("--index.depth", "50"), "index.depth: is 50, and R@100 looks at 100 passages of every query"),
         (("--index.search", "faiss", "--index.factory", "Nonsense7"), "index.factory: faiss cannot make 'Nonsense7'"),
+        (
+            ("--objective.name", "contrastive", "--num-workers", "2"),
+            "num_workers: is 2, and contrastive compares a pair",
+        ),
         (("--index.search", "faiss", "--index.factory", "PQ7"), "index.factory: faiss cannot make 'PQ7' of 64"),
     ],
 )

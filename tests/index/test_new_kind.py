@@ -13,6 +13,8 @@ from optical.index.retriever import Retriever
 from optical.model.encoder import Encoder
 from pipelines.environment import Settings
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
+from pipelines.graph.runs import RUNS
+from pipelines.graph.student import STUDENT
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from tests.doors.recipes import changed
@@ -101,6 +103,26 @@ def test_its_fields_decide_what_is_built_and_the_run(first, tmp_path):
     assert one.path(EMBEDDINGS) == other.path(EMBEDDINGS) == exact.path(EMBEDDINGS)
     assert one.path(CANDIDATES) != other.path(CANDIDATES)
     assert len({exact.fingerprint, one.fingerprint, other.fingerprint}) == 3
+
+
+def test_every_field_of_a_kind_decides_what_is_built_unless_it_says_otherwise(first, tmp_path, monkeypatch):
+    settings = Settings(runs_dir=tmp_path / "runs", cache=tmp_path / "cache", mirror=None)
+    monkeypatch.delattr(first, "made_from")
+    one, other = (Workspace(changed(recipe("demo"), index__search="first", index__count=n), settings) for n in (5, 9))
+    assert one.path(CANDIDATES) != other.path(CANDIDATES)
+
+
+def test_a_raised_version_of_a_component_makes_anew_what_it_decides(first, tmp_path, monkeypatch):
+    settings = Settings(runs_dir=tmp_path / "runs", cache=tmp_path / "cache", mirror=None)
+    chosen = changed(recipe("demo"), index__search="first")
+    old = Workspace(chosen, settings)
+    before = [old.fingerprint_of(node) for node in (EMBEDDINGS, CANDIDATES, STUDENT, RUNS)]
+    monkeypatch.setattr(first, "version", 2)
+    new = Workspace(chosen, settings)
+    after = [new.fingerprint_of(node) for node in (EMBEDDINGS, CANDIDATES, STUDENT, RUNS)]
+    assert [one == two for one, two in zip(before, after, strict=True)] == [True, False, True, False]
+    monkeypatch.setattr(type(chosen.objective), "version", 2)
+    assert Workspace(chosen, settings).fingerprint_of(STUDENT) != before[2]
 
 
 def _of_dim(encoder: Encoder, dim: int) -> Encoder:

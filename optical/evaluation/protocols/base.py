@@ -31,6 +31,8 @@ class System:
 class EvaluationConfig:
     """The test collection, the systems that search it, and the measures."""
 
+    version: ClassVar[int] = 1
+    """Raise it when the same settings give other results: what an older version made is then made anew."""
     systems: ClassVar[tuple[System, ...]]
     """The systems to compare, in the order of every table."""
     baseline: ClassVar[str]

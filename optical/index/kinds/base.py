@@ -8,7 +8,7 @@ package are imported when a recipe is parsed: they import heavy libraries (torch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
@@ -42,6 +42,8 @@ class Searcher(Protocol):
 class IndexConfig:
     """The teacher's index over the English collection."""
 
+    version: ClassVar[int] = 1
+    """Raise it when the same settings give other results: what an older version made is then made anew."""
     builds: ClassVar[bool] = False
     """Whether the kind searches more than the embeddings: files that ``build`` writes and ``open`` reads."""
 
@@ -54,8 +56,12 @@ class IndexConfig:
         require(self.depth > 0, "index.depth", f"is {self.depth}", "set a positive number")
 
     def made_from(self) -> list[str | int | float]:
-        """What ``build`` depends on besides the embeddings: the kind, and the fields that decide what it writes."""
-        return [self.search]
+        """What ``build`` depends on besides the embeddings: the kind, and the fields that decide what it writes.
+
+        All fields of the kind by default: a kind whose ``build`` reads fewer names these, so that others share it.
+        """
+        common = {item.name for item in fields(IndexConfig)}
+        return [self.search, *(getattr(self, item.name) for item in fields(self) if item.name not in common)]
 
     def check(self, dim: int, tokens: int | None = None) -> None:
         """Refuse settings that cannot be built, before anything is embedded.
