@@ -50,8 +50,8 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
     steps, losses = _series(metrics, "loss")
     _draw_smoothed(loss, steps, losses, BLUE)
     style(loss, "Loss")
+    positive = errors > 0  # a logarithmic axis cannot show an exact zero
     for error in middle:
-        positive = errors > 0  # a logarithmic axis cannot show an exact zero
         if positive.any():
             _log_scale(error, errors[positive])
         _draw_smoothed(error, error_steps[positive], errors[positive], PURPLE)
@@ -66,7 +66,8 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
     if len(scores):
         dev.legend(frameon=False, fontsize=10, labelcolor=INK)
     style(dev, "Dev measures")
-    for axes, values in ((loss, losses), (error, errors[positive]), (dev, scores)):
+    drawn = (losses, errors[positive], scores) if middle else (losses, scores)
+    for axes, values in zip((loss, *middle, dev), drawn, strict=True):
         axes.set_xlabel("step", color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if not len(values):
