@@ -28,6 +28,7 @@ from optical.recipe import ScratchConfig
 from optical.train.config import TrainConfig
 from optical.train.job import TrainJob
 from optical.train.loop import write_encoder
+from tests.readers import FRAMES
 
 torch.set_num_threads(1)
 
@@ -92,7 +93,12 @@ def encoder_folder(encoder: Encoder, tmp_path: Path) -> Path:
 def id_table() -> Callable[[list[tuple[list[int], list[int]]]], pa.Table]:
     """Builds the table of token ids that token shards are made of."""
     return lambda pairs, dataset="toy": pa.table(
-        [[dataset] * len(pairs), [source for source, _ in pairs], [target for _, target in pairs]], schema=TOKENISED
+        [
+            [dataset] * len(pairs),
+            [source for source, _ in pairs],
+            *[[target for _, target in pairs]] * 2,
+        ],
+        schema=TOKENISED,
     )
 
 
@@ -108,7 +114,7 @@ def tokens(
 ) -> Path:
     """The bitext as a tokens artefact: 80 pairs to train on, 16 held out."""
     ids = [tuple(tokenizer.encode(side).ids for side in pair) for pair in bitext]
-    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], len(ids), 16, **shard_sizes)
+    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], FRAMES, len(ids), 16, **shard_sizes)
     return tmp_path / "tokens"
 
 

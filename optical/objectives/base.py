@@ -134,9 +134,9 @@ class Objective(ABC):
         if batch.target_embeddings is not None:
             return batch.target_embeddings.float()
         if self.teacher is None:
-            return encoder(batch.target_ids, batch.target_mask)
+            return encoder(batch.target.ids, batch.target.mask)
         with torch.no_grad():
-            return self.teacher(batch.target_ids, batch.target_mask).float()
+            return self.teacher(batch.target.ids, batch.target.mask).float()
 
     def reference(self, encoder: Encoder) -> Encoder:
         """The encoder to which the dev measures compare the ranking of ``encoder``."""

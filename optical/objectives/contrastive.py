@@ -63,9 +63,9 @@ class InBatchContrastive(Objective):
 
         from optical.model.maxsim import maxsim
 
-        sources = encoder(batch.source_ids, batch.source_mask)
-        scores = maxsim(sources, batch.source_mask, self.targets(encoder, batch), batch.target_mask)
-        logits = scores / batch.source_mask.sum(1, keepdim=True) / self.temperature
+        sources = encoder(batch.source.ids, batch.source.mask)
+        scores = maxsim(sources, batch.source.scored, self.targets(encoder, batch), batch.target.scored)
+        logits = scores / batch.source.scored.sum(1, keepdim=True) / self.temperature
         own = torch.arange(len(logits), device=logits.device)
         entropy = torch.nn.functional.cross_entropy(logits, own, reduction="none")
         correct = (logits.detach().argmax(1) == own).float()

@@ -10,7 +10,7 @@ from optical.resources import Resources
 from pipelines.graph.bitext import BITEXT, QUESTIONS, texts
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
-from pipelines.graph.tokens import tokenised
+from pipelines.graph.tokens import ReadBy, tokenised
 from pipelines.graph.workspace import Context, Workspace
 
 if TYPE_CHECKING:
@@ -76,7 +76,13 @@ TEACHER_START = Node(
 )
 """A scratch teacher before training: a vocabulary learned from the pairs, and random weights."""
 
-QUESTION_TOKENS = tokenised("question-tokens", 2, QUESTIONS, (TEACHER_START, TEACHER_START), (TEACHER_START,))
+QUESTION_TOKENS = tokenised(
+    "question-tokens",
+    3,
+    QUESTIONS,
+    ReadBy(TEACHER_START, lambda recipe: "query"),
+    ReadBy(TEACHER_START, lambda recipe: "document"),
+)
 
 PRETRAINED: Node = Node(
     kind="teacher",

@@ -107,7 +107,7 @@ def student_start(_: World) -> Product:
 def tokens(world: World) -> Product:
     dev, files = read_split(world.tokens, "dev"), ("lengths.parquet", "train-00000.parquet")
     written = [pq.read_table(world.tokens / name).to_pydict() for name in files]
-    return _hash([written, dev.source_ids.to_pylist(), dev.target_ids.to_pylist()]), []
+    return _hash([written, dev.source.ids.to_pylist(), dev.target.ids.to_pylist()]), []
 
 
 def teacher(world: World) -> Product:

@@ -23,7 +23,8 @@ from optical.data.batches.schedule import Order, Packing, Schedule, Stretch, pac
 from optical.data.batches.token_shards import TokenPairs, TokenShards
 from optical.data.bitext.stream import one_block_each, ordered_and_quiet
 from optical.errors import DataError
-from optical.model.tokens import IDS, cut_all
+from optical.model.text.frame import Frames
+from optical.model.text.tokens import IDS
 
 if TYPE_CHECKING:
     from optical.data.batches.teacher_cache import TargetEmbeddings
@@ -65,7 +66,7 @@ def rank_batches(
         num_cpus=0,
         compute=ray.data.TaskPoolStrategy(_WINDOWS_AHEAD),
     )
-    collate_fn: Any = _Collate(schedule.tokens.dataset_names, targets)
+    collate_fn: Any = _Collate(schedule.tokens.frames, schedule.tokens.dataset_names, targets)
     padded: Any = blocks.iter_torch_batches(batch_size=None, collate_fn=collate_fn, prefetch_batches=_BLOCKS_AHEAD)
     for batches in padded:
         yield from batches
@@ -106,9 +107,10 @@ class RankShare:
         """
         positions = self.order.window(stretch.epoch, stretch.window)
         pairs = self.tokens.take(positions).cut(self.config.source_length, self.config.target_length)
+        widths = pairs.lengths.widths(pairs.frames, self.config.source_length, self.config.target_length)
         generator = self.order.batches_generator(stretch.epoch, stretch.window)
         ordered = self.config.mixture.curriculum and stretch.epoch == 0
-        packing = pack(pairs.source_lengths, pairs.target_lengths, self.config, generator, ordered)
+        packing = pack(widths, self.config, generator, ordered)
         if len(packing.ends) != stretch.num_batches:
             what = f"{stretch} has {len(packing.ends)} batches, so lengths.parquet and the shards disagree"
             raise DataError(self.tokens.folder, what, "delete the directory and rerun")
@@ -124,7 +126,7 @@ class RankShare:
         """Row i is the source of pair i; in a run with monolingual pairs, row n + i is its English side."""
         if not self.config.mixture.mono_share:
             return pairs.source_ids
-        return pa.concat_arrays([pairs.source_ids, cut_all(pairs.target_ids, self.config.source_length)])
+        return pa.concat_arrays([pairs.source_ids, pairs.mono_ids])
 
     def _columns(
         self, positions: np.ndarray, pairs: TokenPairs, sources: pa.ListArray, packing: Packing, batches: list[int]
@@ -154,8 +156,8 @@ def gather(windows: pa.Table, share: RankShare) -> Iterator[pa.Table]:
 class _Collate(ArrowBatchCollateFn):
     """A block's batches, padded in Ray Data's own threads while the trainer computes."""
 
-    def __init__(self, dataset_names: tuple[str, ...], targets: TargetEmbeddings | None) -> None:
-        self._dataset_names, self._targets = dataset_names, targets
+    def __init__(self, frames: Frames, dataset_names: tuple[str, ...], targets: TargetEmbeddings | None) -> None:
+        self._frames, self._dataset_names, self._targets = frames, dataset_names, targets
 
     def __call__(self, batch: pa.Table) -> list[PairBatch]:  # type: ignore[override]  # Ray passes any value on
-        return list(collate(batch, self._dataset_names, self._targets))
+        return list(collate(batch, self._frames, self._dataset_names, self._targets))
