@@ -7,6 +7,7 @@ import torch
 
 from optical.data.batches.batch import PairBatch
 from optical.objectives.contrastive import InBatchContrastive
+from tests.readers import tokens_of
 
 VECTORS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [-1.0, 0.0]])
 
@@ -19,7 +20,7 @@ def look_up(ids, mask):
 def batch(source, target, weight=None, global_pairs=0) -> PairBatch:
     source, target = torch.tensor(source), torch.tensor(target)
     weight = torch.ones(len(source)) if weight is None else torch.tensor(weight)
-    return PairBatch(0, global_pairs or len(source), source, source > 0, target, target > 0, weight)
+    return PairBatch(0, global_pairs or len(source), tokens_of(source), tokens_of(target), weight)
 
 
 def test_two_questions_by_hand():

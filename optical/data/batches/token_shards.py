@@ -48,7 +48,7 @@ class Lengths:
         return type(self)(
             frames.source.widths(source, source_length),
             frames.target.widths(target, target_length),
-            frames.source.widths(mono, source_length),
+            frames.source.widths(mono, min(source_length, target_length)),
         )
 
 
@@ -86,7 +86,7 @@ class TokenPairs:
             self,
             source_ids=source.cut(self.source_ids, source_length),
             target_ids=target.cut(self.target_ids, target_length),
-            mono_ids=source.cut(self.mono_ids, source_length),
+            mono_ids=source.cut(self.mono_ids, min(source_length, target_length)),
         )
 
     def take(self, rows: np.ndarray) -> "TokenPairs":
