@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.model.text.frame import Frame, Frames
+from optical.model.text.frame import Frames
 from optical.model.text.tokens import IDS
 
 TOKENS = "tokens"
@@ -164,7 +164,7 @@ def open_tokens(folder: Path, split: str = "train") -> TokenShards:
             rows.append(part.num_rows)
     shard, group, dataset = np.array(where, dtype=np.int64).reshape(-1, 3).T
     starts = np.concatenate([[0], np.cumsum(rows, dtype=np.int64)])
-    names, frames = tuple(info["datasets"]), Frames(*(Frame.of(info["frames"][side]) for side in ("source", "target")))
+    names, frames = tuple(info["datasets"]), Frames.of(info["frames"])
     shards = tuple(file.name for file in files)
     return TokenShards(Path(folder), names, shards, shard, group, dataset, starts, frames)
 
