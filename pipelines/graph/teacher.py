@@ -87,7 +87,9 @@ QUESTION_TOKENS = tokenised(
 PRETRAINED: Node = Node(
     kind="teacher",
     made_from=lambda workspace: [weights_fingerprint(workspace.path(PRETRAINED))],
-    folder=lambda workspace: find_weights(workspace.recipe.teacher.weights, workspace.recipe.teacher.revision),
+    folder=lambda workspace: find_weights(
+        workspace.recipe.teacher.weights, workspace.recipe.teacher.revision, workspace.settings.cache
+    ),
 )
 """A pretrained teacher, used where it lies."""
 
