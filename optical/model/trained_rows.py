@@ -85,8 +85,10 @@ def train_rows(backbone: PreTrainedModel, ids: np.ndarray) -> bool:
         whether they were replaced; an embedding that also scales or renormalises is left as it is.
     """
     whole = backbone.get_input_embeddings()
-    plain = type(whole) is nn.Embedding and whole.max_norm is None
-    if not plain or whole.scale_grad_by_freq or whole.sparse:
+    # A subclass may scale what it looks up.
+    if not isinstance(whole, nn.Embedding) or type(whole).forward is not nn.Embedding.forward:
+        return False
+    if whole.max_norm is not None or whole.scale_grad_by_freq or whole.sparse:
         return False
     backbone.set_input_embeddings(TrainedRows(whole, ids))
     return True

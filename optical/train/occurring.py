@@ -1,6 +1,7 @@
 """Which token ids training can meet, and which word embeddings are trained: all, those that occur, or none."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -52,7 +53,7 @@ def set_word_embeddings(encoder: Encoder, job: TrainJob, tokens: TokenShards) ->
     Returns:
         facts for the journal: the trained rows and all rows, or nothing if the whole matrix is trained.
     """
-    embedding = encoder.backbone.get_input_embeddings()
+    embedding: Any = encoder.backbone.get_input_embeddings()
     size = len(embedding.weight)
     if job.word_embeddings == "freeze":
         embedding.requires_grad_(False)
