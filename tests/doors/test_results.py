@@ -202,7 +202,6 @@ AT_WORK = [
     ({}, "train__mixture__temperature", 2.0),
     *(({}, f"train__{name}", 0.5) for name in ("embedding_rate", "head_rate", "layer_decay")),
     ({}, "student__word_embeddings", "freeze"),
-    ({}, "student__layers", 1),
 ]
 
 
