@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from optical.data.batches.teacher_cache import TeacherCache
+from optical.data.batches.token_shards import SIDES
 from optical.model.storage import load_encoder
 from optical.objectives.base import Objective, ObjectiveConfig
 from optical.train.config import TrainConfig
@@ -22,6 +24,7 @@ class TrainJob:
         objective: what is minimised.
         teacher: folder of the frozen encoder of the target side; None if the trained encoder encodes both sides.
         teacher_cache: the teacher's embeddings of the target sides, if they are cached.
+        word_embeddings: whether training moves the word embeddings (``train``) or not (``freeze``).
     """
 
     fingerprint: str
@@ -32,11 +35,18 @@ class TrainJob:
     objective: ObjectiveConfig
     teacher: Path | None = None
     teacher_cache: TeacherCache | None = None
+    word_embeddings: Literal["train", "freeze"] = "train"
 
     @property
     def trains(self) -> str:
         """Which encoder is trained: ``student`` (of a frozen teacher) or ``teacher`` (without one)."""
         return "student" if self.teacher else "teacher"
+
+    @property
+    def sides_read(self) -> tuple[str, ...]:
+        """Columns of the token shards whose ids the trained encoder reads with gradients."""
+        both = self.teacher is None or self.train.mixture.mono_share > 0
+        return SIDES if both else SIDES[:1]
 
     @property
     def checkpoints(self) -> Path:
