@@ -22,6 +22,9 @@ from transformers import BertConfig, BertModel
 from benchmarks.running import in_rounds
 from optical.data.batches.batch import PairBatch
 from optical.model.encoder import Encoder
+from optical.model.text.padding import TokenBatch
+from optical.model.text.reader import TextReader
+from optical.model.text.special import BERT
 from optical.model.trained_rows import train_rows
 from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
@@ -82,7 +85,7 @@ def _contestants(size: Size, batch: PairBatch) -> dict:
     """Plain passes and steps, by contestant and by the word embeddings that have gradients."""
     backbone = _backbone(size)
     draw = torch.Generator().manual_seed(2)
-    gradient = torch.randn(*batch.source_ids.shape, size.width, generator=draw) / batch.source_ids.numel()
+    gradient = torch.randn(*batch.source.ids.shape, size.width, generator=draw) / batch.source.ids.numel()
     made: dict[tuple[str, str], Callable[[], float]] = {}
     for words in ("all", "none"):
         plain = backbone if words == "all" else _shared(backbone)
@@ -106,12 +109,12 @@ def _timed(step: Callable[[], object]) -> float:
 
 def _plain(backbone: BertModel, batch: PairBatch, gradient: Tensor) -> None:
     backbone.zero_grad(set_to_none=True)
-    hidden = backbone(input_ids=batch.source_ids, attention_mask=batch.source_mask.long()).last_hidden_state
+    hidden = backbone(input_ids=batch.source.ids, attention_mask=batch.source.mask.long()).last_hidden_state
     hidden.backward(gradient)
 
 
 def _stepping(backbone: BertModel, batch: PairBatch) -> Callable[[], object]:
-    encoder = Encoder(backbone, Tokenizer(models.WordLevel()))
+    encoder = Encoder(backbone, TextReader(Tokenizer(models.WordLevel()), BERT))
     optimiser = build_optimiser(encoder, TrainConfig())
     objective = TransportDistillation(None, OTConfig())
     return lambda: update(encoder, objective, optimiser, batch, 1e-4, 1.0)
@@ -152,4 +155,5 @@ def _batch(size: Size) -> PairBatch:
     ids = torch.from_numpy(draw.permutation(_occurring(size))[rank]) * mask + int(_occurring(size)[0]) * ~mask
     generator = torch.Generator().manual_seed(3)
     targets = nn.functional.normalize(torch.randn(*ids.shape, size.width, generator=generator), dim=-1)
-    return PairBatch(0, size.pairs, ids, mask, ids, mask, torch.ones(size.pairs), target_embeddings=targets)
+    tokens = TokenBatch(ids, mask, mask, mask)
+    return PairBatch(0, size.pairs, tokens, tokens, torch.ones(size.pairs), target_embeddings=targets)

@@ -1,9 +1,9 @@
 """Centring: subtract from every token vector what all of them have in common.
 
-The token vectors of some encoders share a large mean: that of multilingual-e5-small has length .78, and cosines lie close
-together. Subtracting it spreads them, and costs nothing (all-but-the-top, Mu and Viswanath 2018, arXiv:1702.01417, does
-the same for word vectors). A centred encoder is an encoder with three more layers in its head: unit vectors, a fixed
-linear layer, and the normalisation that always comes last. Whatever reads the folder applies them.
+The token vectors of some encoders share a large mean: that of multilingual-e5-small has length .78, and its cosines lie
+close together. Subtracting the mean spreads them, and costs nothing (Mu and Viswanath 2018, arXiv:1702.01417, do the
+same for word vectors). A centred encoder has two more layers in its head, a normalisation and a fixed linear layer,
+before the normalisation that always comes last. Whatever reads the folder applies them.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 from optical.data.batches.teacher_cache import TeacherCache
-from optical.data.batches.token_shards import SIDES
 from optical.model.storage import load_encoder
 from optical.objectives.base import Objective, ObjectiveConfig
 from optical.train.config import TrainConfig
@@ -43,10 +42,11 @@ class TrainJob:
         return "student" if self.teacher else "teacher"
 
     @property
-    def sides_read(self) -> tuple[str, ...]:
+    def columns_read(self) -> tuple[str, ...]:
         """Columns of the token shards whose ids the trained encoder reads with gradients."""
-        both = self.teacher is None or self.train.mixture.mono_share > 0
-        return SIDES if both else SIDES[:1]
+        mono = ("mono_ids",) if self.train.mixture.mono_share > 0 else ()
+        targets = ("target_ids",) if self.teacher is None else ()
+        return ("source_ids", *mono, *targets)
 
     @property
     def checkpoints(self) -> Path:

@@ -14,6 +14,7 @@ from optical.data.batches.batch import PairBatch, padded
 from optical.data.batches.schedule import Schedule
 from optical.data.batches.token_shards import open_tokens, read_split
 from optical.errors import InfrastructureError, UserError
+from optical.model.centring import freeze_centring
 from optical.model.encoder import Encoder
 from optical.model.precision import trained_on
 from optical.model.storage import load_encoder, save_encoder
@@ -62,6 +63,7 @@ class Worker:
         self.targets = job.teacher_cache.open(tokens) if job.teacher_cache else None
         self.encoder = load_encoder(job.start).to(self.device)
         self.encoder.train()
+        freeze_centring(self.encoder)
         self._trained_rows = set_word_embeddings(self.encoder, job, tokens)
         self.replica = wrap(self.encoder)
         self.objective = job.build_objective().to(self.device)

@@ -17,12 +17,12 @@ _WORTH = 0.5
 """Share of the rows below which training only those that occur saves time."""
 
 
-def occurring_ids(tokens: TokenShards, sides: Sequence[str], size: int) -> np.ndarray:
+def occurring_ids(tokens: TokenShards, columns: Sequence[str], size: int) -> np.ndarray:
     """The token ids in the token shards, sorted; one column of one row group is read at a time.
 
     Args:
         tokens: the training pairs.
-        sides: columns to read.
+        columns: to read.
         size: rows of the word embeddings.
 
     Returns:
@@ -35,7 +35,7 @@ def occurring_ids(tokens: TokenShards, sides: Sequence[str], size: int) -> np.nd
     for name in tokens.shards:
         with pq.ParquetFile(tokens.folder / name) as file:
             for group in range(file.num_row_groups):
-                for side in sides:
+                for side in columns:
                     column = file.read_row_group(group, columns=[side])[side]
                     ids = np.unique(pc.list_flatten(column).to_numpy())
                     if len(ids) and not 0 <= ids[0] <= ids[-1] < size:
@@ -58,15 +58,17 @@ def set_word_embeddings(encoder: Encoder, job: TrainJob, tokens: TokenShards) ->
     if job.word_embeddings == "freeze":
         embedding.requires_grad_(False)
         return {"word_rows": size, "trained_word_rows": 0}
-    seen = occurring_ids(tokens, job.sides_read, size)
-    ids = np.union1d(seen, [number for number in _always(encoder) if number < size])
+    seen = occurring_ids(tokens, job.columns_read, size)
+    ids = np.union1d(seen, [number for number in _always(encoder, tokens) if number < size])
     if len(ids) < _WORTH * size and train_rows(encoder.backbone, ids):
         return {"word_rows": size, "trained_word_rows": len(ids)}
     return {}
 
 
-def _always(encoder: Encoder) -> set[int]:
-    """Ids of the special tokens, of the padding, and 0."""
+def _always(encoder: Encoder, tokens: TokenShards) -> set[int]:
+    """Ids of the special tokens, of the padding, and of query augmentation."""
     special = {number for number, token in encoder.tokenizer.get_added_tokens_decoder().items() if token.special}
     padding = {encoder.backbone.config.pad_token_id, encoder.backbone.get_input_embeddings().padding_idx}
-    return special | {0} | {number for number in padding if number is not None}
+    frames = (tokens.frames.source, tokens.frames.target)
+    around = {number for frame in frames for number in (frame.pad, frame.filler, *frame.before, *frame.after)}
+    return special | around | {number for number in padding if number is not None}

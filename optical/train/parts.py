@@ -18,9 +18,9 @@ def rate_factors(encoder: nn.Module, config: TrainConfig) -> dict[int, float]:
     if not isinstance(encoder, Encoder):
         return {}
     factors = _by_depth(encoder, config.layer_decay) if config.layer_decay != 1 else {}
-    parts = ((encoder.backbone.get_input_embeddings(), config.embedding_rate), (encoder.projection, config.head_rate))
+    parts = ((encoder.backbone.get_input_embeddings(), config.embedding_rate), (encoder.head, config.head_rate))
     for part, rate in parts:
-        for parameter in part.parameters() if part is not None else ():
+        for parameter in part.parameters():
             factors[id(parameter)] = factors.get(id(parameter), 1.0) * rate
     return {name: factor for name, factor in factors.items() if factor != 1}
 

@@ -11,12 +11,14 @@ from optical.data.batches.batch import PairBatch
 from optical.errors import DataError
 from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder, save_encoder
+from optical.model.text.padding import TokenBatch
 from optical.model.trained_rows import TrainedRows, put_rows_back, train_rows
 from optical.objectives.base import Outcome
 from optical.train.config import TrainConfig
 from optical.train.optimiser import build_optimiser
 from optical.train.step import update
 from tests.model.families import FAMILIES, drawn, xlm_roberta
+from tests.readers import reader
 
 WORDS, STEPS = 60, 20
 IDS = np.array([0, 1, 5, 6, 7, 20, 21, 40, 59])
@@ -28,7 +30,8 @@ def batch(step: int) -> PairBatch:
     draw = torch.Generator().manual_seed(step)
     ids = torch.from_numpy(IDS[2:])[torch.randint(len(IDS) - 2, (4, 6), generator=draw)]
     mask = torch.arange(6) < torch.tensor([2, 6, 3, 5]).unsqueeze(1)
-    return PairBatch(step, 4, ids, mask, ids, mask, torch.ones(4))
+    tokens = TokenBatch(ids, mask, mask, mask)
+    return PairBatch(step, 4, tokens, tokens, torch.ones(4))
 
 
 def objective(encoder: nn.Module, pairs: PairBatch) -> Outcome:
@@ -52,7 +55,7 @@ def trained(encoder: Encoder, max_grad_norm: float, padding: int) -> tuple[dict[
 @pytest.mark.parametrize("clipped", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_the_rows_that_occur_equals_training_all(family, clipped, tokenizer):
-    whole = Encoder(drawn(family, WORDS), tokenizer)
+    whole = Encoder(drawn(family, WORDS), reader(tokenizer))
     rows = copy.deepcopy(whole)
     before = whole.backbone.get_input_embeddings().weight.detach().clone()
     assert train_rows(rows.backbone, IDS)
@@ -74,7 +77,7 @@ def test_training_the_rows_that_occur_equals_training_all(family, clipped, token
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_folder_written_after_training_is_whole(family, tokenizer, tmp_path):
-    encoder = Encoder(drawn(family, tokenizer.get_vocab_size()), tokenizer)
+    encoder = Encoder(drawn(family, tokenizer.get_vocab_size()), reader(tokenizer))
     keys = set(encoder.state_dict())
     train_rows(encoder.backbone, IDS)
     with torch.no_grad():

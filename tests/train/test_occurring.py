@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch.nn.parallel import DistributedDataParallel
 
 from optical.data.batches.config import MixtureConfig
-from optical.data.batches.token_shards import SIDES, open_tokens
+from optical.data.batches.token_shards import open_tokens
 from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError
 from optical.model.trained_rows import TrainedRows
@@ -19,6 +19,7 @@ from optical.train import occurring
 from optical.train.loop import Worker
 from optical.train.occurring import occurring_ids
 from tests.conftest import WORDS
+from tests.readers import FRAMES
 from tests.train.ranks import batches, equal, losses, train, weights
 
 PAIRS = [([2, 9, 3], [2, 5, 3]), ([2, 11, 9, 3], [2, 6, 7, 3]), ([2, 4, 3], [2, 5, 3]), ([2, 20, 3], [2, 21, 3])]
@@ -28,7 +29,7 @@ PAIRS = [([2, 9, 3], [2, 5, 3]), ([2, 11, 9, 3], [2, 6, 7, 3]), ([2, 4, 3], [2, 
 def few(tmp_path, id_table):
     """Three training pairs in three row groups and two files; the last pair is held out."""
     sizes = {"rows_per_group": 1, "rows_per_shard": 2}
-    write_tokens(tmp_path / "few", "f" * 64, [id_table([*PAIRS[3:], *PAIRS[:3]])], 4, 1, **sizes)
+    write_tokens(tmp_path / "few", "f" * 64, [id_table([*PAIRS[3:], *PAIRS[:3]])], FRAMES, 4, 1, **sizes)
     return open_tokens(tmp_path / "few")
 
 
@@ -38,7 +39,11 @@ def word_embeddings(job) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("sides", "ids"),
-    [(SIDES[:1], [2, 3, 4, 9, 11]), (SIDES[1:], [2, 3, 5, 6, 7]), (SIDES, [2, 3, 4, 5, 6, 7, 9, 11])],
+    [
+        (("source_ids",), [2, 3, 4, 9, 11]),
+        (("target_ids",), [2, 3, 5, 6, 7]),
+        (("source_ids", "target_ids"), [2, 3, 4, 5, 6, 7, 9, 11]),
+    ],
 )
 def test_ids_of_every_file_and_row_group_and_none_of_the_held_out(few, sides, ids):
     assert (len(few.shards), len(few.shard)) == (2, 3)
@@ -49,15 +54,15 @@ def test_an_id_without_an_embedding_is_refused_with_its_file(few):
     with pytest.raises(
         DataError, match=r"train-0000\d.parquet: source_ids has ids from 2 to 11, and there are 11 word"
     ):
-        occurring_ids(few, SIDES, 11)
+        occurring_ids(few, ("source_ids", "target_ids"), 11)
 
 
 def test_the_sides_that_the_trained_encoder_reads(new_job):
     student = new_job()
-    assert student.sides_read == ("source_ids",)
+    assert student.columns_read == ("source_ids",)
     mono = dataclasses.replace(student.train, mixture=MixtureConfig(mono_share=0.5))
-    assert dataclasses.replace(student, train=mono).sides_read == SIDES
-    assert dataclasses.replace(student, teacher=None).sides_read == SIDES
+    assert dataclasses.replace(student, train=mono).columns_read == ("source_ids", "mono_ids")
+    assert dataclasses.replace(student, teacher=None).columns_read == ("source_ids", "target_ids")
 
 
 def test_the_rows_of_source_words_and_special_tokens_are_trained(new_job, tokenizer):

@@ -12,6 +12,7 @@ from transformers import AlbertConfig, AlbertModel
 from optical.data.batches.batch import PairBatch
 from optical.errors import DataError
 from optical.model.encoder import Encoder
+from optical.model.head import Dense
 from optical.model.trained_rows import train_rows
 from optical.objectives.base import Outcome
 from optical.train.config import TrainConfig
@@ -19,12 +20,13 @@ from optical.train.optimiser import build_optimiser
 from optical.train.parts import rate_factors
 from optical.train.step import update
 from tests.model.families import FAMILIES, bert, deberta, drawn, modernbert
+from tests.readers import reader, tokens_of
 
 
 @pytest.fixture
 def made(tokenizer) -> Callable[..., Encoder]:
     """Makes an encoder of a family with three layers and a projection."""
-    return lambda family: Encoder(drawn(family, 40, 3), tokenizer, nn.Linear(16, 8, bias=False))
+    return lambda family: Encoder(drawn(family, 40, 3), reader(tokenizer), nn.Sequential(Dense(16, 8)))
 
 
 def factors(encoder: Encoder, **settings: float) -> dict[str, float]:
@@ -38,7 +40,7 @@ def factors(encoder: Encoder, **settings: float) -> dict[str, float]:
 def test_words_and_projection_have_rates_of_their_own(made, family):
     for name, factor in factors(made(family), embedding_rate=0.5, head_rate=10.0).items():
         word = name.endswith(("word_embeddings.weight", "tok_embeddings.weight"))
-        assert factor == (0.5 if word else 10.0 if name == "projection.weight" else 1.0), name
+        assert factor == (0.5 if word else 10.0 if name == "head.0.linear.weight" else 1.0), name
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -86,13 +88,13 @@ def test_a_step_moves_each_part_by_its_rate(made):
     settings = {"weight_decay": 0.0, "layer_decay": 0.5, "embedding_rate": 2.0, "head_rate": 4.0}
     optimiser = build_optimiser(encoder, TrainConfig(**settings))
     ids = torch.ones(1, 2, dtype=torch.long)
-    batch = PairBatch(0, 1, ids, ids > 0, ids, ids > 0, torch.ones(1))
+    batch = PairBatch(0, 1, tokens_of(ids), tokens_of(ids), torch.ones(1))
 
     def objective(encoder: nn.Module, _: PairBatch) -> Outcome:
         return Outcome(sum(parameter.sum() for parameter in encoder.parameters()), {})
 
     update(encoder, objective, optimiser, batch, 1e-3, 1e9)
-    expected = {"projection.weight": 4e-3, "backbone.embeddings.word_embeddings.weight": 0.25e-3}
+    expected = {"head.0.linear.weight": 4e-3, "backbone.embeddings.word_embeddings.weight": 0.25e-3}
     expected |= {f"backbone.encoder.layer.{depth}.output.dense.bias": 1e-3 * 0.5 ** (2 - depth) for depth in range(3)}
     for name, size in expected.items():
         moved = before[name] - encoder.state_dict()[name]
@@ -101,7 +103,7 @@ def test_a_step_moves_each_part_by_its_rate(made):
 
 def test_decay_by_layer_needs_layers(tokenizer):
     sizes = {"embedding_size": 8, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
-    encoder = Encoder(AlbertModel(AlbertConfig(vocab_size=30, num_hidden_layers=4, **sizes)), tokenizer)
+    encoder = Encoder(AlbertModel(AlbertConfig(vocab_size=30, num_hidden_layers=4, **sizes)), reader(tokenizer))
     with pytest.raises(DataError, match="^model type albert: no list of 4 layers"):
         build_optimiser(encoder, TrainConfig(layer_decay=0.9))
     build_optimiser(encoder, TrainConfig(embedding_rate=0.9))
