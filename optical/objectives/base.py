@@ -32,8 +32,16 @@ class ObjectiveConfig:
     version: ClassVar[int] = 1
     """Raise it when the same settings give other results: what an older version made is then made anew."""
     divisible: ClassVar[bool] = True
-    """Whether a batch may be computed in parts, on several workers or one after the other; false if pairs of a batch
-    are compared with each other."""
+    """Whether a batch may be computed in parts, on several workers or one after the other (``train.accumulate``);
+    false if pairs of a batch are compared with each other."""
+    gathers: ClassVar[bool] = False
+    """Whether an objective that is not ``divisible`` may take several workers all the same, because it gathers what it
+    compares from all of them, and the update is the same on any number."""
+
+    @property
+    def takes_workers(self) -> bool:
+        """Whether several workers give the same result as one."""
+        return self.divisible or self.gathers
 
     def build(self, teacher: Encoder | None) -> Objective:
         """The objective, on the CPU.
@@ -129,14 +137,18 @@ class Objective(ABC):
 
     def targets(self, encoder: Embed, batch: PairBatch) -> Tensor:
         """(batch, target, dim) float32 embeddings of the target side: cached, of the teacher, or of ``encoder``."""
-        import torch
-
         if batch.target_embeddings is not None:
             return batch.target_embeddings.float()
+        return self.embed_targets(encoder, batch.target_ids, batch.target_mask)
+
+    def embed_targets(self, encoder: Embed, ids: Tensor, mask: Tensor) -> Tensor:
+        """(batch, tokens, dim) float32 embeddings of texts of the target side, of the teacher or of ``encoder``."""
+        import torch
+
         if self.teacher is None:
-            return encoder(batch.target_ids, batch.target_mask)
+            return encoder(ids, mask)
         with torch.no_grad():
-            return self.teacher(batch.target_ids, batch.target_mask).float()
+            return self.teacher(ids, mask).float()
 
     def reference(self, encoder: Encoder) -> Encoder:
         """The encoder to which the dev measures compare the ranking of ``encoder``."""

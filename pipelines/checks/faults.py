@@ -34,7 +34,7 @@ def check_recipe(workspace: Workspace) -> None:
     for fault in faults(workspace.recipe, folder):
         raise fault
     objective, workers = workspace.recipe.objective, workspace.settings.resources.num_workers
-    if workers > 1 and not objective.divisible:
+    if workers > 1 and not objective.takes_workers:
         what = f"is {workers}, and {objective.name} compares a pair with those of its own worker only"
         raise UserError("num_workers", what, "set 1: another number would train another student of the same name")
 

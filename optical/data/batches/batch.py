@@ -35,6 +35,8 @@ class PairBatch:
     dataset: Int[Tensor, " batch"] | None = None
     dataset_names: tuple[str, ...] = ()
     target_embeddings: Float[Tensor, "batch target dim"] | None = None
+    negative_ids: Int[Tensor, "batch negative"] | None = None
+    negative_mask: Bool[Tensor, "batch negative"] | None = None
 
     @property
     def num_pairs(self) -> int:
