@@ -39,7 +39,7 @@ from optical.data.bitext.shards import BITEXT, pair_shards, write_bitext
 from optical.data.bitext.stream import BitextSource, checked_pairs
 from optical.data.cleaning.predicates import Cleaning
 from optical.data.fetch.resolve import Resolved
-from optical.model.vocabulary.tokenizer import learn_wordpiece, save_tokenizer
+from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.resources import Resources
 
 OURS = "optical"

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from optical.model.text.reader import load_reader
 from optical.data.batches.token_shards import TOKENISED
 from optical.data.batches.tokenise import write_tokens
 from optical.data.bitext.config import BitextConfig
@@ -26,9 +27,9 @@ from optical.data.bitext.screen import Limits, Reject, SentencePair, screen
 from optical.data.bitext.shards import CHECKED, pair_shards, write_bitext
 from optical.data.cleaning.duplicates import first_seen
 from optical.data.cleaning.predicates import EXACT, NEAR, Cleaning, clean
-from optical.model.text import pad
-from optical.model.tokens import cut_all
-from optical.model.vocabulary.tokenizer import load_tokenizer
+from optical.model.text.padding import pad
+from optical.model.text.tokens import cut_all
+from optical.model.vocabulary.tokenizer import 
 from optical.train.config import TrainConfig
 
 SOURCE, TARGET = "swa", "eng"
@@ -95,7 +96,7 @@ def _ids(pairs: dict[str, list], folder: Path) -> dict[str, list[list[int]]]:
 
 @lru_cache(maxsize=1)
 def _tokenizer(folder: Path) -> object:
-    return load_tokenizer(folder / "tokenizer")
+    return load_reader(folder / "tokenizer").tokenizer
 
 
 def plain_batches(folder: Path, out: Path) -> None:

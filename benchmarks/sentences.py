@@ -89,7 +89,7 @@ def _padded(encoder: Encoder, sentences: list[str], length: int) -> tuple[Tensor
         torch.zeros(len(sentences), length, dtype=torch.bool),
     )
     for start in range(0, len(sentences), _AT_ONCE):
-        found = encode_texts(encoder, sentences[start : start + _AT_ONCE], length + 2)
+        found = encode_texts(encoder, sentences[start : start + _AT_ONCE], "query", length + 2)
         for row, tokens in enumerate(found, start):
             inner = tokens[1:-1]
             embeddings[row, : len(inner)], mask[row, : len(inner)] = inner, True

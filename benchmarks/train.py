@@ -237,10 +237,10 @@ def _transport_seconds(setting: Setting) -> float:
     objective = TransportDistillation(load_encoder(setting.teacher), RECIPE.objective)
     medians = []
     for block in RankShare.of(schedule).blocks(schedule.stretches(0)[0]):
-        for batch in collate(block):
+        for batch in collate(block, FRAMES):
             with torch.no_grad():
-                source = student(batch.source_ids, batch.source_mask)
-                target = objective.teacher(batch.target_ids, batch.target_mask)
+                source = student(batch.source.ids, batch.source.mask)
+                target = objective.teacher(batch.target.ids, batch.target.mask)
             given = replace(batch, target_embeddings=target)
             embed = partial(_given, source.requires_grad_(True))
             medians.append(statistics.median(_seconds(objective, embed, given) for _ in range(_REPEATS)))

@@ -18,6 +18,7 @@ from optical.evaluation.protocols.base import EvaluationConfig
 from optical.index.kinds import exact
 from optical.index.kinds.base import IndexConfig
 from optical.model.config import ScratchShape, StudentConfig
+from optical.model.text.roles import ROLES, Role
 from optical.objectives import contrastive, ot
 from optical.objectives.base import ObjectiveConfig
 from optical.train.config import TrainConfig
@@ -91,6 +92,8 @@ class TeacherConfig:
     """Longest query in tokens."""
     document_length: int = 180
     """Longest document in tokens."""
+    target_role: Role = "query"
+    """How it reads the English side of the bitext in a distillation: as a query, or as a document."""
     cache: bool = False
     """Encode the target sides once, into float16 shards that every epoch and every trial of a search reads; losses
     agree with those of an uncached run within float16 rounding."""
@@ -102,6 +105,8 @@ class TeacherConfig:
     def __post_init__(self) -> None:
         for name in ("query_length", "document_length"):
             require(getattr(self, name) >= 4, f"teacher.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
+        role = f"is {self.target_role!r}"
+        require(self.target_role in ROLES, "teacher.target_role", role, f"choose from {', '.join(ROLES)}")
         require(
             (self.weights == "scratch") == (self.scratch is not None),
             "teacher.weights",

@@ -135,9 +135,9 @@ def _split(workspace: Workspace) -> str:
     """The split of the accepted pairs, and the share of sentences that training cuts."""
     info = workspace.info(TOKENS)
     train = workspace.recipe.train
-    limits = {"source": train.source_length, "target": train.target_length}
-    lengths = zip(limits.items(), read_lengths(workspace.path(TOKENS)), strict=True)
-    cut = [f"{np.mean(tokens > most):.1%} of the {side} sides to {most} tokens" for (side, most), tokens in lengths]
+    lengths = read_lengths(workspace.path(TOKENS))
+    sides = (("source", lengths.source, train.source_length), ("target", lengths.target, train.target_length))
+    cut = [f"{np.mean(tokens > most):.1%} of the {side} sides to {most} tokens" for side, tokens, most in sides]
     return (
         f"Of the accepted pairs {info['train']:,} were trained on, {info['dev']:,} held out for the dev measures, and "
         f"{info['no_tokens']:,} left out because a side had no token. Training cut {' and '.join(cut)}."

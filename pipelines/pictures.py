@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -32,15 +31,15 @@ def plan_pictures(student: Encoder, objective: Objective, tokens: Path, train: T
         train: where sentences are cut.
     """
     held_out = read_split(tokens, "dev").cut(train.source_length, train.target_length)
-    batch = padded(_take(held_out, _readable(held_out)))
+    batch = padded(held_out.take(_readable(held_out)))
     found = objective.alignment(student, batch)
     if found is None:
         return []
     rows, columns = found.source_mask, found.target_mask
     return [
         PlanPicture(
-            source_tokens=_tokens(student.tokenizer, batch.source_ids[pair][rows[pair]]),
-            target_tokens=_tokens(objective.reference(student).tokenizer, batch.target_ids[pair][columns[pair]]),
+            source_tokens=_tokens(student.tokenizer, batch.source.ids[pair][rows[pair]]),
+            target_tokens=_tokens(objective.reference(student).tokenizer, batch.target.ids[pair][columns[pair]]),
             plan=found.plan[pair][rows[pair]][:, columns[pair]].numpy(),
             source_mass=found.source_mass[pair][rows[pair]].numpy(),
             title=f"Pair {pair + 1}: {caption}",
@@ -60,18 +59,13 @@ def problem_in_words(recipe: Recipe, plans: bool) -> str:
 def _readable(pairs: TokenPairs) -> np.ndarray:
     """The first pairs of about the right length, no source sentence twice."""
     low, high = _TOKENS
-    lengths = np.stack([pairs.source_lengths, pairs.target_lengths])
+    lengths = np.stack([pairs.lengths.source, pairs.lengths.target])
     off = np.maximum(0, np.maximum(low - lengths, lengths - high)).max(axis=0)
     chosen: dict[tuple[int, ...], int] = {}
     for place in np.argsort(off, kind="stable").tolist():
         if len(chosen) < _PICTURES:
             chosen.setdefault(tuple(pairs.source_ids[place].as_py()), place)
     return np.array(list(chosen.values()))
-
-
-def _take(pairs: TokenPairs, places: np.ndarray) -> TokenPairs:
-    rows = pa.array(places)
-    return TokenPairs(pairs.dataset[places], pairs.source_ids.take(rows), pairs.target_ids.take(rows))
 
 
 def _tokens(tokenizer: Tokenizer, ids: Tensor) -> tuple[str, ...]:

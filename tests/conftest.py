@@ -21,6 +21,7 @@ from optical.index.scoring import MaxSim
 from optical.model.encoder import Encoder
 from optical.model.scratch import scratch_encoder
 from optical.model.storage import save_encoder
+from optical.model.text.padding import TokenBatch
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.objectives import base, contrastive, ot
 from optical.objectives.ot import Config as OTConfig
@@ -28,12 +29,13 @@ from optical.recipe import ScratchConfig
 from optical.train.config import TrainConfig
 from optical.train.job import TrainJob
 from optical.train.loop import write_encoder
+from tests.readers import FRAMES
 
 torch.set_num_threads(1)
 
 # These modules import the names of their annotations for type checkers only; the run-time checker looks them up here.
 for module in (base, contrastive, ot):
-    vars(module).update(Encoder=Encoder, Tensor=torch.Tensor)
+    vars(module).update(Encoder=Encoder, Tensor=torch.Tensor, TokenBatch=TokenBatch)
 for module in (index_base, exact_kind, faiss_kind):
     vars(module).update(np=np, faiss=faiss, Embeddings=Embeddings, MaxSim=MaxSim)
 
@@ -92,7 +94,12 @@ def encoder_folder(encoder: Encoder, tmp_path: Path) -> Path:
 def id_table() -> Callable[[list[tuple[list[int], list[int]]]], pa.Table]:
     """Builds the table of token ids that token shards are made of."""
     return lambda pairs, dataset="toy": pa.table(
-        [[dataset] * len(pairs), [source for source, _ in pairs], [target for _, target in pairs]], schema=TOKENISED
+        [
+            [dataset] * len(pairs),
+            [source for source, _ in pairs],
+            *[[target for _, target in pairs]] * 2,
+        ],
+        schema=TOKENISED,
     )
 
 
@@ -108,7 +115,7 @@ def tokens(
 ) -> Path:
     """The bitext as a tokens artefact: 80 pairs to train on, 16 held out."""
     ids = [tuple(tokenizer.encode(side).ids for side in pair) for pair in bitext]
-    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], len(ids), 16, **shard_sizes)
+    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(ids)], FRAMES, len(ids), 16, **shard_sizes)
     return tmp_path / "tokens"
 
 

@@ -28,7 +28,7 @@ class PassageEncoder:
     def __call__(self, passages: pa.Table) -> pa.Table:
         """Replace ``text`` by ``length`` (tokens) and ``embeddings`` (fp16 bytes, row-major tokens by dim)."""
         texts = passages["text"].to_pylist()
-        embeddings = encode_texts(self.encoder, texts, self.length, _PASSAGES_PER_FORWARD, torch.float16)
+        embeddings = encode_texts(self.encoder, texts, "document", self.length, _PASSAGES_PER_FORWARD, torch.float16)
         return pa.table(
             {
                 "docid": passages["docid"],

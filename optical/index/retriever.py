@@ -72,7 +72,7 @@ class Retriever:
         per_forward = _QUERIES_PER_FORWARD[self.encoder.device.type]
         for start in range(0, len(texts), self.queries_at_once):
             some = slice(start, start + self.queries_at_once)
-            queries = encode_texts(self.encoder, texts[some], self.query_length, per_forward)
+            queries = encode_texts(self.encoder, texts[some], "query", self.query_length, per_forward)
             scores = self.index.scores([query.numpy() for query in queries])
             for qid, row in zip(qids[some], scores, strict=True):
                 best = np.argsort(-row, kind="stable")[: self.depth]

@@ -14,52 +14,70 @@ from jaxtyping import Float
 from torch import Tensor
 
 from optical.model.encoder import Encoder
-from optical.model.text import pad, token_ids
+from optical.model.text.frame import Frame
+from optical.model.text.padding import pad
+from optical.model.text.roles import Role
 
 AT_ONCE = 32
 
 
 def encode_texts(
-    encoder: Encoder, texts: Sequence[str], length: int, at_once: int = AT_ONCE, dtype: torch.dtype = torch.float32
+    encoder: Encoder,
+    texts: Sequence[str],
+    role: Role,
+    length: int,
+    at_once: int = AT_ONCE,
+    dtype: torch.dtype = torch.float32,
 ) -> list[Float[Tensor, "tokens dim"]]:
-    """Token embeddings of each text, special tokens included, padding dropped, on the CPU.
+    """Embeddings of the tokens of each text that score in MaxSim, on the CPU; of a pooled encoder, the text's one.
 
     Args:
         encoder: without gradients; it is used on its own device.
         texts: neighbours in number of characters share a forward pass.
+        role: how the texts are read.
         length: a text is cut to so many tokens, or to as many as the backbone has positions for.
         at_once: texts per forward pass.
         dtype: of the result.
     """
-    sentences = token_ids(encoder.tokenizer, texts, min(length, encoder.positions))
-    return encode_ids(encoder, sentences, at_once, dtype, [len(text) for text in texts])
+    sentences = encoder.reader.encode(texts, role, min(length, encoder.positions))
+    sizes = [len(text) for text in texts]
+    return encode_ids(encoder, sentences, encoder.reader.frames[role], at_once, dtype, sizes, scored=True)
 
 
 @torch.no_grad()
 def encode_ids(
     encoder: Encoder,
     sentences: pa.ListArray,
+    frame: Frame,
     at_once: int,
     dtype: torch.dtype = torch.float32,
     sizes: Sequence[int] | None = None,
+    scored: bool = False,
 ) -> list[Float[Tensor, "tokens dim"]]:
     """Token embeddings of each sentence of ids, in the order given, padding dropped, on the CPU.
 
     Args:
         encoder: without gradients; it is used on its own device.
         sentences: ids, already cut to a length that the backbone can read.
+        frame: that the ids were read with.
         at_once: sentences per forward pass.
         dtype: of the result.
         sizes: what sentences are sorted by before they are grouped, so that little of a batch is padding; by default
             their numbers of tokens.
+        scored: only the tokens that MaxSim sees; else all of the sentence and of its query augmentation.
     """
     lengths = pc.list_value_length(sentences).to_numpy()
     order = np.argsort(lengths if sizes is None else np.asarray(sizes), kind="stable")
     encoded: list[Tensor] = [torch.empty(0)] * len(sentences)
     for start in range(0, len(sentences), at_once):
         rows = order[start : start + at_once]
-        ids, mask = pad(sentences.take(pa.array(rows)))
-        batch = encoder(ids.to(encoder.device), mask.to(encoder.device)).to(dtype).cpu()
-        for row, embeddings in zip(rows, batch, strict=True):
-            encoded[row] = embeddings[: lengths[row]]
+        batch = pad(sentences.take(pa.array(rows)), frame)
+        found = encoder(batch.ids.to(encoder.device), batch.mask.to(encoder.device)).to(dtype).cpu()
+        for place, row in enumerate(rows):
+            if encoder.pooling:
+                encoded[row] = found[place]
+            elif scored:
+                encoded[row] = found[place][batch.scored[place]]
+            else:
+                encoded[row] = found[place][: max(lengths[row], frame.expand_to)]
     return encoded

@@ -6,20 +6,26 @@ This module imports neither torch nor, until a shape is asked for, transformers.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from optical.artefacts import sha256_file
 from optical.errors import DataError
+from optical.model.formats.layout import CONFIG, DenseLayer, read_json, read_layout
+from optical.model.positions import positions
+from optical.model.text.special import TOKENIZER, read_special
 
-CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-TOKENIZER = "tokenizer.json"
+WEIGHTS_INDEX = "model.safetensors.index.json"
 DENSE = "1_Dense"
-"""Subfolder of the projection, as sentence-transformers and PyLate keep it."""
+"""Subfolder of the first linear layer behind the transformer, as sentence-transformers and PyLate keep it."""
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER)
-
-_COUNT_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
-"""Model types whose first position is the one after the padding token's id."""
+_TEXT_SETTINGS = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "modules.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "artifact.metadata",
+)
 
 
 @dataclass(frozen=True)
@@ -39,46 +45,54 @@ def check_folder(folder: Path) -> Path:
     """
     folder = Path(folder)
     for name in REQUIRED:
-        if not (folder / name).is_file():
+        if not (folder / name).is_file() and not (name == WEIGHTS and (folder / WEIGHTS_INDEX).is_file()):
             advice = f"give a folder with {', '.join(REQUIRED)}"
             raise DataError(folder, f"a model folder needs {name}, and it is missing", advice)
     return folder
 
 
 def read_shape(folder: Path) -> Shape:
-    """The shape of the encoder in ``folder``.
+    """The shape of the encoder in ``folder``, checked as far as that is possible without its weights.
 
     Raises:
-        DataError: a file is missing, or does not give the shape.
+        DataError: a file is missing, does not give the shape, or contradicts another.
     """
     from transformers import AutoConfig
 
     folder = Path(folder)
+    layout = read_layout(folder)
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        dense = folder / DENSE / CONFIG
-        dim = json.loads(dense.read_text())["out_features"] if dense.is_file() else config.hidden_size
-        vocabulary = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))["model"]["type"]
-        return Shape(positions(config), dim, vocabulary)
+        content = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))
+        kind, ids = content["model"]["type"], _ids(content)
+        dim, longest, rows = layout.dim or config.hidden_size, positions(config), config.vocab_size
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"its shape cannot be read ({type(error).__name__}: {error})".replace("\n", " ")
-        raise DataError(folder, what, "give the folder of an encoder of the BERT kind") from error
-
-
-def positions(config: Any) -> int:
-    """Longest sentence in tokens of a transformers configuration.
-
-    >>> from types import SimpleNamespace
-    >>> positions(SimpleNamespace(model_type="bert", max_position_embeddings=512, pad_token_id=0))
-    512
-    >>> positions(SimpleNamespace(model_type="xlm-roberta", max_position_embeddings=514, pad_token_id=1))
-    512
-    """
-    skipped = config.pad_token_id + 1 if config.model_type in _COUNT_FROM_PADDING else 0
-    return config.max_position_embeddings - skipped
+        raise DataError(folder, what, "give the folder of an encoder that transformers loads") from error
+    if config.is_encoder_decoder:
+        raise DataError(folder, f"is an encoder-decoder ({config.model_type})", "give an encoder alone")
+    if (most := max(ids.values())) >= rows:
+        what = f"its vocabulary has ids up to {most}, and its embeddings have {rows} rows"
+        raise DataError(folder, what, "give the tokenizer that belongs to the weights")
+    read_special(folder, ids)
+    return Shape(longest, dim, kind)
 
 
 def weights_fingerprint(folder: Path) -> dict[str, str]:
     """Sha256 of every file that decides what the encoder computes, by name."""
-    names = [*REQUIRED, f"{DENSE}/{WEIGHTS}", f"{DENSE}/{CONFIG}"]
-    return {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
+    folder = Path(folder)
+    names = {*REQUIRED, *_TEXT_SETTINGS, WEIGHTS_INDEX}
+    names |= set(read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values())
+    layout = read_layout(folder)
+    for layer in (*layout.head, *layout.pooled_head):
+        if isinstance(layer, DenseLayer):
+            names |= {layer.weights, str(Path(layer.weights).parent / CONFIG)}
+    return {name: sha256_file(folder / name) for name in sorted(names) if (folder / name).is_file()}
+
+
+def _ids(content: dict) -> dict[str, int]:
+    vocabulary = content["model"]["vocab"]
+    learned = (
+        vocabulary if isinstance(vocabulary, dict) else {piece[0]: number for number, piece in enumerate(vocabulary)}
+    )
+    return learned | {token["content"]: token["id"] for token in content["added_tokens"]}

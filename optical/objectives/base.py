@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
     from optical.model.encoder import Encoder
+    from optical.model.text.padding import TokenBatch
 
 Embed = Callable[..., "Tensor"]
 """The trained encoder, plain or wrapped for data-parallel training: (ids, mask) to token embeddings."""
@@ -139,16 +140,16 @@ class Objective(ABC):
         """(batch, target, dim) float32 embeddings of the target side: cached, of the teacher, or of ``encoder``."""
         if batch.target_embeddings is not None:
             return batch.target_embeddings.float()
-        return self.embed_targets(encoder, batch.target_ids, batch.target_mask)
+        return self.embed_targets(encoder, batch.target)
 
-    def embed_targets(self, encoder: Embed, ids: Tensor, mask: Tensor) -> Tensor:
+    def embed_targets(self, encoder: Embed, texts: TokenBatch) -> Tensor:
         """(batch, tokens, dim) float32 embeddings of texts of the target side, of the teacher or of ``encoder``."""
         import torch
 
         if self.teacher is None:
-            return encoder(ids, mask)
+            return encoder(texts.ids, texts.mask)
         with torch.no_grad():
-            return self.teacher(ids, mask).float()
+            return self.teacher(texts.ids, texts.mask).float()
 
     def reference(self, encoder: Encoder) -> Encoder:
         """The encoder to which the dev measures compare the ranking of ``encoder``."""

@@ -49,9 +49,10 @@ class Config(ObjectiveConfig):
 class InBatchContrastive(Objective):
     """Softmax cross-entropy of each source's own target among the targets and mined negatives of the global batch.
 
-    Scores are MaxSim divided by the source's number of tokens and by ``temperature``. Ranks gather their targets with
-    gradients, so a source has the same negatives on any number of workers. No negative of a source are fillers, and
-    texts equal to its own target, which is the target of several questions.
+    Scores are MaxSim divided by the source's number of scoring tokens and by ``temperature``. Ranks gather their
+    targets with gradients, so a source has the same negatives on any number of workers. Fillers are no negatives, nor
+    are texts equal to a source's own target, which may be the target of several questions; every other text counts
+    once.
 
     Args:
         teacher: encodes the targets; None if the trained encoder does.
@@ -68,13 +69,13 @@ class InBatchContrastive(Objective):
 
         from optical.model.maxsim import maxsim
 
-        sources = encoder(batch.source_ids, batch.source_mask)
+        sources = encoder(batch.source.ids, batch.source.mask)
         documents = self._documents(encoder, batch)
         own = documents.first + torch.arange(len(sources), device=sources.device)
-        scores = maxsim(sources, batch.source_mask, documents.embeddings, documents.mask)
-        logits = scores / batch.source_mask.sum(1, keepdim=True) / self.temperature
+        scores = maxsim(sources, batch.source.scored, documents.embeddings, documents.scored)
+        logits = scores / batch.source.scored.sum(1, keepdim=True) / self.temperature
         is_own = torch.nn.functional.one_hot(own, len(documents.text)).bool()
-        negative = documents.counts & (documents.text[own, None] != documents.text)
+        negative = documents.once & (documents.text[own, None] != documents.text)
         logits = logits.masked_fill(~(is_own | negative), -torch.inf)
         entropy = torch.nn.functional.cross_entropy(logits, own, reduction="none")
         correct = (logits.detach().argmax(1) == own).float()
@@ -86,21 +87,20 @@ class InBatchContrastive(Objective):
 
         from optical.model.gathered import gathered, padded_to
 
-        counts = batch.weight > 0
-        sides = [(self.targets(encoder, batch), batch.target_ids, batch.target_mask, counts)]
-        if batch.negative_ids is not None and batch.negative_mask is not None:
-            has_one = batch.negative_mask.any(1)
-            # A pair without a mined negative reads one token of padding: no attention over nothing, and every rank
-            # calls the encoder equally often.
-            mask = torch.cat([batch.negative_mask[:, :1] | ~has_one[:, None], batch.negative_mask[:, 1:]], 1)
-            embeddings = self.embed_targets(encoder, batch.negative_ids, mask)
-            sides.append((embeddings, batch.negative_ids, mask, counts & has_one))
-        shape = len(batch.weight), max(ids.shape[1] for _, ids, _, _ in sides)
-        embeddings, first = gathered(torch.cat([padded_to(side, shape) for side, _, _, _ in sides]))
+        sides = [batch.target, *([batch.negative] if batch.negative else [])]
+        shape = len(batch.weight), max(side.ids.shape[1] for side in sides)
+        mined = [self.embed_targets(encoder, side) for side in sides[1:]]
+        parts = [padded_to(part, shape) for part in (self.targets(encoder, batch), *mined)]
+        embeddings, first = gathered(torch.cat(parts))
+        scored, _ = gathered(torch.cat([padded_to(side.scored, shape) for side in sides]))
         # Padding has the number -1, so that equal rows are equal texts.
-        ids, _ = gathered(torch.cat([padded_to(ids.masked_fill(~mask, -1), shape, -1) for _, ids, mask, _ in sides]), -1)
-        counts, _ = gathered(torch.cat([counts for _, _, _, counts in sides]))
-        return _Documents(embeddings, ids >= 0, torch.unique(ids, dim=0, return_inverse=True)[1], counts, first)
+        read = [side.ids.masked_fill(~(side.mask | side.scored), -1) for side in sides]
+        ids, _ = gathered(torch.cat([padded_to(part, shape, -1) for part in read]), -1)
+        counts, _ = gathered((batch.weight > 0).repeat(len(sides)))
+        text = torch.unique(ids, dim=0, return_inverse=True)[1]
+        place = torch.arange(len(text), device=text.device)
+        earliest = place.new_full((len(text),), len(text)).scatter_reduce(0, text[counts], place[counts], "amin")
+        return _Documents(embeddings, scored, text, earliest[text] == place, first)
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,14 @@ class _Documents:
 
     Args:
         embeddings: (documents, tokens, dim).
-        mask: (documents, tokens) their real tokens.
+        scored: (documents, tokens) the tokens that score.
         text: (documents,) a number for each text; equal texts have equal numbers.
-        counts: (documents,) whether a document may be a negative: fillers may not.
+        once: (documents,) whether a document is the first of its text, fillers not counted.
         first: place of the target of this rank's first pair.
     """
 
     embeddings: Tensor
-    mask: Tensor
+    scored: Tensor
     text: Tensor
-    counts: Tensor
+    once: Tensor
     first: int

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from optical.model.encoder import Encoder
+    from optical.model.text.padding import TokenBatch
 
 _ITERATION_FIELDS = ("epsilon", "tolerance", "max_iterations", "acceleration")
 
@@ -30,7 +31,7 @@ class Config(LossSettings, ObjectiveConfig):
     max_iterations: int = 100
     """Most sweeps for one batch, Newton steps included."""
     special_tokens: Literal["drop", "keep"] = "drop"
-    """Whether [CLS] and [SEP] take part in the alignment."""
+    """Whether special tokens, markers, prefixes and query augmentation take part in the alignment."""
 
     section: ClassVar[str] = "objective."
 
@@ -74,7 +75,7 @@ class Config(LossSettings, ObjectiveConfig):
         parts = [f"Method {self.method}", cost, *method_settings, *settings]
         masses = "uniform masses" if self.marginals == "uniform" else f"masses by {self.marginals}"
         special = "left out" if self.special_tokens == "drop" else "taking part"
-        sentence = f"{', '.join(parts)}; {masses}, [CLS] and [SEP] {special}."
+        sentence = f"{', '.join(parts)}; {masses}, special tokens {special}."
         if method_settings:
             sentence += " The marginal error is against the marginals that this method asks for."
         return sentence
@@ -108,15 +109,13 @@ class TransportDistillation(Objective):
         from optical.ot.loss import loss_with
 
         target = self.targets(encoder, batch)
-        source = encoder(batch.source_ids, batch.source_mask)
-        masks = self.aligned(batch.source_mask), self.aligned(batch.target_mask)
+        source = encoder(batch.source.ids, batch.source.mask)
+        masks = self.aligned(batch.source), self.aligned(batch.target)
         return loss_with(self.config, source, target, *masks)
 
-    def aligned(self, mask: Tensor) -> Tensor:
-        """(batch, tokens) whether a token takes part: all real tokens, or all except [CLS] and [SEP]."""
-        from optical.model.text import inner_mask
-
-        return inner_mask(mask) if self.config.special_tokens == "drop" else mask
+    def aligned(self, tokens: TokenBatch) -> Tensor:
+        """(batch, tokens) whether a token takes part: all that score in MaxSim, or the text's own alone."""
+        return tokens.inner if self.config.special_tokens == "drop" else tokens.scored
 
     def alignment(self, encoder: Embed, batch: PairBatch) -> Alignment:
         """The transport plan of each pair."""
@@ -126,8 +125,8 @@ class TransportDistillation(Objective):
             solved = self.transport(encoder, batch)
         return Alignment(
             plan=solved.plan.matrix,
-            source_mask=self.aligned(batch.source_mask),
-            target_mask=self.aligned(batch.target_mask),
+            source_mask=self.aligned(batch.source),
+            target_mask=self.aligned(batch.target),
             source_mass=solved.plan.problem.a,
             captions=tuple(self._caption(solved, pair) for pair in range(batch.num_pairs)),
         )

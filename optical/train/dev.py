@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from optical.data.batches.batch import PairBatch
 from optical.model.maxsim import maxsim
+from optical.model.text.padding import TokenBatch
 
 DEPTH = 10
 
@@ -29,10 +30,10 @@ def dev_measures(student: nn.Module, teacher: nn.Module, dev: PairBatch, chunk: 
         chunk: sentences that are encoded and scored together.
     """
     student.eval()
-    documents = _embed(teacher, dev.target_ids, dev.target_mask, chunk)
-    queries = _embed(student, dev.source_ids, dev.source_mask, chunk)
-    by_student = _scores(queries, dev.source_mask, documents, dev.target_mask, chunk)
-    by_teacher = _scores(documents, dev.target_mask, documents, dev.target_mask, chunk)
+    documents = _embed(teacher, dev.target, chunk)
+    queries = _embed(student, dev.source, chunk)
+    by_student = _scores(queries, dev.source.scored, documents, dev.target.scored, chunk)
+    by_teacher = _scores(documents, dev.target.scored, documents, dev.target.scored, chunk)
     student.train()
     own = by_student.diagonal().unsqueeze(1)
     # Everything not strictly below counts, itself included: ties and NaN are never to a student's advantage.
@@ -63,8 +64,6 @@ def _scores(
     return torch.cat([maxsim(some, mask, documents, document_mask) for some, mask in parts])
 
 
-def _embed(
-    encoder: nn.Module, ids: Tensor, mask: Bool[Tensor, "pairs tokens"], chunk: int
-) -> Float[Tensor, "pairs tokens dim"]:
-    parts = zip(ids.split(chunk), mask.split(chunk), strict=True)
+def _embed(encoder: nn.Module, tokens: TokenBatch, chunk: int) -> Float[Tensor, "pairs tokens dim"]:
+    parts = zip(tokens.ids.split(chunk), tokens.mask.split(chunk), strict=True)
     return torch.cat([encoder(some, some_mask) for some, some_mask in parts])

@@ -19,7 +19,6 @@ from optical.data.batches.token_shards import TokenShards
 from optical.data.bitext.stream import one_block_each, ordered_and_quiet
 from optical.model.encode import encode_ids
 from optical.model.storage import load_encoder
-from optical.model.tokens import cut_all
 from optical.resources import Resources
 
 _PAIRS_PER_FORWARD = 64
@@ -39,9 +38,10 @@ class TargetEncoder:
         """Rows of ``Encoded``, some hundred pairs each, for every row group, in order."""
         for group in groups["group"].to_pylist():
             start, end = self.tokens.starts[group : group + 2]
-            targets = cut_all(self.tokens.take(np.arange(start, end)).target_ids, self.length)
+            frame = self.tokens.frames.target
+            targets = frame.cut(self.tokens.take(np.arange(start, end)).target_ids, self.length)
             started = time.perf_counter()
-            encoded = encode_ids(self.teacher, targets, _PAIRS_PER_FORWARD, torch.float16)
+            encoded = encode_ids(self.teacher, targets, frame, _PAIRS_PER_FORWARD, torch.float16)
             sentences = [embeddings.numpy() for embeddings in encoded]
             seconds = (time.perf_counter() - started) / len(sentences)
             for first in range(0, len(sentences), _PAIRS_PER_ROW):

@@ -4,8 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
@@ -88,12 +87,8 @@ def _forward_backward(
 
 def _parts(batch: PairBatch, count: int) -> list[PairBatch]:
     """A batch in ``count`` parts whose sizes differ by at most one; fewer parts if it has fewer pairs."""
-    columns = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
     rows = torch.arange(len(batch.weight)).tensor_split(min(count, len(batch.weight)))
-    parts: list[dict[str, Any]] = [
-        {name: value[part[0] : part[-1] + 1] for name, value in columns.items()} for part in rows
-    ]
-    return [replace(batch, **part) for part in parts]
+    return [batch.rows(slice(int(part[0]), int(part[-1]) + 1)) for part in rows]
 
 
 def _loss_sums(outcome: Outcome, batch: PairBatch) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from pipelines.graph.bitext import BITEXT, texts
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
 from pipelines.graph.teacher import ENCODER, TEACHER, train
-from pipelines.graph.tokens import tokenised
+from pipelines.graph.tokens import ReadBy, tokenised
 from pipelines.graph.workspace import Context, Workspace
 
 if TYPE_CHECKING:
@@ -116,7 +116,13 @@ STUDENT_START = Node(
 )
 """The encoder that the student starts from: the teacher, with pieces of the student's language if these are added."""
 
-TOKENS = tokenised("tokens", 2, BITEXT, (STUDENT_START, TEACHER), (BITEXT, STUDENT_START))
+TOKENS = tokenised(
+    "tokens",
+    3,
+    BITEXT,
+    ReadBy(STUDENT_START, lambda recipe: "query"),
+    ReadBy(TEACHER, lambda recipe: recipe.teacher.target_role),
+)
 
 TEACHER_CACHE = Node(
     kind="teacher-cache",

@@ -108,7 +108,7 @@ def test_a_model_that_counts_positions_from_its_padding_has_fewer(tokenizer):
     )
     encoder = Encoder(RobertaModel(shape), tokenizer).eval()
     assert encoder.positions == 19
-    assert [len(tokens) for tokens in encode_texts(encoder, ["river " * 40], 64)] == [19]
+    assert [len(tokens) for tokens in encode_texts(encoder, ["river " * 40], "query", 64)] == [19]
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_every_word_is_a_token_at_least(tmp_path, encoder):
     texts = ["one two  three ", "river", "a b c d e f"]
     pq.write_table(pa.table({"text": texts}), tmp_path / "passages.parquet")
     assert certain_tokens(tmp_path / "passages.parquet", 6) == 5 + 3 + 6
-    assert certain_tokens(tmp_path / "passages.parquet", 6) <= sum(map(len, encode_texts(encoder, texts, 6)))
+    assert certain_tokens(tmp_path / "passages.parquet", 6) <= sum(map(len, encode_texts(encoder, texts, "query", 6)))
 
 
 def test_the_deepest_measure_is_the_one_that_is_checked():

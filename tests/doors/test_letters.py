@@ -15,18 +15,18 @@ from optical.errors import DataError
 from optical.model.encode import encode_texts
 from optical.model.scratch import scratch_encoder
 from optical.model.storage import load_encoder, save_encoder
+from optical.model.text.reader import load_reader
+from optical.model.text.special import BERT
 from optical.model.vocabulary.letters import keeping_marks
 from optical.model.vocabulary.tokenizer import (
-    SPECIAL_TOKENS,
     UNK,
     extend_wordpiece,
     learn_wordpiece,
-    load_tokenizer,
-    save_tokenizer,
     vocabulary_size,
 )
 from optical.model.vocabulary.wordwise import WordwiseTokenizer
 from optical.recipe import ScratchConfig
+from tests.readers import reader, save_tokenizer
 
 ENGLISH = [
     "the child drinks water in a cafe",
@@ -62,10 +62,10 @@ def of_bert(normalizer: normalizers.Normalizer | None = STRIPPING) -> Tokenizer:
     words = pre_tokenizers.BertPreTokenizer().pre_tokenize_str(" ".join(ENGLISH))
     whole = [normalizer.normalize_str(word) if normalizer else word for word, _ in words]
     characters = [chr(code) for code in range(33, 127)] + ["\u00e9", "\u4e2d"]
-    pieces = dict.fromkeys([*SPECIAL_TOKENS, *characters, *(f"##{character}" for character in characters), *whole])
+    pieces = dict.fromkeys([*BERT.all, *characters, *(f"##{character}" for character in characters), *whole])
     made = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token=UNK))
     made.normalizer, made.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
-    made.add_special_tokens(list(SPECIAL_TOKENS))
+    made.add_special_tokens(list(BERT.all))
     made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     made.decoder = decoders.WordPiece()
     return made
@@ -178,7 +178,7 @@ def test_a_normaliser_that_rewrites_english_is_refused():
 
 def test_a_teacher_goes_on_reading_as_it_always_did(tmp_path: Path):
     save_tokenizer(of_bert(), tmp_path, 256)
-    raw, teacher = of_bert(), load_tokenizer(tmp_path)
+    raw, teacher = of_bert(), load_reader(tmp_path).tokenizer
     extend_wordpiece(teacher, EVERYTHING, 900)
     for text in [*ENGLISH, *WORDS.values(), "Café 中国", "soft\u00adhyphen", "x" * 101]:
         assert teacher.encode(text).ids == raw.encode(text).ids
@@ -219,20 +219,20 @@ def readers(tmp_path: Path) -> dict[str, Tokenizer]:
     plain["added_tokens"] = [token | {"special": False} for token in plain["added_tokens"]]
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "tokenizer.json").write_text(json.dumps(plain))
-    student = extend_wordpiece(load_tokenizer(tmp_path / "teacher"), corpus, 100)
+    student = extend_wordpiece(load_reader(tmp_path / "teacher").tokenizer, corpus, 100)
     save_tokenizer(student, tmp_path / "student", 256)
     made = {"scratch": learn_wordpiece(corpus, 100), "extended": student}
-    return made | {name: load_tokenizer(tmp_path / name) for name in ("teacher", "student", "plain")}
+    return made | {name: load_reader(tmp_path / name).tokenizer for name in ("teacher", "student", "plain")}
 
 
 def test_a_special_token_spelt_out_is_text(tmp_path: Path):
     for name, tokenizer in readers(tmp_path).items():
         found = tokenizer.encode(SPELT)
-        special = {tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+        special = {tokenizer.token_to_id(token) for token in BERT.all}
         assert not special.intersection(found.ids[1:-1]), name
         assert tokenizer.decode(found.ids).replace(" ", "") == "".join(AS_TEXT), name
         assert tokenizer.encode_batch([SPELT])[0].ids == found.ids, name
-        assert WordwiseTokenizer(tokenizer).encode(pa.array([SPELT])).to_pylist() == [found.ids], name
+        assert WordwiseTokenizer(reader(tokenizer), "query").encode(pa.array([SPELT])).to_pylist() == [found.ids], name
 
 
 def test_learning_takes_special_tokens_in_the_text_for_text():

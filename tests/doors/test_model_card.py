@@ -227,7 +227,9 @@ def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(open_s
     monkeypatch.chdir(folder)
     said: dict = {}
     exec(code.replace('"..."', '"mtoto maji shule"'), said)
-    torch.testing.assert_close(said["vectors"], encode_texts(load_encoder(folder), ["mtoto maji shule"], 64)[0])
+    torch.testing.assert_close(
+        said["vectors"], encode_texts(load_encoder(folder), ["mtoto maji shule"], "query", 64)[0]
+    )
 
 
 def test_an_export_is_made_anew_when_its_card_has_more_to_say(open_session):

@@ -78,14 +78,14 @@ def test_a_picture_shows_the_plan_of_the_problem_that_was_trained(encoder, stude
     pictures = plan_pictures(student, TransportDistillation(encoder, config), tokens, train)
     batch = padded(read_split(tokens, "dev").cut(5, 6))
     masks = [
-        mask if config.special_tokens == "keep" else inner_mask(mask) for mask in (batch.source_mask, batch.target_mask)
+        mask if config.special_tokens == "keep" else inner_mask(mask) for mask in (batch.source.mask, batch.target.mask)
     ]
     fields = {"method", "cost", "order_weight", "epsilon", "tolerance", "max_iterations", "penalty", "mass"}
     with torch.no_grad():
-        sides = student(batch.source_ids, batch.source_mask), encoder(batch.target_ids, batch.target_mask)
+        sides = student(batch.source.ids, batch.source.mask), encoder(batch.target.ids, batch.target.mask)
         trained = transport_loss(*sides, *masks, **{name: getattr(config, name) for name in fields})
-        plain = transport_loss(*sides, *map(inner_mask, (batch.source_mask, batch.target_mask)))
-    words = [tokenizer_words(encoder, ids[mask]) for ids, mask in zip(batch.source_ids, masks[0], strict=True)]
+        plain = transport_loss(*sides, *map(inner_mask, (batch.source.mask, batch.target.mask)))
+    words = [tokenizer_words(encoder, ids[mask]) for ids, mask in zip(batch.source.ids, masks[0], strict=True)]
     assert len(pictures) == 3
     for picture in pictures:
         pair = words.index(picture.source_tokens)

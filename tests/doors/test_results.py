@@ -252,10 +252,10 @@ def _kept(encoder_folder: Path, tokens: Path) -> dict[str, np.ndarray]:
     cache = TargetEncoder(encoder_folder, open_tokens(tokens), 16, 1, False)(pa.table({"group": [0]}))
     dev = padded(read_split(tokens, "dev"))
     with torch.no_grad():
-        taught = encoder(dev.target_ids, dev.target_mask)
+        taught = encoder(dev.target.ids, dev.target.mask)
     return {
         "index": np.frombuffer(b"".join(passages["embeddings"].to_pylist()), np.float16),
-        "query": torch.cat(encode_texts(encoder, texts, 16)).numpy(),
+        "query": torch.cat(encode_texts(encoder, texts, "query", 16)).numpy(),
         "cache": np.frombuffer(b"".join(row["embeddings"] for table in cache for row in table.to_pylist()), np.float16),
         "dev": np.array(list(dev_measures(encoder, encoder, dev).values())),
         "teacher": taught.numpy(),
@@ -267,11 +267,11 @@ def test_what_is_kept_or_measured_is_float32_where_training_is_not(encoder_folde
     """The CPU plays the GPU: on a device where training is in bfloat16, everything else still is in float32."""
     encoder = load_encoder(encoder_folder)
     dev = padded(read_split(tokens, "dev"))
-    exact, trained = _kept(encoder_folder, tokens)[door], encoder(dev.source_ids, dev.source_mask)
+    exact, trained = _kept(encoder_folder, tokens)[door], encoder(dev.source.ids, dev.source.mask)
     monkeypatch.setattr(precision, "HALF_ON", {"cpu"})
     with torch.autocast("cpu", torch.bfloat16):
         assert np.array_equal(_kept(encoder_folder, tokens)[door], exact)
-    assert 1e-4 < (encoder(dev.source_ids, dev.source_mask) - trained).abs().max() < 0.1
+    assert 1e-4 < (encoder(dev.source.ids, dev.source.mask) - trained).abs().max() < 0.1
     assert precision.trained_on(torch.device("cpu")) == {"device": "cpu", "precision": "bfloat16"}
 
 
@@ -280,7 +280,7 @@ def test_tf32_is_off_in_an_encoder_and_as_it_was_behind_it(encoder):
     encoder.backbone.register_forward_pre_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
     torch.set_float32_matmul_precision("medium")
     try:
-        encode_texts(encoder, ["river"], 8)
+        encode_texts(encoder, ["river"], "query", 8)
         assert (seen, torch.get_float32_matmul_precision()) == (["highest"], "medium")
     finally:
         torch.set_float32_matmul_precision("highest")

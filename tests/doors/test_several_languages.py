@@ -22,6 +22,7 @@ from optical.data.cleaning.predicates import Cleaning
 from optical.errors import DataError, UserError
 from optical.resources import Resources
 from pipelines.graph.bitext import _refuse_twins
+from tests.readers import FRAMES
 
 WORDS = ["moja", "mbili", "tatu", "nne", "tano", "sita", "saba", "nane", "tisa", "kumi"]
 
@@ -152,7 +153,7 @@ def tokens(folder: Path, sizes: dict[str, int], dev_pairs: int, words: int = 1) 
         ids = [[2, *[n + 5] * words, 3] for n in range(size)]
         tables.append(pa.table({"dataset": [name] * size, "source_ids": ids, "target_ids": ids}, schema=TOKENISED))
     counts = tuple(sizes.values())
-    write_tokens(folder / "tokens", "f" * 64, tables, sum(counts), dev_pairs, counts)
+    write_tokens(folder / "tokens", "f" * 64, tables, FRAMES, sum(counts), dev_pairs, counts)
     return folder / "tokens"
 
 

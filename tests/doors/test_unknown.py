@@ -10,10 +10,12 @@ import pytest
 from optical.data.batches import tokenise
 from optical.data.batches.token_shards import TOKENISED
 from optical.data.batches.tokenise import UnknownTokens
-from optical.model.vocabulary.tokenizer import learn_wordpiece, load_tokenizer, save_tokenizer
+from optical.model.text.reader import load_reader
+from optical.model.vocabulary.tokenizer import learn_wordpiece
 from pipelines.graph import tokens
 from pipelines.graph.bitext import QUESTIONS
 from pipelines.graph.teacher import QUESTION_TOKENS, TEACHER_START
+from tests.readers import save_tokenizer
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def tokenised(folder: Path, sources: list[str]) -> pa.Table:
-    ids = [encoding.ids for encoding in load_tokenizer(folder).encode_batch(sources)]
+    ids = [encoding.ids for encoding in load_reader(folder).tokenizer.encode_batch(sources)]
     return pa.table([["toy"] * len(sources), ids, ids], schema=TOKENISED)
 
 

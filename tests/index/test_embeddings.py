@@ -58,7 +58,7 @@ def test_the_passage_encoder_keeps_order_and_content(encoder, encoder_folder, tm
     made = encode(pa.table({"docid": docids, "text": texts}))
     assert made["docid"].to_pylist() == docids
     assert made["length"].to_pylist() == [6, 3, 4, 6] * 12
-    for number, expected in enumerate(encode_texts(encoder, texts[:4], 6)):
+    for number, expected in enumerate(encode_texts(encoder, texts[:4], "query", 6)):
         tokens = np.frombuffer(made["embeddings"][number].as_py(), np.float16).reshape(-1, encoder.dim)
         np.testing.assert_allclose(tokens, expected.numpy(), atol=2e-3)
     write_embeddings(tmp_path / "made", MADE_FROM, encoder.dim, [made])

@@ -68,7 +68,7 @@ def test_a_query_is_encoded_alone_on_a_cpu(encoder_folder, encoder, table, tmp_p
     texts = ["river", "child water school house", "sun rain"]
     replace(opened, index=spying).run(QIDS[:3], texts)
     for text, query in zip(texts, seen, strict=True):
-        assert np.array_equal(query, encode_texts(encoder, [text], 8)[0].numpy())
+        assert np.array_equal(query, encode_texts(encoder, [text], "query", 8)[0].numpy())
     assert len(opened.run(QIDS[:3], texts)) == 3
 
 

@@ -21,7 +21,8 @@ from optical.errors import DataError
 from optical.model.encode import encode_texts
 from optical.model.folder import Shape, read_shape
 from optical.model.storage import load_encoder, save_encoder
-from optical.model.vocabulary.tokenizer import SPECIAL_TOKENS, save_tokenizer
+from optical.model.text.special import BERT
+from tests.readers import save_tokenizer
 
 TEXTS = ["child water school", "river", "book food teacher road sun rain"]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
@@ -70,36 +71,25 @@ def saved(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> Path:
 )
 @pytest.mark.parametrize("vocabulary", ["WordPiece", "Unigram", "BPE"])
 def test_a_family_with_special_tokens_of_bert_is_read(tmp_path, tokenizer, family, positions, vocabulary):
-    known = {"WordPiece": tokenizer, "Unigram": unigram(SPECIAL_TOKENS, "[UNK]"), "BPE": bpe(SPECIAL_TOKENS)}[
-        vocabulary
-    ]
+    known = {"WordPiece": tokenizer, "Unigram": unigram(BERT.all, "[UNK]"), "BPE": bpe(BERT.all)}[vocabulary]
     folder = saved(family(known.get_vocab_size()), known, tmp_path)
     encoder = load_encoder(folder).eval()
     assert read_shape(folder) == Shape(positions, 32, vocabulary)
     assert (encoder.positions, encoder.dim) == (positions, 32)
-    rows = encode_texts(encoder, TEXTS, 64)
+    rows = encode_texts(encoder, TEXTS, "query", 64)
     for row, text in zip(rows, TEXTS, strict=True):
         assert row.shape == (len(known.encode(text).ids), 32)
         torch.testing.assert_close(row.norm(dim=1), torch.ones(len(row)))
-        torch.testing.assert_close(row, encode_texts(encoder, [text], 64)[0], atol=1e-5, rtol=0)
-    [longest] = encode_texts(encoder, ["river " * 600], 1000)
+        torch.testing.assert_close(row, encode_texts(encoder, [text], "query", 64)[0], atol=1e-5, rtol=0)
+    [longest] = encode_texts(encoder, ["river " * 600], "query", 1000)
     assert len(longest) == positions
     (tmp_path / "again").mkdir()
     save_encoder(encoder, tmp_path / "again")
-    assert torch.equal(encode_texts(load_encoder(tmp_path / "again").eval(), TEXTS, 64)[0], rows[0])
+    assert torch.equal(encode_texts(load_encoder(tmp_path / "again").eval(), TEXTS, "query", 64)[0], rows[0])
 
 
-@pytest.mark.parametrize("vocabulary", ["Unigram", "BPE"])
-@pytest.mark.parametrize("family", [roberta, xlm_roberta])
-def test_a_family_with_other_special_tokens_is_refused_by_name(tmp_path, family, vocabulary):
-    known = unigram(XLMR_TOKENS, "<unk>") if vocabulary == "Unigram" else bpe(XLMR_TOKENS)
-    folder = saved(family(known.get_vocab_size()), known, tmp_path)
-    with pytest.raises(DataError, match=r"tokenizer.json: has no \[PAD\], .* only vocabularies of the BERT kind"):
-        load_encoder(folder)
-
-
-def test_a_family_without_positions_is_refused_by_name(tmp_path, tokenizer):
+def test_an_encoder_decoder_is_refused_by_name(tmp_path, tokenizer):
     save_tokenizer(tokenizer, tmp_path, 64)
-    (tmp_path / "config.json").write_text('{"model_type": "t5", "d_model": 32}')
-    with pytest.raises(DataError, match="its shape cannot be read .*max_position_embeddings"):
+    (tmp_path / "config.json").write_text('{"model_type": "t5", "d_model": 32, "vocab_size": 5000}')
+    with pytest.raises(DataError, match=r"is an encoder-decoder \(t5\)"):
         read_shape(tmp_path)

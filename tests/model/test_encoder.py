@@ -13,7 +13,7 @@ from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.scratch import scratch_encoder
 from optical.model.storage import load_encoder, save_encoder
-from optical.model.text import inner_mask, pad
+from optical.model.text.padding import pad
 
 TEXTS = ["child water school", "house", "book river food teacher road sun rain"]
 
@@ -24,7 +24,7 @@ def states_equal(one: Encoder, other: Encoder) -> bool:
 
 
 def test_every_token_is_a_unit_vector(encoder):
-    rows = encode_texts(encoder, TEXTS, 64)
+    rows = encode_texts(encoder, TEXTS, "query", 64)
     assert [tuple(row.shape) for row in rows] == [(5, 16), (3, 16), (9, 16)]
     for row in rows:
         torch.testing.assert_close(row.norm(dim=1), torch.ones(len(row)))
@@ -32,25 +32,26 @@ def test_every_token_is_a_unit_vector(encoder):
 
 
 def test_encode_is_forward_without_padding(encoder):
-    ids, mask = pad([encoding.ids for encoding in encoder.tokenizer.encode_batch(TEXTS)])
+    batch = pad(encoder.reader.encode(TEXTS, "query"), encoder.reader.frames["query"])
+    mask = batch.mask
     with torch.no_grad():
-        embeddings = encoder(ids, mask)
-    for row, encoded in zip(range(3), encode_texts(encoder, TEXTS, 64), strict=True):
+        embeddings = encoder(batch.ids, batch.mask)
+    for row, encoded in zip(range(3), encode_texts(encoder, TEXTS, "query", 64), strict=True):
         assert torch.equal(embeddings[row][mask[row]], encoded)
 
 
 def test_padding_does_not_change_a_sentence(encoder):
-    together = encode_texts(encoder, TEXTS, 64)[1]
-    torch.testing.assert_close(together, encode_texts(encoder, TEXTS[1:2], 64)[0], atol=1e-5, rtol=0)
+    together = encode_texts(encoder, TEXTS, "query", 64)[1]
+    torch.testing.assert_close(together, encode_texts(encoder, TEXTS[1:2], "query", 64)[0], atol=1e-5, rtol=0)
 
 
 def test_a_long_text_is_cut_and_keeps_its_closing_token(encoder):
     [row] = encode_texts(encoder, [TEXTS[2]], 4)
-    torch.testing.assert_close(row, encode_texts(encoder, ["book river"], 64)[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(row, encode_texts(encoder, ["book river"], "query", 64)[0], atol=1e-5, rtol=0)
 
 
 def test_a_token_sees_its_neighbours(encoder):
-    first, second = encode_texts(encoder, ["water school", "water house"], 8)
+    first, second = encode_texts(encoder, ["water school", "water house"], "query", 8)
     assert not torch.allclose(first[1], second[1], atol=1e-4)
 
 
@@ -71,22 +72,23 @@ def test_a_round_trip_is_equal_to_the_bit(encoder, encoder_folder):
     back = load_encoder(encoder_folder).eval()
     assert states_equal(encoder, back)
     assert all(
-        torch.equal(a, b) for a, b in zip(encode_texts(encoder, TEXTS, 64), encode_texts(back, TEXTS, 64), strict=True)
+        torch.equal(a, b)
+        for a, b in zip(encode_texts(encoder, TEXTS, "query", 64), encode_texts(back, TEXTS, "query", 64), strict=True)
     )
 
 
 def test_an_encoder_without_projection_keeps_the_hidden_width(encoder, tmp_path):
-    bare = Encoder(encoder.backbone, encoder.tokenizer)
+    bare = Encoder(encoder.backbone, encoder.reader)
     save_encoder(bare, tmp_path)
     back = load_encoder(tmp_path)
-    assert (bare.dim, back.dim, back.projection) == (32, 32, None)
+    assert (bare.dim, back.dim, len(back.head)) == (32, 32, 0)
 
 
 def test_training_mode_draws_no_random_numbers(encoder_folder):
     config = json.loads((encoder_folder / "config.json").read_text())
     (encoder_folder / "config.json").write_text(json.dumps(config | {"hidden_dropout_prob": 0.5}))
     encoder = load_encoder(encoder_folder).train()
-    one, other = encode_texts(encoder, TEXTS, 64), encode_texts(encoder, TEXTS, 64)
+    one, other = encode_texts(encoder, TEXTS, "query", 64), encode_texts(encoder, TEXTS, "query", 64)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -97,7 +99,7 @@ def test_transformers_loads_the_folder_and_computes_the_same(encoder, encoder_fo
     with torch.no_grad():
         hidden = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).last_hidden_state
     theirs = torch.nn.functional.normalize(hidden @ projection.T, dim=-1)
-    for row, ours in enumerate(encode_texts(encoder, TEXTS, 64)):
+    for row, ours in enumerate(encode_texts(encoder, TEXTS, "query", 64)):
         real = theirs[row][tokens["attention_mask"][row].bool()]
         torch.testing.assert_close(real, ours, atol=1e-5, rtol=0)
 
@@ -142,11 +144,3 @@ def test_a_scratch_encoder_has_the_shape_asked_for(tiny, tokenizer):
     assert (config.hidden_size, config.num_hidden_layers, config.intermediate_size, wider.dim) == (48, 2, 192, 24)
     assert config.vocab_size == tokenizer.get_vocab_size()
     assert not [name for name, _ in wider.named_parameters() if "pooler" in name]
-
-
-def test_the_inner_mask_drops_the_first_and_last_real_token():
-    mask = torch.tensor([[True, True, True, True], [True, True, True, False], [True, True, False, False]])
-    expected = [[False, True, True, False], [False, True, False, False], [False] * 4]
-    before = mask.clone()
-    assert inner_mask(mask).tolist() == expected
-    assert torch.equal(mask, before)

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from optical.model.text import pad
-from optical.model.tokens import IDS, cut, cut_all
+from optical.model.text.padding import pad
+from optical.model.text.tokens import IDS, cut, cut_all
+from tests.readers import FRAME
 
 
 @pytest.mark.parametrize(
@@ -31,12 +32,16 @@ def test_cutting_all_is_cutting_each_also_in_a_slice():
 def test_pad_by_hand():
     sentences = [[2, 7, 3], [2, 3], [2, 8, 9, 3]]
     for given in (sentences, pa.array([[5], *sentences, [6, 6]], IDS)[1:4]):
-        ids, mask = pad(given)
+        batch = pad(given, FRAME)
+        ids, mask = batch.ids, batch.mask
+        assert batch.scored.tolist() == mask.tolist()
+        assert batch.inner.int().tolist() == [[0, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0]]
         torch.testing.assert_close(ids, torch.tensor([[2, 7, 3, 0], [2, 3, 0, 0], [2, 8, 9, 3]]))
         torch.testing.assert_close(mask.int(), torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]]).int())
 
 
 def test_a_zero_id_inside_a_sentence_is_no_padding():
-    ids, mask = pad([[2, 0, 3], [4]])
+    batch = pad([[2, 0, 3], [4]], FRAME)
+    ids, mask = batch.ids, batch.mask
     assert ids.tolist() == [[2, 0, 3], [4, 0, 0]]
     assert mask.tolist() == [[True, True, True], [True, False, False]]

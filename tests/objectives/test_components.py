@@ -39,8 +39,8 @@ TOY = dedent(
             self.scale = scale
 
         def losses(self, encoder, batch):
-            source = encoder(batch.source_ids, batch.source_mask)
-            sides = ((source, batch.source_mask), (self.targets(encoder, batch), batch.target_mask))
+            source = encoder(batch.source.ids, batch.source.mask)
+            sides = ((source, batch.source.mask), (self.targets(encoder, batch), batch.target.mask))
             one, other = ((side * mask.unsqueeze(2)).sum(1) / mask.sum(1, keepdim=True) for side, mask in sides)
             return Losses(self.scale * (one - other).square().sum(1))
     '''

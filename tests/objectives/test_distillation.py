@@ -8,10 +8,11 @@ import torch
 from optical.data.batches.batch import PairBatch
 from optical.model.encoder import Encoder
 from optical.model.scratch import scratch_encoder
-from optical.model.text import inner_mask, pad
+from optical.model.text.padding import pad
 from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
+from tests.readers import FRAME, ids_of
 
 
 @pytest.fixture
@@ -21,20 +22,20 @@ def student(tiny, tokenizer) -> Encoder:
 
 @pytest.fixture
 def batch(bitext, tokenizer) -> PairBatch:
-    sides = [pad([tokenizer.encode(pair[side]).ids for pair in bitext[:6]]) for side in (0, 1)]
-    return PairBatch(0, 6, *sides[0], *sides[1], torch.ones(6))
+    sides = [pad(ids_of(tokenizer, [pair[side] for pair in bitext[:6]]), FRAME) for side in (0, 1)]
+    return PairBatch(0, 6, *sides, torch.ones(6))
 
 
 def test_the_loss_is_the_mean_transport_loss_of_the_inner_tokens(encoder, student, batch):
     outcome = TransportDistillation(encoder, OTConfig())(student, batch)
     with torch.no_grad():
-        source = student(batch.source_ids, batch.source_mask)
-        target = encoder(batch.target_ids, batch.target_mask)
-        masks = inner_mask(batch.source_mask), inner_mask(batch.target_mask)
+        source = student(batch.source.ids, batch.source.mask)
+        target = encoder(batch.target.ids, batch.target.mask)
+        masks = batch.source.inner, batch.target.inner
         config = OTConfig()
         options = {"tolerance": config.tolerance, "max_iterations": config.max_iterations}
         inner = transport_loss(source, target, *masks, **options)
-        whole = transport_loss(source, target, batch.source_mask, batch.target_mask, **options)
+        whole = transport_loss(source, target, batch.source.mask, batch.target.mask, **options)
     torch.testing.assert_close(outcome.loss.detach(), inner.value.mean())
     assert outcome.observed["marginal_error"].item() == pytest.approx(inner.plan.marginal_error.mean().item())
     assert outcome.observed["plan_entropy"].item() == pytest.approx(inner.plan.entropy().mean().item(), rel=1e-4)
@@ -47,7 +48,7 @@ def test_embeddings_that_come_with_the_batch_stand_for_the_teacher(encoder, stud
     objective = TransportDistillation(encoder, OTConfig())
     without = objective(student, batch)
     with torch.no_grad():
-        cached = dataclasses.replace(batch, target_embeddings=encoder(batch.target_ids, batch.target_mask))
+        cached = dataclasses.replace(batch, target_embeddings=encoder(batch.target.ids, batch.target.mask))
     monkeypatch.setattr(encoder, "forward", lambda *_: pytest.fail("the teacher was asked"))
     assert torch.equal(objective(student, cached).loss, without.loss)
     half = dataclasses.replace(cached, target_embeddings=cached.target_embeddings.half())
@@ -57,7 +58,7 @@ def test_embeddings_that_come_with_the_batch_stand_for_the_teacher(encoder, stud
 def test_only_the_student_learns(encoder, student, batch):
     TransportDistillation(encoder, OTConfig())(student, batch).loss.backward()
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in encoder.parameters())
-    assert student.projection.weight.grad.abs().sum() > 0
+    assert student.head[0].linear.weight.grad.abs().sum() > 0
 
 
 def test_a_pair_of_no_weight_gives_no_loss_and_no_gradient(encoder, student, batch):

@@ -29,7 +29,7 @@ def batches(worker: Worker, world_size: int = 1) -> Callable[[int], Iterator[Pai
         share = RankShare.of(worker.schedule, worker.rank, world_size)
         for stretch in worker.schedule.stretches(start):
             for block in share.blocks(stretch):
-                yield from collate(block, share.tokens.dataset_names)
+                yield from collate(block, share.tokens.frames, share.tokens.dataset_names)
 
     return source
 

@@ -13,34 +13,37 @@ from torch.nn.parallel import DistributedDataParallel
 from optical.data.batches.batch import PairBatch
 from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder
-from optical.model.text import pad
+from optical.model.text.padding import TokenBatch, pad
 from optical.objectives.contrastive import Config, InBatchContrastive
 from optical.tracking.journal import rows
 from optical.train.config import TrainConfig
 from optical.train.optimiser import build_optimiser
 from optical.train.step import update
+from tests.readers import FRAME, ids_of
 from tests.train.ranks import distance, finish, losses, start, train
 
 
 @pytest.fixture
 def batch(bitext, tokenizer) -> PairBatch:
     """Five pairs: two have the same target, one has no mined negative, one the target of another as its negative."""
-    sources, targets = ([tokenizer.encode(pair[side]).ids for pair in bitext[:10]] for side in (0, 1))
+    sources, targets = (ids_of(tokenizer, [pair[side] for pair in bitext[:10]]) for side in (0, 1))
     targets[3] = targets[0]
-    negatives = [targets[5], targets[6], [], targets[7], targets[1]]
-    sides = [pad(sources[:5]), pad(targets[:5]), pad(negatives)]
-    return PairBatch(0, 5, *sides[0], *sides[1], torch.ones(5), negative_ids=sides[2][0], negative_mask=sides[2][1])
+    negatives = [targets[5], targets[6], targets[2], targets[7], targets[1]]
+    source, target, negative = (pad(ids, FRAME) for ids in (sources[:5], targets[:5], negatives))
+    return PairBatch(0, 5, source, target, torch.ones(5), negative=negative)
+
+
+def trimmed(tokens: TokenBatch) -> TokenBatch:
+    longest = int(tokens.mask.sum(1).max())
+    return TokenBatch(**{name: value[:, :longest] for name, value in vars(tokens).items()})
 
 
 def share(batch: PairBatch, rank: int, ranks: int) -> PairBatch:
-    """A rank's pairs, padding trimmed to its own longest; the first pair at weight zero where there is none."""
-    taken = slice(rank, None, ranks) if rank < len(batch.weight) else slice(0, 1)
-    part = {name: value[taken] for name, value in vars(batch).items() if isinstance(value, torch.Tensor)}
-    part["weight"] = part["weight"] * (rank < len(batch.weight))
-    for side in ("source", "target", "negative"):
-        longest = max(1, int(part[f"{side}_mask"].sum(1).max()))
-        part |= {name: part[name][:, :longest] for name in (f"{side}_ids", f"{side}_mask")}
-    return replace(batch, **part)
+    """A rank's pairs, padded to its own longest; the first pair at weight zero where there is none for it."""
+    there = rank < len(batch.weight)
+    part = batch.rows(slice(rank, None, ranks) if there else slice(0, 1))
+    sides = {name: trimmed(getattr(part, name)) for name in ("source", "target", "negative")}
+    return replace(part, weight=part.weight * there, **sides)
 
 
 def gradients(encoder: Encoder, model: torch.nn.Module, batch: PairBatch) -> dict[str, torch.Tensor]:
@@ -63,8 +66,7 @@ def _rank(rank: int, ranks: int, folder, encoder_folder, batch: PairBatch) -> No
 
 @pytest.mark.parametrize(("pairs", "ranks"), [(5, 2), (5, 3), (1, 2)])
 def test_every_rank_has_the_gradient_of_the_whole_batch(encoder_folder, batch, tmp_path, pairs, ranks):
-    cut = {name: value[:pairs] for name, value in vars(batch).items() if isinstance(value, torch.Tensor)}
-    batch = replace(batch, global_pairs=pairs, **cut)
+    batch = replace(batch.rows(slice(pairs)), global_pairs=pairs)
     encoder = load_encoder(encoder_folder).train()
     alone = gradients(encoder, encoder, batch)
     context = multiprocessing.get_context("forkserver")

@@ -16,8 +16,7 @@ from optical.data.batches.schedule import Schedule
 from optical.data.batches.teacher_cache import Encoded, TeacherCache
 from optical.data.batches.token_shards import open_tokens
 from optical.errors import DataError
-from optical.model.text import pad
-from optical.model.tokens import cut_all
+from optical.model.text.padding import pad
 from optical.objectives.ot import Config as OTConfig
 from optical.resources import Resources
 from optical.tracking.journal import rows
@@ -25,6 +24,7 @@ from optical.train.config import TrainConfig
 from optical.train.encode_targets import TargetEncoder, encoded_targets
 from optical.train.job import TrainJob
 from optical.train.loop import Worker, write_encoder
+from tests.readers import FRAMES
 
 LENGTH = 6
 TRAIN = TrainConfig(epochs=2, batch_pairs=16, learning_rate=5e-3, dev_steps=100, target_length=LENGTH)
@@ -67,7 +67,7 @@ def batches(worker: Worker, start: int) -> Iterator[PairBatch]:
     share = RankShare.of(worker.schedule)
     for stretch in worker.schedule.stretches(start):
         for block in share.blocks(stretch):
-            yield from collate(block, share.tokens.dataset_names, worker.targets)
+            yield from collate(block, share.tokens.frames, share.tokens.dataset_names, worker.targets)
 
 
 def losses(job: TrainJob) -> list[float]:
@@ -79,9 +79,11 @@ def losses(job: TrainJob) -> list[float]:
 def test_the_cache_holds_what_the_teacher_says_of_a_sentence_as_training_cuts_it(cache, tokens, encoder):
     where = open_tokens(tokens)
     positions = np.array([79, 0, 49, 50, 33])
-    ids, mask = pad(cut_all(where.take(positions).target_ids, LENGTH))
+    frame = where.frames.target
+    batch = pad(frame.cut(where.take(positions).target_ids, LENGTH), frame)
+    mask = batch.mask
     with torch.no_grad():
-        said = encoder(ids, mask)
+        said = encoder(batch.ids, batch.mask)
     held = cache.open(where).padded(positions)
     assert held.dtype == torch.float16
     torch.testing.assert_close(held[mask].float(), said[mask], rtol=1e-3, atol=1e-4)
@@ -133,6 +135,6 @@ def test_ray_encodes_in_order_and_feeds_the_same_embeddings(cache, tokens, encod
     schedule, targets = Schedule(where, TRAIN), cache.open(where)
     share = RankShare.of(schedule, 1, 2)
     blocks = (block for stretch in schedule.stretches(3) for block in share.blocks(stretch))
-    expected = [batch for block in blocks for batch in collate(block, ("toy",), targets)]
+    expected = [batch for block in blocks for batch in collate(block, FRAMES, ("toy",), targets)]
     for one, other in zip(rank_batches(schedule, 3, 1, 2, targets), expected, strict=True):
         assert torch.equal(one.target_embeddings, other.target_embeddings)

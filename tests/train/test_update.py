@@ -121,7 +121,7 @@ def test_matrices_decay_and_vectors_and_embeddings_do_not(encoder):
     for name, parameter in names.items():
         expected = 0.05 if parameter.ndim == 2 and "embeddings" not in name else 0.0
         assert decays[id(parameter)] == expected, name
-    assert decays[id(encoder.projection.weight)] == 0.05
+    assert decays[id(encoder.head[0].linear.weight)] == 0.05
 
 
 def test_no_parameter_is_lost_when_nothing_decays(encoder):
@@ -181,7 +181,7 @@ class Replica(Line):
 
 
 def fit(line: nn.Module, batch: PairBatch) -> Outcome:
-    error = (line() * batch.source_ids[:, 0] - 1) ** 2
+    error = (line() * batch.source.ids[:, 0] - 1) ** 2
     weight = batch.weight / batch.global_pairs
     return Outcome((error * weight).sum(), {"error": (error.detach() * weight).sum()}, error.detach())
 
@@ -203,7 +203,7 @@ def test_a_part_that_is_not_finite_spoils_the_step(long_batch):
     line = Line()
 
     def objective(line: nn.Module, batch: PairBatch) -> Outcome:
-        return Outcome((line.weight / (batch.source_ids - 2)).sum(), {})
+        return Outcome((line.weight / (batch.source.ids - 2)).sum(), {})
 
     with pytest.raises(NumericalError):
         update(line, objective, torch.optim.SGD(line.parameters(), lr=1.0), long_batch, 0.1, 1.0, 3)

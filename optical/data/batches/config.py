@@ -19,8 +19,8 @@ class MixtureConfig:
     temperature: float = 1.0
     """Shares are proportional to size^(1 / temperature): 1 takes every pair once, more favours small data sets."""
     mono_share: float = 0.0
-    """Share of each batch's pairs in which the English side is read as the source too, which keeps the student at
-    home in English; its token ids must mean the same to student and teacher."""
+    """Share of each batch's pairs in which the student reads the English side too, which keeps it at home in
+    English."""
     curriculum: bool = False
     """Go from short to long through each window (about 100,000 pairs) of the first epoch; later ones are shuffled."""
 

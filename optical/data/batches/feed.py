@@ -20,10 +20,11 @@ from ray.data.collate_fn import ArrowBatchCollateFn
 from optical.data.batches.batch import PairBatch, collate
 from optical.data.batches.config import BatchConfig
 from optical.data.batches.schedule import Order, Packing, Schedule, Stretch, pack
-from optical.data.batches.token_shards import TokenPairs, TokenShards
+from optical.data.batches.token_shards import NEGATIVE, TokenPairs, TokenShards
 from optical.data.bitext.stream import one_block_each, ordered_and_quiet
 from optical.errors import DataError
-from optical.model.tokens import IDS, cut_all
+from optical.model.text.frame import Frames
+from optical.model.text.tokens import IDS
 
 if TYPE_CHECKING:
     from optical.data.batches.teacher_cache import TargetEmbeddings
@@ -39,7 +40,8 @@ RAGGED = pa.schema(
         ("target_ids", pa.list_(IDS)),
     ]
 )
-"""One rank's share of one step before padding."""
+"""One rank's share of one step before padding; pairs with mined negatives have the column ``NEGATIVE`` too."""
+_MINED = pa.field(NEGATIVE, pa.list_(IDS))
 _PAIRS_PER_BLOCK = 2048
 _WINDOWS_AHEAD = 2
 _BLOCK_BYTES = 2 << 20
@@ -65,7 +67,7 @@ def rank_batches(
         num_cpus=0,
         compute=ray.data.TaskPoolStrategy(_WINDOWS_AHEAD),
     )
-    collate_fn: Any = _Collate(schedule.tokens.dataset_names, targets)
+    collate_fn: Any = _Collate(schedule.tokens.frames, schedule.tokens.dataset_names, targets)
     padded: Any = blocks.iter_torch_batches(batch_size=None, collate_fn=collate_fn, prefetch_batches=_BLOCKS_AHEAD)
     for batches in padded:
         yield from batches
@@ -106,9 +108,10 @@ class RankShare:
         """
         positions = self.order.window(stretch.epoch, stretch.window)
         pairs = self.tokens.take(positions).cut(self.config.source_length, self.config.target_length)
+        widths = pairs.lengths.widths(pairs.frames, self.config.source_length, self.config.target_length)
         generator = self.order.batches_generator(stretch.epoch, stretch.window)
         ordered = self.config.mixture.curriculum and stretch.epoch == 0
-        packing = pack(pairs.source_lengths, pairs.target_lengths, self.config, generator, ordered)
+        packing = pack(widths, self.config, generator, ordered)
         if len(packing.ends) != stretch.num_batches:
             what = f"{stretch} has {len(packing.ends)} batches, so lengths.parquet and the shards disagree"
             raise DataError(self.tokens.folder, what, "delete the directory and rerun")
@@ -118,13 +121,14 @@ class RankShare:
             batches = np.arange(first, min(first + steps, stretch.num_batches))
             step = pa.array(batches + (stretch.first_step - stretch.first_batch))
             columns = self._columns(positions, pairs, sources, packing, batches.tolist())
-            yield pa.table([step, *columns], schema=RAGGED)
+            mined = pairs.negative_ids is not None
+            yield pa.table([step, *columns], schema=RAGGED.append(_MINED) if mined else RAGGED)
 
     def _sources(self, pairs: TokenPairs) -> pa.ListArray:
         """Row i is the source of pair i; in a run with monolingual pairs, row n + i is its English side."""
         if not self.config.mixture.mono_share:
             return pairs.source_ids
-        return pa.concat_arrays([pairs.source_ids, cut_all(pairs.target_ids, self.config.source_length)])
+        return pa.concat_arrays([pairs.source_ids, pairs.mono_ids])
 
     def _columns(
         self, positions: np.ndarray, pairs: TokenPairs, sources: pa.ListArray, packing: Packing, batches: list[int]
@@ -140,6 +144,7 @@ class RankShare:
             pa.array(pairs.dataset[rows]),
             sources.take(pa.array(rows + packing.mono[place] * len(pairs))),
             pairs.target_ids.take(pa.array(rows)),
+            *([] if pairs.negative_ids is None else [pairs.negative_ids.take(pa.array(rows))]),
         )
         weight = pa.array(self.rank < global_pairs).cast(pa.float32())
         return [pa.array(global_pairs), weight, *(pa.ListArray.from_arrays(offsets, column) for column in chosen)]
@@ -154,8 +159,8 @@ def gather(windows: pa.Table, share: RankShare) -> Iterator[pa.Table]:
 class _Collate(ArrowBatchCollateFn):
     """A block's batches, padded in Ray Data's own threads while the trainer computes."""
 
-    def __init__(self, dataset_names: tuple[str, ...], targets: TargetEmbeddings | None) -> None:
-        self._dataset_names, self._targets = dataset_names, targets
+    def __init__(self, frames: Frames, dataset_names: tuple[str, ...], targets: TargetEmbeddings | None) -> None:
+        self._frames, self._dataset_names, self._targets = frames, dataset_names, targets
 
     def __call__(self, batch: pa.Table) -> list[PairBatch]:  # type: ignore[override]  # Ray passes any value on
-        return list(collate(batch, self._dataset_names, self._targets))
+        return list(collate(batch, self._frames, self._dataset_names, self._targets))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optical.data.batches.config import BatchConfig, MixtureConfig
-from optical.data.batches.token_shards import TokenShards, read_lengths
+from optical.data.batches.token_shards import Lengths, TokenShards, read_lengths
 from optical.errors import UserError
 
 WINDOW_PAIRS = 100_000
@@ -134,26 +134,23 @@ class Packing:
         return np.arange(start + rank, end, world_size) if start + rank < end else start[None]
 
 
-def count_batches(source: np.ndarray, target: np.ndarray, config: BatchConfig) -> int:
+def count_batches(widths: Lengths, config: BatchConfig) -> int:
     """How many batches ``pack`` makes of a window."""
-    return len(_by_length(source, target, config)[1])
+    return len(_by_length(widths, config)[1])
 
 
-def pack(
-    source: np.ndarray, target: np.ndarray, config: BatchConfig, generator: np.random.Generator, ordered: bool
-) -> Packing:
+def pack(widths: Lengths, config: BatchConfig, generator: np.random.Generator, ordered: bool) -> Packing:
     """Sort a window's pairs by length, pack them greedily, and shuffle the batches.
 
     In a run with monolingual pairs a source counts as long as the longer of its two sides.
 
     Args:
-        source: tokens of each source sentence, cut or not.
-        target: tokens of each target sentence.
-        config: the budgets ``batch_pairs`` and ``batch_tokens``, the lengths at which sentences are cut, the mixture.
+        widths: columns that the sides of each pair take in a batch.
+        config: the budgets ``batch_pairs`` and ``batch_tokens``, and the mixture.
         generator: makes every random choice.
         ordered: leave the batches in order of length.
     """
-    by_length, ends = _by_length(source, target, config)
+    by_length, ends = _by_length(widths, config)
     parts = np.split(by_length, ends[:-1])
     order = np.arange(len(parts)) if ordered else generator.permutation(len(parts))
     rows = np.concatenate([parts[index] for index in order])
@@ -161,13 +158,11 @@ def pack(
     return Packing(rows, ends, _mono(ends, config.mixture.mono_share, generator))
 
 
-def _by_length(source: np.ndarray, target: np.ndarray, config: BatchConfig) -> tuple[np.ndarray, np.ndarray]:
+def _by_length(widths: Lengths, config: BatchConfig) -> tuple[np.ndarray, np.ndarray]:
     """Rows in order of length, and where each batch ends."""
-    # Lengths on disk are 16-bit; sums and areas need more.
-    source = np.minimum(source.astype(np.int64), config.source_length)
-    target = np.minimum(target.astype(np.int64), config.target_length)
+    source, target = widths.source, widths.target
     if config.mixture.mono_share:
-        source = np.maximum(source, np.minimum(target, config.source_length))
+        source = np.maximum(source, widths.mono)
     by_length = np.lexsort((target, source + target))
     source, target = source[by_length], target[by_length]
     sizes = np.arange(1, config.batch_pairs + 1)
@@ -241,10 +236,12 @@ class Schedule:
         return rest
 
     def _count(self) -> np.ndarray:
-        source, target = read_lengths(self.tokens.folder)
+        config = self.config
+        lengths = read_lengths(self.tokens.folder)
+        widths = lengths.widths(self.tokens.frames, config.source_length, config.target_length)
         windows = (
             self.order.window(epoch, window)
-            for epoch in range(self.config.epochs)
+            for epoch in range(config.epochs)
             for window in range(self.order.num_windows)
         )
-        return np.array([count_batches(source[rows], target[rows], self.config) for rows in windows])
+        return np.array([count_batches(widths.take(rows), config) for rows in windows])

@@ -51,7 +51,7 @@ class TeacherCache:
 
     def lengths(self, tokens: TokenShards) -> list[np.ndarray]:
         """Tokens kept of each target sentence, shard by shard."""
-        lengths = np.minimum(read_lengths(tokens.folder)[1], self.target_length).astype(np.int64)
+        lengths = tokens.frames.target.widths(read_lengths(tokens.folder).target.astype(np.int64), self.target_length)
         return np.split(lengths, _shard_starts(tokens)[1:])
 
     def missing(self, tokens: TokenShards) -> list[int]:

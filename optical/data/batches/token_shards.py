@@ -1,14 +1,18 @@
 """Token shards: a tokens artefact on disk, read a few row groups at a time.
 
-    train-00000.parquet ...   dataset (number), source_ids, target_ids; row groups of 2,000 pairs of one data set
+    train-00000.parquet ...   dataset (number), source_ids, target_ids, mono_ids; row groups of 2,000 of one data set
     dev-00000.parquet ...     the held-out pairs, likewise
-    lengths.parquet           tokens of both sides of every training pair, which is all that a schedule needs
+    lengths.parquet           tokens of all three columns of every training pair, which is all that a schedule needs
 
-The manifest's info names the data sets in the order of their numbers. ``tokenise`` writes it.
+``mono_ids`` is the target side as the reader of the source side reads it, for pairs in which the student reads English.
+Question-passage pairs with mined negatives have a column ``negative_ids`` too, read as the target side is.
+The manifest's info names the data sets in the order of their numbers, and holds the frames of both sides. ``tokenise``
+writes it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,48 +20,87 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.model.tokens import IDS, cut_all
+from optical.model.text.frame import Frame, Frames
+from optical.model.text.tokens import IDS
 
 TOKENS = "tokens"
-TOKENISED = pa.schema([("dataset", pa.string()), ("source_ids", IDS), ("target_ids", IDS)])
+COLUMNS = ("source_ids", "target_ids", "mono_ids")
+TOKENISED = pa.schema([("dataset", pa.string()), *((name, IDS) for name in COLUMNS)])
 """Tokenised pairs on their way to disk; there the data set's name becomes its number."""
-SIDES = ("source_ids", "target_ids")
-LENGTHS = pa.schema([("source", pa.uint16()), ("target", pa.uint16())])
+NEGATIVE = "negative_ids"
+"""The column of mined negatives, which only the pairs of a teacher's training may have."""
+LENGTHS = pa.schema([(name.removesuffix("_ids"), pa.uint16()) for name in COLUMNS])
 LENGTHS_FILE = "lengths.parquet"
 
 
-def read_lengths(tokens: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens of the source and of the target of every training pair, as two arrays of uint16."""
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of the columns of every pair, as arrays of integers."""
+
+    source: np.ndarray
+    target: np.ndarray
+    mono: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Those of some pairs."""
+        return type(self)(self.source[rows], self.target[rows], self.mono[rows])
+
+    def widths(self, frames: Frames, source_length: int, target_length: int) -> Self:
+        """Columns that each sentence takes in a batch, as int64: sums and areas need more than 16 bits."""
+        source, target, mono = (lengths.astype(np.int64) for lengths in (self.source, self.target, self.mono))
+        return type(self)(
+            frames.source.widths(source, source_length),
+            frames.target.widths(target, target_length),
+            frames.source.widths(mono, source_length),
+        )
+
+
+def read_lengths(tokens: Path) -> Lengths:
+    """The lengths of every training pair, as uint16."""
     table = pq.read_table(tokens / LENGTHS_FILE, schema=LENGTHS)
-    return table["source"].to_numpy(), table["target"].to_numpy()
+    return Lengths(*(table[name].to_numpy() for name in LENGTHS.names))
 
 
 @dataclass(frozen=True)
 class TokenPairs:
-    """Tokenised sentence pairs, row by row: the number of the data set each comes from, and the ids of both sides."""
+    """Tokenised sentence pairs, row by row: the number of the data set each comes from, and the ids of each column.
+
+    ``frames`` are those of the source side, which ``mono_ids`` share, and of the target side, which ``negative_ids``
+    share, if there are any.
+    """
 
     dataset: np.ndarray
     source_ids: pa.ListArray
     target_ids: pa.ListArray
+    mono_ids: pa.ListArray
+    frames: Frames
+    negative_ids: pa.ListArray | None = None
 
     def __len__(self) -> int:
         return len(self.source_ids)
 
     @property
-    def source_lengths(self) -> np.ndarray:
-        """Tokens of each source sentence."""
-        return pc.list_value_length(self.source_ids).to_numpy()
+    def columns(self) -> dict[str, pa.ListArray]:
+        """The ids of every column that there is, by its name."""
+        mined = {} if self.negative_ids is None else {NEGATIVE: self.negative_ids}
+        return {name: getattr(self, name) for name in COLUMNS} | mined
 
     @property
-    def target_lengths(self) -> np.ndarray:
-        """Tokens of each target sentence."""
-        return pc.list_value_length(self.target_ids).to_numpy()
+    def lengths(self) -> Lengths:
+        """Tokens of each sentence."""
+        return Lengths(*(pc.list_value_length(getattr(self, name)).to_numpy() for name in COLUMNS))
 
     def cut(self, source_length: int, target_length: int) -> "TokenPairs":
-        """The same pairs with both sides cut."""
-        return TokenPairs(
-            self.dataset, cut_all(self.source_ids, source_length), cut_all(self.target_ids, target_length)
-        )
+        """The same pairs with every side cut."""
+        source, target = (self.frames.source, source_length), (self.frames.target, target_length)
+        reads = {"source_ids": source, "target_ids": target, "mono_ids": source, NEGATIVE: target}
+        cut = {name: reads[name][0].cut(ids, reads[name][1]) for name, ids in self.columns.items()}
+        return replace(self, **cut)
+
+    def take(self, rows: np.ndarray) -> "TokenPairs":
+        """Some of the pairs, in the order given."""
+        chosen = pa.array(rows)
+        return replace(self, dataset=self.dataset[rows], **{name: ids.take(chosen) for name, ids in self.columns.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +115,7 @@ class TokenShards:
         group: for each row group, its number in that file.
         dataset: for each row group, the number of its data set.
         starts: position of each group's first pair, and the number of pairs at the end.
+        frames: of the two sides.
     """
 
     folder: Path
@@ -81,6 +125,7 @@ class TokenShards:
     group: np.ndarray
     dataset: np.ndarray
     starts: np.ndarray
+    frames: Frames
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -101,7 +146,9 @@ class TokenShards:
         )
         sizes = np.diff(self.starts)[wanted]
         place = np.searchsorted(wanted, groups)
-        return _pairs(table.take(pa.array((np.cumsum(sizes) - sizes)[place] + positions - self.starts[groups])))
+        rows = table.take(pa.array((np.cumsum(sizes) - sizes)[place] + positions - self.starts[groups]))
+        columns = {name: rows[name].combine_chunks() for name in rows.column_names if name != "dataset"}
+        return TokenPairs(rows["dataset"].to_numpy(), frames=self.frames, **columns)
 
     def _read(self, shard: int, groups: np.ndarray) -> pa.Table:
         with pq.ParquetFile(self.folder / self.shards[shard]) as file:
@@ -114,7 +161,7 @@ def open_tokens(folder: Path, split: str = "train") -> TokenShards:
     Raises:
         DataError: there is no such artefact.
     """
-    names = artefacts.read(folder, TOKENS, verify=False).info["datasets"]
+    info = artefacts.read(folder, TOKENS, verify=False).info
     files = sorted(Path(folder).glob(f"{split}-*.parquet"))
     where, rows = [], []
     for number, file in enumerate(files):
@@ -125,15 +172,12 @@ def open_tokens(folder: Path, split: str = "train") -> TokenShards:
             rows.append(part.num_rows)
     shard, group, dataset = np.array(where, dtype=np.int64).reshape(-1, 3).T
     starts = np.concatenate([[0], np.cumsum(rows, dtype=np.int64)])
-    return TokenShards(Path(folder), tuple(names), tuple(file.name for file in files), shard, group, dataset, starts)
+    names, frames = tuple(info["datasets"]), Frames(*(Frame.of(info["frames"][side]) for side in ("source", "target")))
+    shards = tuple(file.name for file in files)
+    return TokenShards(Path(folder), names, shards, shard, group, dataset, starts, frames)
 
 
 def read_split(tokens: Path, split: str) -> TokenPairs:
     """All pairs of a split; for the held-out ones, which are few."""
     shards = open_tokens(tokens, split)
     return shards.take(np.arange(len(shards)))
-
-
-def _pairs(table: pa.Table) -> TokenPairs:
-    source, target = (table[side].combine_chunks() for side in SIDES)
-    return TokenPairs(table["dataset"].to_numpy(), source, target)

@@ -5,6 +5,7 @@ What the artefact holds is described in ``token_shards``.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,31 +15,54 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.data.batches.token_shards import LENGTHS, LENGTHS_FILE, SIDES, TOKENISED, TOKENS
+from optical.data.batches.token_shards import COLUMNS, LENGTHS, LENGTHS_FILE, NEGATIVE, TOKENISED, TOKENS
 from optical.data.bitext.shards import ROWS_PER_SHARD, ShardWriter
 from optical.data.bitext.stream import WORKING_CPUS, one_block_each, ordered_and_quiet
 from optical.errors import DataError
-from optical.model.vocabulary.tokenizer import UNK, load_tokenizer
+from optical.model.text.frame import Frames
+from optical.model.text.reader import TextReader, load_reader
+from optical.model.text.roles import Role
+from optical.model.text.tokens import IDS
 from optical.model.vocabulary.wordwise import WordwiseTokenizer
 
 ROWS_PER_GROUP = 2000
 _PAIRS_AT_ONCE = 1 << 13
 _ON_DISK = TOKENISED.set(0, pa.field("dataset", pa.int16()))
+_WITH_NEGATIVES = _ON_DISK.append(pa.field(NEGATIVE, IDS))
 _LONGEST = np.iinfo(np.uint16).max
 
 
-def tokenised_pairs(shards: Sequence[str], source_tokenizer: Path, target_tokenizer: Path) -> Iterator[pa.Table]:
-    """Token ids of both sides of every pair in the parquet ``shards``, in order (``TOKENISED``).
+@dataclass(frozen=True)
+class Side:
+    """Who reads one side of the pairs, and how."""
+
+    model: Path
+    """A model folder."""
+    role: Role = "query"
+    """The role in which it reads them."""
+
+    def reader(self) -> TextReader:
+        """The reader of the model."""
+        return load_reader(self.model)
+
+
+def frames_of(source: Side, target: Side) -> Frames:
+    """The frames of both sides."""
+    return Frames(source.reader().frames[source.role], target.reader().frames[target.role])
+
+
+def tokenised_pairs(shards: Sequence[str], source: Side, target: Side) -> Iterator[pa.Table]:
+    """Token ids of every pair in the parquet ``shards``, in order (``TOKENISED``).
 
     Args:
         shards: parquet files with ``dataset``, ``source`` and ``target``.
-        source_tokenizer: folder of the student's tokenizer.
-        target_tokenizer: folder of the teacher's tokenizer.
+        source: who reads the source side, and the target side of monolingual pairs: the student.
+        target: who reads the target side: the teacher.
     """
     ordered_and_quiet()
     stream = one_block_each({"shard": shard} for shard in shards).map_batches(
         _tokenise,  # type: ignore[arg-type]  # Ray's type has no keyword arguments
-        fn_kwargs={"source_tokenizer": source_tokenizer, "target_tokenizer": target_tokenizer},
+        fn_kwargs={"source": source, "target": target},
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=WORKING_CPUS,
@@ -46,11 +70,36 @@ def tokenised_pairs(shards: Sequence[str], source_tokenizer: Path, target_tokeni
     yield from stream.iter_batches(batch_size=None, batch_format="pyarrow")
 
 
-class UnknownTokens:
-    """Counts the source tokens that are [UNK]: words with a letter that the vocabulary lacks."""
+def with_negatives(tokenised: Iterable[pa.Table], negatives: np.ndarray) -> Iterator[pa.Table]:
+    """The tables with the column ``NEGATIVE``: the target of the pair that is mined, or a pair's own if none is.
 
-    def __init__(self, source_tokenizer: Path) -> None:
-        self._id = load_tokenizer(source_tokenizer).token_to_id(UNK)
+    All ids are held at once, because a negative may come from any table.
+
+    Args:
+        tokenised: tables of ``TOKENISED``, in the order of the pairs.
+        negatives: the number of each pair's negative, or -1 (``negatives.read_negatives``).
+
+    Raises:
+        DataError: the pairs are not as many as the negatives.
+    """
+    tables = list(tokenised)
+    targets = pa.chunked_array([chunk for table in tables for chunk in table["target_ids"].chunks], IDS)
+    if len(targets) != len(negatives):
+        what = f"there are {len(negatives)} for {len(targets)} pairs"
+        raise DataError("mined negatives", what, "delete the negatives artefact and rerun")
+    chosen = np.where(negatives < 0, np.arange(len(negatives)), negatives)
+    start = 0
+    for table in tables:
+        end = start + len(table)
+        yield table.append_column(pa.field(NEGATIVE, IDS), targets.take(pa.array(chosen[start:end])))
+        start = end
+
+
+class UnknownTokens:
+    """Counts the source tokens that are unknown: words with a letter that the vocabulary lacks."""
+
+    def __init__(self, source: TextReader) -> None:
+        self._id = source.unknown
         self._unknown = self._tokens = 0
 
     def counted(self, tokenised: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -58,7 +107,8 @@ class UnknownTokens:
         for table in tokenised:
             ids = pc.list_flatten(table["source_ids"])
             self._tokens += len(ids)
-            self._unknown += pc.sum(pc.equal(ids, self._id)).as_py() or 0
+            if self._id is not None:
+                self._unknown += pc.sum(pc.equal(ids, self._id)).as_py() or 0
             yield table
 
     @property
@@ -71,25 +121,29 @@ def write_tokens(
     path: Path,
     made_from: str,
     tokenised: Iterable[pa.Table],
+    frames: Frames,
     num_pairs: int,
     dev_pairs: int,
     sizes: Sequence[int] = (),
     rows_per_group: int = ROWS_PER_GROUP,
     rows_per_shard: int = ROWS_PER_SHARD,
+    negatives: bool = False,
 ) -> None:
     """Write token shards, holding out ``dev_pairs`` evenly spaced pairs, and commit the artefact.
 
-    A pair with a side without any token besides the special ones is dropped and counted in the info.
+    A pair with a side without any token of its own is dropped and counted in the info.
 
     Args:
         path: final place of the artefact.
         made_from: fingerprint of the bitext and the tokenizers.
         tokenised: tables of ``TOKENISED``, data set after data set.
+        frames: of both sides.
         num_pairs: how many pairs they hold.
         dev_pairs: how many of them no step trains on.
         sizes: pairs of each data set, in order; of a set with none among the evenly spaced, the middle is held out too.
         rows_per_group: pairs of a row group.
         rows_per_shard: pairs of a file.
+        negatives: whether the tables have a column of mined negatives.
 
     Raises:
         DataError: fewer pairs than would leave anything to train on, over all or of one data set.
@@ -99,17 +153,21 @@ def write_tokens(
         raise DataError(path, f"{num_pairs} pairs, of which {dev_pairs} would be held out", advice)
     held_out = _held_out(num_pairs, dev_pairs, sizes)
     names: dict[str, int] = {}
-    info: dict[str, object] = {"pairs": num_pairs}
+    schema = _WITH_NEGATIVES if negatives else _ON_DISK
+    info: dict[str, object] = {
+        "pairs": num_pairs,
+        "frames": {side: vars(frames)[side].as_dict() for side in vars(frames)},
+    }
     with (
         artefacts.writing(path, TOKENS, made_from, info) as scratch,
-        ShardWriter(scratch, "train", _ON_DISK, rows_per_shard) as train_shards,
-        ShardWriter(scratch, "dev", _ON_DISK, rows_per_shard) as dev_shards,
+        ShardWriter(scratch, "train", schema, rows_per_shard) as train_shards,
+        ShardWriter(scratch, "dev", schema, rows_per_shard) as dev_shards,
         pq.ParquetWriter(scratch / LENGTHS_FILE, LENGTHS) as lengths,
     ):
         train, dev = _Grouped(train_shards, rows_per_group, lengths), _Grouped(dev_shards, rows_per_group)
         seen = 0
         for table in tokenised:
-            has_words = pc.and_(*(pc.greater(pc.list_value_length(table[side]), 2) for side in SIDES))
+            has_words = _have_words(table, frames)
             is_dev = pa.array(np.isin(np.arange(seen, seen + len(table)), held_out))
             table, seen = _numbered(table, names), seen + len(table)
             train.write(table.filter(pc.and_(has_words, pc.invert(is_dev))))
@@ -123,6 +181,11 @@ def write_tokens(
             raise DataError(idle[0], what, "give more of it, or leave it out")
         dropped = seen - train_shards.rows - dev_shards.rows
         info |= {"datasets": list(names), "train": train_shards.rows, "dev": dev_shards.rows, "no_tokens": dropped}
+
+
+def _have_words(table: pa.Table, frames: Frames) -> pa.Array:
+    sides = ((table["source_ids"], frames.source), (table["target_ids"], frames.target))
+    return pc.and_(*(pc.greater(pc.list_value_length(ids), frame.size) for ids, frame in sides))
 
 
 def _held_out(num_pairs: int, dev_pairs: int, sizes: Sequence[int]) -> np.ndarray:
@@ -179,22 +242,23 @@ class _Grouped:
         self._waiting, self._rows = [], 0
         self._shards.write(group)
         if self._lengths:
-            counts = [pc.min_element_wise(pc.list_value_length(group[side]), _LONGEST) for side in SIDES]
+            counts = [pc.min_element_wise(pc.list_value_length(group[side]), _LONGEST) for side in COLUMNS]
             self._lengths.write_table(pa.table(counts, names=LENGTHS.names).cast(LENGTHS))
 
 
-def _tokenise(shards: pa.Table, source_tokenizer: Path, target_tokenizer: Path) -> Iterator[pa.Table]:
+def _tokenise(shards: pa.Table, source: Side, target: Side) -> Iterator[pa.Table]:
     """A whole shard in one task: reading is cheap, and a tokenizer gets faster with the words that it has seen."""
-    sides = {"source": _tokenizer(source_tokenizer), "target": _tokenizer(target_tokenizer)}
+    student, teacher = _tokenizer(source), _tokenizer(target)
     for shard in shards["shard"].to_pylist():
         with pq.ParquetFile(shard) as file:
-            for pairs in file.iter_batches(_PAIRS_AT_ONCE, columns=["dataset", *sides]):
-                ids = [tokenizer.encode(pairs[side]) for side, tokenizer in sides.items()]
-                yield pa.table([pairs["dataset"], *ids], schema=TOKENISED)
+            for pairs in file.iter_batches(_PAIRS_AT_ONCE, columns=["dataset", "source", "target"]):
+                targets = teacher.encode(pairs["target"])
+                mono = targets if source == target else student.encode(pairs["target"])
+                yield pa.table([pairs["dataset"], student.encode(pairs["source"]), targets, mono], schema=TOKENISED)
 
 
 @lru_cache(maxsize=4)
-def _tokenizer(folder: Path) -> WordwiseTokenizer:
+def _tokenizer(side: Side) -> WordwiseTokenizer:
     # The tasks use all cores already; more threads in each would slow the others down.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    return WordwiseTokenizer(load_tokenizer(folder))
+    return WordwiseTokenizer(side.reader(), side.role)

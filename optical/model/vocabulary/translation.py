@@ -39,7 +39,7 @@ def extended_student(teacher: Encoder, sources: Sequence[str], targets: Sequence
         vocabulary_size(tokenizer),
         vocabulary_size(teacher.tokenizer),
     )
-    teacher.tokenizer = tokenizer
+    teacher.reader = teacher.reader.with_tokenizer(tokenizer)
     extend_embeddings(teacher, table)
     return teacher
 

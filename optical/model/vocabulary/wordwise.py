@@ -14,44 +14,47 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
-from optical.model.tokens import IDS
+from optical.model.text.reader import TextReader
+from optical.model.text.roles import Role
+from optical.model.text.tokens import IDS
 from optical.model.vocabulary.letters import looks_across_no_space
 
 _MOST_WORDS = 1 << 18
 
 
 class WordwiseTokenizer:
-    """A tokenizer with a cache of words; ids equal those of ``Tokenizer.encode_batch_fast``, special tokens included.
+    """A reader with a cache of words; ids equal those of ``TextReader.encode``.
 
     Args:
-        tokenizer: without truncation and padding.
+        reader: of a model.
+        role: in which it reads.
         most_words: about how many words are cached; when there are more, the cache is emptied.
     """
 
-    def __init__(self, tokenizer: Tokenizer, most_words: int = _MOST_WORDS) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, reader: TextReader, role: Role, most_words: int = _MOST_WORDS) -> None:
+        self._reader, self._role = reader, role
         self._most_words = most_words
-        self._frame = _frame(tokenizer) if _splits_at_spaces(tokenizer) else None
+        self._by_words = _splits_at_spaces(reader.tokenizer) and _ends_a_word(reader.roles.of(role).prefix)
         self._empty()
 
     @property
     def by_words(self) -> bool:
         """Whether the tokenizer is of a kind that can tokenise word by word."""
-        return self._frame is not None
+        return self._by_words
 
     def encode(self, sentences: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """The token ids of every sentence (type ``IDS``)."""
         if isinstance(sentences, pa.ChunkedArray):
             sentences = sentences.combine_chunks()
-        if self._frame is None:
-            return _lists(self._tokenizer, sentences.to_pylist(), add_special_tokens=True)
+        if not self._by_words:
+            return self._reader.encode(sentences.to_pylist(), self._role)
         if len(self._numbers) > self._most_words:
             self._empty()
         split = pc.split_pattern(sentences, " ")
         words = split.flatten().dictionary_encode()
         numbers = self._numbered(words.dictionary.to_pylist())[words.indices.to_numpy()]
         words_of_each = pc.list_value_length(split).to_numpy()
-        return self._joined(numbers, np.concatenate([[0], np.cumsum(words_of_each)]), *self._frame)
+        return self._joined(numbers, np.concatenate([[0], np.cumsum(words_of_each)]))
 
     def _empty(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -62,20 +65,20 @@ class WordwiseTokenizer:
         """The positions of words in the cache; new words are added to it first."""
         if new := [word for word in words if word not in self._numbers]:
             self._numbers.update(zip(new, range(len(self._numbers), len(self._numbers) + len(new)), strict=True))
-            found = _lists(self._tokenizer, new, add_special_tokens=False)
+            found = _lists(self._reader.tokenizer, new)
             self._offsets = np.concatenate([self._offsets, found.offsets.to_numpy()[1:] + self._offsets[-1]])
             self._ids = np.concatenate([self._ids, found.values.to_numpy()])
         return np.fromiter(map(self._numbers.__getitem__, words), np.int64, len(words))
 
-    def _joined(self, words: np.ndarray, sentences: np.ndarray, before: list[int], after: list[int]) -> pa.ListArray:
+    def _joined(self, words: np.ndarray, sentences: np.ndarray) -> pa.ListArray:
         """Sentences of token ids.
 
         Args:
             words: positions in the cache of the words of all sentences.
             sentences: (sentences + 1) where the words of each sentence begin, and where the last ones end.
-            before: special tokens at the start of each sentence.
-            after: special tokens at its end.
         """
+        frame = self._reader.frames[self._role]
+        before, after = frame.before, frame.after
         lengths = self._offsets[words + 1] - self._offsets[words]
         ends = np.concatenate([[0], np.cumsum(lengths)])
         offsets = ends[sentences] + (len(before) + len(after)) * np.arange(len(sentences))
@@ -106,15 +109,12 @@ def _repeats_no_sentence(post_processor: dict) -> bool:
     return post_processor["type"] in (None, "BertProcessing")
 
 
-def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]] | None:
-    """The special tokens before and after every sentence; None if they stand elsewhere."""
-    bare, framed = (tokenizer.encode("a", add_special_tokens=special).ids for special in (False, True))
-    starts = [start for start in range(len(framed)) if bare and framed[start : start + len(bare)] == bare]
-    return (framed[: starts[0]], framed[starts[0] + len(bare) :]) if len(starts) == 1 else None
+def _ends_a_word(prefix: str) -> bool:
+    return not prefix or prefix.endswith(" ")
 
 
-def _lists(tokenizer: Tokenizer, texts: list[str], add_special_tokens: bool) -> pa.ListArray:
-    found = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=add_special_tokens)]
+def _lists(tokenizer: Tokenizer, texts: list[str]) -> pa.ListArray:
+    found = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in found])])
     ids = np.fromiter(chain.from_iterable(found), np.int32, offsets[-1])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(ids)).cast(IDS)

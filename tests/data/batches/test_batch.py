@@ -17,6 +17,7 @@ from optical.data.batches.token_shards import open_tokens
 from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError
 from optical.train.config import TrainConfig
+from tests.readers import FRAMES
 
 CONFIG = TrainConfig(epochs=3, batch_pairs=5, batch_tokens=100, source_length=12, target_length=10, seed=5)
 NUM_PAIRS = 230
@@ -30,7 +31,7 @@ def tokens(tmp_path_factory, id_table):
     pairs = list(zip(*sides, strict=True))
     folder = tmp_path_factory.mktemp("tokens") / "tokens"
     tables = [id_table(pairs[:180], "large"), id_table(pairs[180:], "small")]
-    write_tokens(folder, "f" * 64, tables, NUM_PAIRS, 0, rows_per_group=16)
+    write_tokens(folder, "f" * 64, tables, FRAMES, NUM_PAIRS, 0, rows_per_group=16)
     return open_tokens(folder)
 
 
@@ -45,13 +46,13 @@ def schedule(tokens, **changes) -> Schedule:
 
 def batches(one: Schedule, start: int = 0, rank: int = 0, world_size: int = 1) -> list:
     blocks = (block for stretch in one.stretches(start) for block in share_of(one, rank, world_size).blocks(stretch))
-    return [batch for block in blocks for batch in collate(block, one.tokens.dataset_names)]
+    return [batch for block in blocks for batch in collate(block, one.tokens.frames, one.tokens.dataset_names)]
 
 
 def pairs_of(batch) -> list[int]:
     """Which pairs count in a batch, by their marks; both sides agree."""
-    marks = batch.target_ids[batch.weight > 0, 1] - 10
-    assert torch.equal(marks, batch.source_ids[batch.weight > 0, 1] - 10)
+    marks = batch.target.ids[batch.weight > 0, 1] - 10
+    assert torch.equal(marks, batch.source.ids[batch.weight > 0, 1] - 10)
     return marks.tolist()
 
 
@@ -84,8 +85,8 @@ def test_the_next_batches_are_equal_after_a_resume(tokens):
             assert len(resumed) == one.num_steps - start, seed
             for before, after in zip(straight[start : start + 8], resumed[:8], strict=False):
                 assert before.step == after.step, seed
-                assert torch.equal(before.source_ids, after.source_ids), seed
-                assert torch.equal(before.target_ids, after.target_ids), seed
+                assert torch.equal(before.source.ids, after.source.ids), seed
+                assert torch.equal(before.target.ids, after.target.ids), seed
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 4, 7])
@@ -105,7 +106,7 @@ def test_a_rank_without_a_pair_gets_a_filler_of_no_weight(tokens):
     for batch in filler:
         assert batch.weight.tolist() == [0.0]
         assert 0 < batch.global_pairs < 5
-        assert batch.source_mask.any()
+        assert batch.source.mask.any()
 
 
 def test_an_epoch_does_not_depend_on_how_many_follow(tokens):
@@ -129,11 +130,11 @@ def test_a_monolingual_pair_has_its_english_side_as_source(tokens):
     one = schedule(tokens, epochs=1, mixture=MixtureConfig(mono_share=0.5))
     english = 0
     for batch in batches(one):
-        assert len(batch.source_ids) * (batch.source_ids.shape[1] + batch.target_ids.shape[1]) <= CONFIG.batch_tokens
-        for source, target in zip(batch.source_mask.sum(1), batch.target_mask.sum(1), strict=True):
+        assert len(batch.source.ids) * (batch.source.ids.shape[1] + batch.target.ids.shape[1]) <= CONFIG.batch_tokens
+        for source, target in zip(batch.source.mask.sum(1), batch.target.mask.sum(1), strict=True):
             english += int(source == target)
     straight = sum(
-        int((b.source_mask.sum(1) == b.target_mask.sum(1)).sum()) for b in batches(schedule(tokens, epochs=1))
+        int((b.source.mask.sum(1) == b.target.mask.sum(1)).sum()) for b in batches(schedule(tokens, epochs=1))
     )
     assert straight < NUM_PAIRS / 4
     assert english >= NUM_PAIRS / 2
@@ -144,9 +145,9 @@ def test_only_the_first_epoch_of_a_curriculum_goes_from_short_to_long(tokens):
     one = schedule(tokens, epochs=2, mixture=MixtureConfig(curriculum=True))
     for stretch in one.stretches(0):
         lengths = [
-            (batch.source_mask.sum() + batch.target_mask.sum()).item() / batch.num_pairs
+            (batch.source.mask.sum() + batch.target.mask.sum()).item() / batch.num_pairs
             for block in share_of(one).blocks(stretch)
-            for batch in collate(block)
+            for batch in collate(block, FRAMES)
         ]
         assert (sorted(lengths) == lengths) == (stretch.epoch == 0)
 

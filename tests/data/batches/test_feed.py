@@ -12,9 +12,10 @@ from optical.data.batches.batch import collate
 from optical.data.batches.feed import RankShare, rank_batches
 from optical.data.batches.schedule import Schedule
 from optical.data.batches.token_shards import open_tokens
-from optical.data.batches.tokenise import tokenised_pairs
+from optical.data.batches.tokenise import Side, tokenised_pairs
 from optical.resources import Resources
 from optical.train.config import TrainConfig
+from tests.readers import FRAMES
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 
@@ -32,7 +33,7 @@ def test_batches_come_as_scheduled_from_any_step_and_for_each_rank(tokens):
             batch
             for stretch in schedule.stretches(start)
             for block in share.blocks(stretch)
-            for batch in collate(block, ("toy",))
+            for batch in collate(block, FRAMES, ("toy",))
         ]
         given = list(rank_batches(schedule, start, rank, world_size))
         assert [batch.step for batch in given] == list(range(start, schedule.num_steps))
@@ -40,8 +41,8 @@ def test_batches_come_as_scheduled_from_any_step_and_for_each_rank(tokens):
             (batch.global_pairs, batch.dataset_names) for batch in expected
         ]
         for one, other in zip(given, expected, strict=True):
-            assert torch.equal(one.source_ids, other.source_ids)
-            assert torch.equal(one.target_ids, other.target_ids)
+            assert torch.equal(one.source.ids, other.source.ids)
+            assert torch.equal(one.target.ids, other.target.ids)
             assert torch.equal(one.weight, other.weight)
 
 
@@ -58,7 +59,7 @@ def test_tokens_keep_the_order_and_the_data_set(bitext, encoder_folder, tokenize
         table = table.append_column("source", [sources[part]]).append_column("target", [targets[part]])
         pq.write_table(table, tmp_path / f"pairs-{number}.parquet", row_group_size=9)
     shards = [str(tmp_path / f"pairs-{number}.parquet") for number in range(2)]
-    made = pa.concat_tables(tokenised_pairs(shards, encoder_folder, encoder_folder))
+    made = pa.concat_tables(tokenised_pairs(shards, Side(encoder_folder), Side(encoder_folder)))
     assert made["dataset"].to_pylist() == ["set0"] * 40 + ["set1"] * 56
     assert made["source_ids"].to_pylist() == [tokenizer.encode(source).ids for source in sources]
     assert made["target_ids"].to_pylist() == [tokenizer.encode(target).ids for target in targets]

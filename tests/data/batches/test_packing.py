@@ -8,8 +8,10 @@ import pytest
 
 from optical.data.batches.config import MixtureConfig
 from optical.data.batches.schedule import Packing, count_batches, pack
+from optical.data.batches.token_shards import Lengths
 from optical.errors import UserError
 from optical.train.config import TrainConfig
+from tests.readers import FRAMES
 
 CONFIG = TrainConfig(batch_pairs=4, batch_tokens=60, source_length=12, target_length=10)
 
@@ -20,7 +22,11 @@ def lengths(seed: int, num_pairs: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 
 def packed(source, target, config=CONFIG, ordered=False) -> Packing:
-    return pack(source, target, config, np.random.default_rng(0), ordered)
+    return pack(widths(source, target, config), config, np.random.default_rng(0), ordered)
+
+
+def widths(source, target, config) -> Lengths:
+    return Lengths(source, target, target).widths(FRAMES, config.source_length, config.target_length)
 
 
 def batches(packing: Packing) -> list[np.ndarray]:
@@ -42,7 +48,7 @@ def test_no_batch_exceeds_a_budget(mono_share):
         packing = packed(source, target, config)
         wide, high = np.minimum(source, config.source_length), np.minimum(target, config.target_length)
         assert sorted(packing.rows) == list(range(300)), seed
-        assert count_batches(source, target, config) == len(packing.ends), seed
+        assert count_batches(widths(source, target, config), config) == len(packing.ends), seed
         for batch, mono in zip(batches(packing), np.split(packing.mono, packing.ends[:-1]), strict=True):
             read = np.where(mono, np.minimum(high[batch], config.source_length), wide[batch]).astype(int)
             assert 0 < len(batch) <= config.batch_pairs, seed

@@ -13,6 +13,7 @@ from optical.data.batches.teacher_cache import Encoded, TeacherCache
 from optical.data.batches.token_shards import TokenShards, open_tokens
 from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError, InfrastructureError
+from tests.readers import FRAMES
 
 DIM, LENGTH = 3, 5
 
@@ -21,7 +22,7 @@ DIM, LENGTH = 3, 5
 def tokens(tmp_path, id_table) -> TokenShards:
     """24 pairs in three shards; target i is of i % 5 words, each with the id 10 + i, between 2 and 3."""
     pairs = [([2, 7, 3], [2, *[10 + i] * (1 + i % 5), 3]) for i in range(26)]
-    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(pairs)], 26, 2, rows_per_group=4, rows_per_shard=10)
+    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(pairs)], FRAMES, 26, 2, rows_per_group=4, rows_per_shard=10)
     return open_tokens(tmp_path / "tokens")
 
 

@@ -8,6 +8,7 @@ from optical import artefacts
 from optical.data.batches.token_shards import TOKENS, open_tokens, read_lengths, read_split
 from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError
+from tests.readers import FRAMES
 
 PAIR = ([2, 7, 3], [2, 7, 3])
 
@@ -28,7 +29,7 @@ SMALL = {"rows_per_group": 4, "rows_per_shard": 10}
 def test_the_dev_split_is_disjoint_even_and_counted(tmp_path, id_table, rows_per_table):
     tables = [id_table(numbered(20)[start : start + rows_per_table]) for start in range(0, 20, rows_per_table)]
     path = tmp_path / "tokens"
-    write_tokens(path, "f" * 64, tables, 20, 5)
+    write_tokens(path, "f" * 64, tables, FRAMES, 20, 5)
     assert numbers(path, "dev") == [0, 4, 9, 14, 19]
     assert sorted(numbers(path) + numbers(path, "dev")) == list(range(20))
     info = {"datasets": ["toy"], "pairs": 20, "train": 15, "dev": 5, "no_tokens": 0}
@@ -37,19 +38,19 @@ def test_the_dev_split_is_disjoint_even_and_counted(tmp_path, id_table, rows_per
 
 def test_a_pair_without_tokens_is_dropped_and_counted(tmp_path, id_table):
     pairs = [PAIR] * 3 + [([2, 3], [2, 7, 3]), ([2, 7, 3], [2, 3])] + [PAIR] * 3
-    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(pairs)], 8, 2)
+    write_tokens(tmp_path / "tokens", "f" * 64, [id_table(pairs)], FRAMES, 8, 2)
     info = artefacts.read(tmp_path / "tokens", TOKENS).info
     assert (info["pairs"], info["train"], info["dev"], info["no_tokens"]) == (8, 4, 2, 2)
 
 
 def test_too_few_pairs_to_hold_any_out(tmp_path):
     with pytest.raises(DataError, match="7 pairs, of which 4 would be held out; give more bitext or set bitext.dev"):
-        write_tokens(tmp_path / "tokens", "f" * 64, [], 7, 4)
+        write_tokens(tmp_path / "tokens", "f" * 64, [], FRAMES, 7, 4)
 
 
 def test_nothing_but_special_tokens_is_a_data_error(tmp_path, id_table):
     with pytest.raises(DataError, match="none of 6 pairs has words on both sides"):
-        write_tokens(tmp_path / "tokens", "f" * 64, [id_table([([2, 3], [2, 7, 3])] * 6)], 6, 2)
+        write_tokens(tmp_path / "tokens", "f" * 64, [id_table([([2, 3], FRAMES, [2, 7, 3])] * 6)], 6, 2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,7 +71,9 @@ def test_row_groups_are_full_and_of_one_data_set(tmp_path, id_table):
 
 def test_any_pairs_can_be_read_in_any_order(tmp_path, id_table):
     path = tmp_path / "tokens"
-    write_tokens(path, "f" * 64, [id_table(numbered(13), "a"), id_table(numbered(20)[13:], "b")], 20, 0, **SMALL)
+    write_tokens(
+        path, "f" * 64, [id_table(numbered(13), "a"), id_table(numbered(20)[13:], "b")], FRAMES, 20, 0, **SMALL
+    )
     wanted = np.array([19, 0, 7, 7, 14, 3])
     pairs = open_tokens(path).take(wanted)
     assert [ids[1] - 10 for ids in pairs.source_ids.to_pylist()] == wanted.tolist()
@@ -80,7 +83,7 @@ def test_any_pairs_can_be_read_in_any_order(tmp_path, id_table):
 
 def test_only_the_row_groups_needed_are_read(tmp_path, id_table, monkeypatch):
     path = tmp_path / "tokens"
-    write_tokens(path, "f" * 64, [id_table(numbered(20))], 20, 0, **SMALL)
+    write_tokens(path, "f" * 64, [id_table(numbered(20))], FRAMES, 20, 0, **SMALL)
     read, real = [], pq.ParquetFile.read_row_groups
     monkeypatch.setattr(
         pq.ParquetFile, "read_row_groups", lambda file, groups: read.append(groups) or real(file, groups)
@@ -92,8 +95,9 @@ def test_only_the_row_groups_needed_are_read(tmp_path, id_table, monkeypatch):
 def test_lengths_are_those_of_the_pairs(tmp_path, id_table):
     path = tmp_path / "tokens"
     pairs = [*numbered(30), ([2, *[7] * 70_000, 3], [2, 7, 3])]
-    write_tokens(path, "f" * 64, [id_table(pairs)], 31, 0)
-    source, target = read_lengths(path)
+    write_tokens(path, "f" * 64, [id_table(pairs)], FRAMES, 31, 0)
+    lengths = read_lengths(path)
+    source, target = lengths.source, lengths.target
     assert source.tolist() == [3] * 30 + [65_535]
     assert target.tolist() == read_split(path, "train").target_lengths.tolist()
 

@@ -7,13 +7,13 @@ from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer
 
 from optical.errors import DataError
+from optical.model.text.reader import load_reader
+from optical.model.text.special import BERT
 from optical.model.vocabulary.tokenizer import (
-    SPECIAL_TOKENS,
     extend_wordpiece,
     learn_wordpiece,
-    load_tokenizer,
-    save_tokenizer,
 )
+from tests.readers import save_tokenizer
 
 ENGLISH = ["the child drinks water", "the water is cold", "a child reads the book"] * 5
 SWAHILI = ["mtoto anakunywa maji", "maji ni baridi", "mtoto anasoma kitabu"] * 5
@@ -25,7 +25,7 @@ def english() -> Tokenizer:
 
 
 def test_special_tokens_come_first_and_frame_a_sentence(english):
-    assert [english.token_to_id(token) for token in SPECIAL_TOKENS] == [0, 1, 2, 3, 4]
+    assert [english.token_to_id(token) for token in BERT.all] == [0, 1, 2, 3, 4]
     encoding = english.encode("The CHILD reads")
     assert encoding.tokens == ["[CLS]", "the", "child", "reads", "[SEP]"]
 
@@ -64,7 +64,7 @@ def test_only_wordpiece_can_be_extended():
 
 def test_a_saved_tokenizer_is_read_by_us_and_by_transformers(english, tmp_path):
     save_tokenizer(english, tmp_path, 256)
-    ours, theirs = load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    ours, theirs = load_reader(tmp_path).tokenizer, AutoTokenizer.from_pretrained(tmp_path)
     for text in [*ENGLISH[:3], "zebra", ""]:
         assert ours.encode(text).ids == english.encode(text).ids == theirs(text)["input_ids"]
     assert (theirs.pad_token, theirs.mask_token, theirs.model_max_length) == ("[PAD]", "[MASK]", 256)
@@ -77,12 +77,12 @@ def test_truncation_and_padding_in_the_file_are_switched_off(english, tmp_path):
     cutting.enable_truncation(3)
     cutting.enable_padding(length=20)
     cutting.save(str(tmp_path / "tokenizer.json"))
-    assert len(load_tokenizer(tmp_path).encode("the child drinks water").ids) == 6
+    assert len(load_reader(tmp_path).tokenizer.encode("the child drinks water").ids) == 6
 
 
 def test_a_missing_or_damaged_tokenizer_is_a_data_error(tmp_path):
     with pytest.raises(DataError, match="tokenizer.json: a tokenizer is needed, and the file is missing"):
-        load_tokenizer(tmp_path)
+        load_reader(tmp_path)
     (tmp_path / "tokenizer.json").write_text('{"version": "1.0"')
     with pytest.raises(DataError, match="is not a tokenizer"):
-        load_tokenizer(tmp_path)
+        load_reader(tmp_path)

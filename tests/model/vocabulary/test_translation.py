@@ -73,19 +73,20 @@ def test_an_extended_student_reads_both_languages_and_can_be_saved(encoder, tmp_
     sources = ["watoto wanasoma vitabu", "vitabu vizuri", "watoto wazuri"] * 4
     targets = ["child book", "book tree", "child tree"] * 4
     english = encoder.tokenizer.encode("child book").ids
-    before = encode_texts(encoder, ["child book"], 16)[0]
+    before = encode_texts(encoder, ["child book"], "query", 16)[0]
     num_old = encoder.tokenizer.get_vocab_size()
     student = extended_student(encoder, sources, targets, 200)
     assert student.tokenizer.encode("watoto vitabu").tokens == ["[CLS]", "watoto", "vitabu", "[SEP]"]
     assert student.tokenizer.encode("child book").ids == english
-    assert torch.equal(encode_texts(student, ["child book"], 16)[0], before)
+    assert torch.equal(encode_texts(student, ["child book"], "query", 16)[0], before)
     rows = student.backbone.get_input_embeddings().weight
     watoto = rows[student.tokenizer.token_to_id("watoto")]
     nearest = torch.nn.functional.cosine_similarity(watoto, rows[:num_old])
     assert int(nearest.argmax()) == student.tokenizer.token_to_id("child")
     save_encoder(student, tmp_path)
     assert torch.equal(
-        encode_texts(load_encoder(tmp_path).eval(), ["watoto"], 8)[0], encode_texts(student, ["watoto"], 8)[0]
+        encode_texts(load_encoder(tmp_path).eval(), ["watoto"], "query", 8)[0],
+        encode_texts(student, ["watoto"], "query", 8)[0],
     )
 
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from optical.model.tokens import IDS
+from optical.model.text.tokens import IDS
 from optical.model.vocabulary import wordwise as wordwise_module
 from optical.model.vocabulary.tokenizer import extend_wordpiece, learn_wordpiece
 from optical.model.vocabulary.wordwise import WordwiseTokenizer
+from tests.readers import reader
 
 TEXTS = ["the child drinks water", "the water isn't cold, is it?", "mtoto anakunywa maji; maji ni baridi"] * 5
 LETTERS = ["मुले मूल", "ọkọ̀ Việt", "maße ΟΔΟΣ ος", "می\u200cروم र्\u200dय", "ilık İl"] * 3
@@ -36,7 +37,7 @@ def directly(tokenizer: Tokenizer, sentences: list[str]) -> list[list[int]]:
 )
 def test_the_ids_are_those_of_the_tokenizer(kind: int, blocks: list[list[str]], most_words: int):
     tokenizer = of_each_kind()[kind]
-    wordwise = WordwiseTokenizer(tokenizer, most_words)
+    wordwise = WordwiseTokenizer(reader(tokenizer), "query", most_words)
     assert wordwise.by_words
     for sentences in blocks:
         found = wordwise.encode(pa.array(sentences, pa.string()))
@@ -53,7 +54,7 @@ def test_a_word_is_tokenised_once(monkeypatch: pytest.MonkeyPatch):
 
     lists = wordwise_module._lists
     monkeypatch.setattr(wordwise_module, "_lists", counting)
-    wordwise = WordwiseTokenizer(TOKENIZER, most_words=4)
+    wordwise = WordwiseTokenizer(reader(TOKENIZER), "query", most_words=4)
     for words in ("the water the", "water is the", "is cold now", "the"):
         wordwise.encode(pa.chunked_array([[words], []], pa.string()))
     assert asked == ["the", "water", "is", "cold", "now", "the"], "five are too many, and all were forgotten"
@@ -96,7 +97,7 @@ def byte_pairs() -> Tokenizer:
     ],
 )
 def test_others_are_asked_sentence_by_sentence(tokenizer: Tokenizer):
-    wordwise = WordwiseTokenizer(tokenizer)
+    wordwise = WordwiseTokenizer(reader(tokenizer), "query")
     assert not wordwise.by_words
     sentences = ["the water is cold", "ab ab", "", "water the water"]
     assert wordwise.encode(pa.array(sentences)).to_pylist() == directly(tokenizer, sentences)
@@ -109,6 +110,6 @@ def test_without_special_tokens_and_with_several():
         single="[CLS] [MASK] $A [SEP] [PAD]", special_tokens=[("[CLS]", 2), ("[MASK]", 4), ("[SEP]", 3), ("[PAD]", 0)]
     )
     for tokenizer in (Tokenizer.from_str(json.dumps(content)), changed(post_processor=several)):
-        wordwise = WordwiseTokenizer(tokenizer)
+        wordwise = WordwiseTokenizer(reader(tokenizer), "query")
         assert wordwise.by_words
         assert wordwise.encode(pa.array(TEXTS[:3] + [""])).to_pylist() == directly(tokenizer, TEXTS[:3] + [""])

@@ -9,16 +9,16 @@ IDS = pa.list_(pa.int32())
 """Arrow type of one sentence's token ids."""
 
 
-def cut(ids: Sequence[int], length: int) -> Sequence[int]:
-    """The first tokens of a sentence, at most ``length``, its closing token ([SEP]) kept.
+def cut(ids: Sequence[int], length: int, closing: int = 1) -> Sequence[int]:
+    """The first tokens of a sentence, at most ``length``, its last ``closing`` tokens kept.
 
-    >>> cut([101, 7, 8, 9, 102], 4)
-    [101, 7, 8, 102]
+    >>> cut([101, 7, 8, 9, 102], 4), cut([7, 8, 9], 2, closing=0)
+    ([101, 7, 8, 102], [7, 8])
     """
-    return ids if len(ids) <= length else [*ids[: length - 1], ids[-1]]
+    return ids if len(ids) <= length else [*ids[: length - closing], *ids[len(ids) - closing :]]
 
 
-def cut_all(sentences: pa.ListArray, length: int) -> pa.ListArray:
+def cut_all(sentences: pa.ListArray, length: int, closing: int = 1) -> pa.ListArray:
     """Every sentence cut to ``length`` tokens, as ``cut`` does one.
 
     >>> cut_all(pa.array([[101, 7, 8, 9, 102], [101, 102]], IDS), 4).to_pylist()
@@ -32,5 +32,15 @@ def cut_all(sentences: pa.ListArray, length: int) -> pa.ListArray:
     kept = np.minimum(lengths, length)
     offsets = np.concatenate([[0], np.cumsum(kept)])
     where = np.arange(offsets[-1]) + np.repeat(starts[:-1] - offsets[:-1], kept)
-    where[offsets[1:][too_long] - 1] = starts[1:][too_long] - 1
+    for place in range(1, closing + 1):
+        where[offsets[1:][too_long] - place] = starts[1:][too_long] - place
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), sentences.values.take(pa.array(where)))
+
+
+def joined(before: Sequence[int], sentences: Sequence[Sequence[int]], after: Sequence[int]) -> list[list[int]]:
+    """Every sentence with the same ids around it.
+
+    >>> joined([101], [[7, 8], []], [102])
+    [[101, 7, 8, 102], [101, 102]]
+    """
+    return [[*before, *ids, *after] for ids in sentences]

@@ -1,0 +1,95 @@
+"""The layout of a model folder: how it reads text, and what follows the transformer.
+
+A file of this package is a format: a module with ``recognises`` and ``read``. The first one that recognises a folder
+reads it.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from optical.errors import DataError
+from optical.model.text.roles import Roles
+
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseLayer:
+    """A linear layer behind the transformer, and where its weights are.
+
+    ``weights`` is the path of a safetensors file in the folder, with the keys ``weight`` and, for a bias, ``bias``.
+    """
+
+    inputs: int
+    outputs: int
+    weights: str
+    weight: str = "linear.weight"
+    bias: str = ""
+    activation: str = "Identity"
+    """Name of a class of ``torch.nn`` without arguments."""
+
+
+Layer = DenseLayer | Literal["normalise"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What a folder says about itself, besides its backbone."""
+
+    format: str
+    """Name of the format."""
+    roles: Roles = field(default_factory=Roles)
+    """How texts are read."""
+    head: tuple[Layer, ...] = ()
+    """What is applied to every token vector of the transformer, in order. Normalisation always comes last."""
+    pooling: Literal["", "mean", "cls"] = ""
+    """How the folder makes one vector of a text, if it says so."""
+    pooled_head: tuple[Layer, ...] = ()
+    """What is applied to that vector."""
+    pad_id: int | None = None
+    """Padding id of the transformer, if its configuration has one."""
+
+    @property
+    def dim(self) -> int | None:
+        """Dimension of the token embeddings; None if it is the transformer's width."""
+        widths = [layer.outputs for layer in self.head if isinstance(layer, DenseLayer)]
+        return widths[-1] if widths else None
+
+
+def read_layout(folder: Path) -> Layout:
+    """The layout of a model folder.
+
+    Raises:
+        DataError: the folder says something that this project does not apply.
+    """
+    from optical.model.formats import plain, sentence_transformers, stanford
+
+    for kind in (stanford, sentence_transformers):
+        if kind.recognises(folder):
+            return kind.read(folder)
+    return plain.read(folder)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object; empty if the file is missing.
+
+    Raises:
+        DataError: it is no JSON object.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise DataError(file, f"is no JSON ({error})", "replace the file") from error
+    if not isinstance(content, dict):
+        raise DataError(file, "is no JSON object", "replace the file")
+    return content
+
+
+def padding_id(folder: Path) -> int | None:
+    """The padding id in the configuration of the transformer."""
+    found = read_json(folder / CONFIG).get("pad_token_id")
+    return found if isinstance(found, int) else None

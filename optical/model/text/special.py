@@ -1,0 +1,97 @@
+"""The special tokens of a vocabulary, read from a model folder.
+
+Nothing else in the project names a special token: whoever needs one asks the reader of the model.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from optical.errors import DataError
+
+TOKENIZER = "tokenizer.json"
+_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+_USUAL = {
+    "pad": ("[PAD]", "<pad>", "<|padding|>"),
+    "unk": ("[UNK]", "<unk>"),
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """The tokens by their purpose; an empty one does not exist in the vocabulary."""
+
+    pad: str
+    unk: str = ""
+    cls: str = ""
+    sep: str = ""
+    mask: str = ""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Those that exist."""
+        return tuple(token for token in asdict(self).values() if token)
+
+
+BERT = SpecialTokens("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""The special tokens of BERT, which a vocabulary that is learned here has too."""
+
+
+def read_special(folder: Path, vocabulary: dict[str, int]) -> SpecialTokens:
+    """The special tokens of the tokenizer in ``folder``: as its settings name them, else the usual ones it has.
+
+    Raises:
+        DataError: a setting names a token that the vocabulary lacks, or there is no padding token.
+    """
+    named: dict[str, str] = {}
+    for file in _SETTINGS:
+        content = _json(folder / file)
+        for purpose in _USUAL:
+            if token := _text(content.get(f"{purpose}_token")):
+                named.setdefault(purpose, token)
+    for purpose, token in named.items():
+        if token not in vocabulary:
+            what = f"names {token!r} as its {purpose} token, and the vocabulary lacks it"
+            raise DataError(folder / TOKENIZER, what, "complete the vocabulary")
+    for purpose, usual in _USUAL.items():
+        if found := next((token for token in usual if token in vocabulary), None):
+            named.setdefault(purpose, found)
+    if "pad" not in named:
+        advice = "name one in tokenizer_config.json: pad_token"
+        raise DataError(folder / TOKENIZER, "has no padding token", advice)
+    return SpecialTokens(**named)
+
+
+def reading_text(content: dict[str, Any], special: SpecialTokens) -> Tokenizer:
+    """A tokenizer from its JSON, without truncation and padding, that reads a spelt-out special token as text."""
+    added = [
+        token | {"special": token["special"] or token["content"] in special.all} for token in content["added_tokens"]
+    ]
+    tokenizer = Tokenizer.from_str(json.dumps(content | {"added_tokens": added}))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    # The JSON of a tokenizer does not store this switch, so it is set whenever one is created.
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise DataError(file, f"is no JSON ({error})", "replace the file") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _text(token: object) -> str:
+    """A token as settings write it: a string, or an object with the string inside."""
+    content = token.get("content") if isinstance(token, dict) else token
+    return content if isinstance(content, str) else ""
