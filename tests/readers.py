@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from optical.model.storage import save_reader
 from optical.model.text.frame import Frame, Frames
+from optical.model.text.padding import TokenBatch
 from optical.model.text.reader import TextReader
 from optical.model.text.special import BERT
 
@@ -28,3 +30,8 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, length: int = 512) -> Non
 def ids_of(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """The ids of texts as queries."""
     return reader(tokenizer).encode(texts, "query").to_pylist()
+
+
+def tokens_of(ids: Tensor) -> TokenBatch:
+    """Ids padded with 0, in which every other token scores."""
+    return TokenBatch(ids, ids > 0, ids > 0, ids > 0)

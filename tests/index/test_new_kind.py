@@ -11,6 +11,7 @@ from optical.errors import UserError
 from optical.index import kinds
 from optical.index.retriever import Retriever
 from optical.model.encoder import Encoder
+from optical.model.head import Dense
 from pipelines.environment import Settings
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.runs import RUNS
@@ -128,4 +129,4 @@ def test_a_raised_version_of_a_component_makes_anew_what_it_decides(first, tmp_p
 def _of_dim(encoder: Encoder, dim: int) -> Encoder:
     """The encoder with a projection to ``dim``."""
     projection = torch.nn.Linear(encoder.backbone.config.hidden_size, dim, bias=False)
-    return Encoder(encoder.backbone, encoder.tokenizer, projection).eval()
+    return Encoder(encoder.backbone, encoder.reader, projection).eval()

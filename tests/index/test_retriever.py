@@ -22,7 +22,7 @@ def ranked(queries, encoder, monkeypatch):
     monkeypatch.setattr(
         retriever_module,
         "encode_texts",
-        lambda encoder, texts, length, at_once: [torch.from_numpy(queries[int(text)]) for text in texts],
+        lambda encoder, texts, role, length, at_once: [torch.from_numpy(queries[int(text)]) for text in texts],
     )
 
     def run(searcher, depth: int = 50, texts: str = "0123", queries_at_once: int = 32, **options):

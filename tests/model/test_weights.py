@@ -67,6 +67,10 @@ def test_the_fingerprint_sees_the_projection(encoder_folder):
         "tokenizer.json",
         "1_Dense/model.safetensors",
         "1_Dense/config.json",
+        "tokenizer_config.json",
+        "modules.json",
+        "config_sentence_transformers.json",
+        "sentence_bert_config.json",
     }
     (encoder_folder / "1_Dense" / "model.safetensors").write_bytes(b"other")
     after = weights_fingerprint(encoder_folder)

@@ -75,8 +75,7 @@ def test_shares_sum_to_the_global_mean(encoder, student, batch):
     whole = objective(student, batch)
     shares = []
     for rank in range(2):
-        fields = {name: value[rank::2] for name, value in vars(batch).items() if isinstance(value, torch.Tensor)}
-        shares.append(objective(student, dataclasses.replace(batch, **fields)))
+        shares.append(objective(student, batch.rows(slice(rank, None, 2))))
     torch.testing.assert_close(shares[0].loss + shares[1].loss, whole.loss)
 
 

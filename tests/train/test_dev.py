@@ -6,6 +6,7 @@ import torch
 from optical.data.batches.batch import PairBatch
 from optical.train import dev
 from optical.train.dev import dev_measures
+from tests.readers import tokens_of
 
 
 class Table(torch.nn.Module):
@@ -22,7 +23,7 @@ class Table(torch.nn.Module):
 @pytest.fixture
 def batch() -> PairBatch:
     ids = torch.tensor([[1], [2], [3]])
-    return PairBatch(0, 3, ids, ids > 0, ids, ids > 0, torch.ones(3))
+    return PairBatch(0, 3, tokens_of(ids), tokens_of(ids), torch.ones(3))
 
 
 TARGETS = Table([[0, 0, 0], [1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])

@@ -15,20 +15,21 @@ from optical.objectives.base import Outcome
 from optical.train.config import TrainConfig
 from optical.train.optimiser import build_optimiser, learning_rate
 from optical.train.step import update
+from tests.readers import tokens_of
 
 
 @pytest.fixture
 def batch() -> PairBatch:
     ids = torch.ones(2, 3, dtype=torch.long)
-    return PairBatch(7, 2, ids, ids > 0, ids, ids > 0, torch.ones(2))
+    return PairBatch(7, 2, tokens_of(ids), tokens_of(ids), torch.ones(2))
 
 
 @pytest.fixture
 def long_batch() -> PairBatch:
     """Seven pairs of two data sets, of which the last counts for nothing; the source is their only number."""
-    ids = torch.tensor([[2.0], [3.0], [5.0], [7.0], [11.0], [13.0], [17.0]])
+    ids = torch.tensor([[2], [3], [5], [7], [11], [13], [17]])
     weight, dataset = torch.tensor([1.0] * 6 + [0.0]), torch.tensor([0, 1, 0, 1, 0, 0, 0])
-    return PairBatch(7, 6, ids, ids > 0, ids, ids > 0, weight, dataset, ("news", "talk"))
+    return PairBatch(7, 6, tokens_of(ids), tokens_of(ids), weight, dataset, ("news", "talk"))
 
 
 class Line(nn.Module):
@@ -133,7 +134,7 @@ def test_the_loss_of_each_data_set_by_hand():
     ids = torch.ones(4, 3, dtype=torch.long)
     weight, dataset = torch.tensor([1.0, 1.0, 1.0, 0.0]), torch.tensor([0, 2, 0, 0])
     names = ("news", "talk", "data/a.swa+a.eng")
-    batch = PairBatch(7, 3, ids, ids > 0, ids, ids > 0, weight, dataset, names)
+    batch = PairBatch(7, 3, tokens_of(ids), tokens_of(ids), weight, dataset, names)
     losses = torch.tensor([1.0, 5.0, 2.0, 100.0])
     line = Line()
 

@@ -51,7 +51,7 @@ class Lengths:
         return type(self)(
             frames.source.widths(source, source_length),
             frames.target.widths(target, target_length),
-            frames.source.widths(mono, source_length),
+            frames.source.widths(mono, min(source_length, target_length)),
         )
 
 
@@ -92,10 +92,15 @@ class TokenPairs:
 
     def cut(self, source_length: int, target_length: int) -> "TokenPairs":
         """The same pairs with every side cut."""
-        source, target = (self.frames.source, source_length), (self.frames.target, target_length)
-        reads = {"source_ids": source, "target_ids": target, "mono_ids": source, NEGATIVE: target}
-        cut = {name: reads[name][0].cut(ids, reads[name][1]) for name, ids in self.columns.items()}
-        return replace(self, **cut)
+        source, target = self.frames.source, self.frames.target
+        negative_ids = None if self.negative_ids is None else target.cut(self.negative_ids, target_length)
+        return replace(
+            self,
+            source_ids=source.cut(self.source_ids, source_length),
+            target_ids=target.cut(self.target_ids, target_length),
+            mono_ids=source.cut(self.mono_ids, min(source_length, target_length)),
+            negative_ids=negative_ids,
+        )
 
     def take(self, rows: np.ndarray) -> "TokenPairs":
         """Some of the pairs, in the order given."""

@@ -8,7 +8,7 @@ from optical import artefacts
 from optical.data.batches.token_shards import TOKENS, open_tokens, read_lengths, read_split
 from optical.data.batches.tokenise import write_tokens
 from optical.errors import DataError
-from tests.readers import FRAMES
+from tests.readers import FRAME, FRAMES
 
 PAIR = ([2, 7, 3], [2, 7, 3])
 
@@ -33,7 +33,8 @@ def test_the_dev_split_is_disjoint_even_and_counted(tmp_path, id_table, rows_per
     assert numbers(path, "dev") == [0, 4, 9, 14, 19]
     assert sorted(numbers(path) + numbers(path, "dev")) == list(range(20))
     info = {"datasets": ["toy"], "pairs": 20, "train": 15, "dev": 5, "no_tokens": 0}
-    assert artefacts.read(path, TOKENS).info == info
+    frames = {side: FRAME.as_dict() for side in ("source", "target")}
+    assert artefacts.read(path, TOKENS).info == info | {"frames": frames}
 
 
 def test_a_pair_without_tokens_is_dropped_and_counted(tmp_path, id_table):
@@ -50,16 +51,15 @@ def test_too_few_pairs_to_hold_any_out(tmp_path):
 
 def test_nothing_but_special_tokens_is_a_data_error(tmp_path, id_table):
     with pytest.raises(DataError, match="none of 6 pairs has words on both sides"):
-        write_tokens(tmp_path / "tokens", "f" * 64, [id_table([([2, 3], FRAMES, [2, 7, 3])] * 6)], 6, 2)
+        write_tokens(tmp_path / "tokens", "f" * 64, [id_table([([2, 3], [2, 7, 3])] * 6)], FRAMES, 6, 2)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_row_groups_are_full_and_of_one_data_set(tmp_path, id_table):
     path = tmp_path / "tokens"
     first, second = numbered(20)[:9], numbered(20)[9:]
-    write_tokens(
-        path, "f" * 64, [id_table(first, "a"), id_table(second[:2], "b"), id_table(second[2:], "b")], 20, 0, **SMALL
-    )
+    tables = [id_table(first, "a"), id_table(second[:2], "b"), id_table(second[2:], "b")]
+    write_tokens(path, "f" * 64, tables, FRAMES, 20, 0, **SMALL)
     tokens = open_tokens(path)
     # A shard ends after ten rows, which cuts one group in two.
     assert np.diff(tokens.starts).tolist() == [4, 4, 1, 1, 3, 4, 3]
@@ -99,7 +99,7 @@ def test_lengths_are_those_of_the_pairs(tmp_path, id_table):
     lengths = read_lengths(path)
     source, target = lengths.source, lengths.target
     assert source.tolist() == [3] * 30 + [65_535]
-    assert target.tolist() == read_split(path, "train").target_lengths.tolist()
+    assert target.tolist() == read_split(path, "train").lengths.target.tolist()
 
 
 def test_a_folder_that_is_none_says_so(tmp_path):

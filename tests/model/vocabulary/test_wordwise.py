@@ -48,9 +48,9 @@ def test_the_ids_are_those_of_the_tokenizer(kind: int, blocks: list[list[str]], 
 def test_a_word_is_tokenised_once(monkeypatch: pytest.MonkeyPatch):
     asked = []
 
-    def counting(tokenizer: Tokenizer, texts: list[str], add_special_tokens: bool) -> pa.ListArray:
+    def counting(tokenizer: Tokenizer, texts: list[str]) -> pa.ListArray:
         asked.extend(texts)
-        return lists(tokenizer, texts, add_special_tokens)
+        return lists(tokenizer, texts)
 
     lists = wordwise_module._lists
     monkeypatch.setattr(wordwise_module, "_lists", counting)
@@ -83,7 +83,7 @@ def with_spaces_in_a_token() -> Tokenizer:
 
 
 def byte_pairs() -> Tokenizer:
-    return Tokenizer(models.BPE({"a": 0, "b": 1, " ": 2, "b ": 3}, [("b", " ")]))
+    return Tokenizer(models.BPE({"a": 0, "b": 1, " ": 2, "b ": 3, "[PAD]": 4}, [("b", " ")]))
 
 
 @pytest.mark.parametrize(
