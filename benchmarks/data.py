@@ -32,13 +32,16 @@ from optical.cluster import connect
 from optical.data.batches.feed import rank_batches
 from optical.data.batches.schedule import Schedule
 from optical.data.batches.token_shards import open_tokens
-from optical.data.batches.tokenise import tokenised_pairs, write_tokens
+from optical.data.batches.tokenise import Side, frames_of, tokenised_pairs, write_tokens
 from optical.data.bitext.config import CleaningConfig
 from optical.data.bitext.screen import Limits
 from optical.data.bitext.shards import BITEXT, pair_shards, write_bitext
 from optical.data.bitext.stream import BitextSource, checked_pairs
 from optical.data.cleaning.predicates import Cleaning
 from optical.data.fetch.resolve import Resolved
+from optical.model.storage import save_reader
+from optical.model.text.reader import TextReader
+from optical.model.text.special import BERT
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.resources import Resources
 
@@ -129,7 +132,7 @@ def _missing(peer: str) -> str:
 def _learn_tokenizer(folder: Path) -> None:
     with corpus(folder).open(encoding="utf-8") as lines:
         texts = [side for line in islice(lines, _LEARNED_FROM) for side in line.rstrip("\n").split("\t")]
-    save_tokenizer(learn_wordpiece(texts, _VOCABULARY), folder / "tokenizer", 512)
+    save_reader(TextReader(learn_wordpiece(texts, _VOCABULARY), BERT), folder / "tokenizer", 512)
 
 
 def clean(folder: Path, duplicates: str = "near") -> None:
@@ -143,8 +146,9 @@ def clean(folder: Path, duplicates: str = "near") -> None:
 
 def tokenise(folder: Path) -> None:
     """From clean shards to token shards."""
-    tokenised = tokenised_pairs(pair_shards(folder / "bitext"), folder / "tokenizer", folder / "tokenizer")
-    write_tokens(_emptied(folder / "tokens"), MADE_FROM, tokenised, _accepted(folder), DEV_PAIRS)
+    side = Side(folder / "tokenizer")
+    tokenised = tokenised_pairs(pair_shards(folder / "bitext"), side, side)
+    write_tokens(_emptied(folder / "tokens"), MADE_FROM, tokenised, frames_of(side, side), _accepted(folder), DEV_PAIRS)
 
 
 def batches(folder: Path) -> None:

@@ -18,18 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from optical.model.text.reader import load_reader
 from optical.data.batches.token_shards import TOKENISED
-from optical.data.batches.tokenise import write_tokens
+from optical.data.batches.tokenise import Side, frames_of, write_tokens
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.readers import read_pairs
 from optical.data.bitext.screen import Limits, Reject, SentencePair, screen
 from optical.data.bitext.shards import CHECKED, pair_shards, write_bitext
 from optical.data.cleaning.duplicates import first_seen
 from optical.data.cleaning.predicates import EXACT, NEAR, Cleaning, clean
+from optical.model.text.frame import Frame
 from optical.model.text.padding import pad
-from optical.model.text.tokens import cut_all
-from optical.model.vocabulary.tokenizer import 
+from optical.model.text.reader import load_reader
 from optical.train.config import TrainConfig
 
 SOURCE, TARGET = "swa", "eng"
@@ -81,12 +80,14 @@ def plain_tokenise(folder: Path, out: Path) -> None:
     """Tokenise shard by shard, with the tokenizer's own threads, and write the same token shards."""
     shards = pair_shards(folder / "bitext")
     rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
-    write_tokens(out, MADE_FROM, map(_tokenised, map(pq.read_table, shards), [folder] * len(shards)), rows, DEV_PAIRS)
+    tokenised = map(_tokenised, map(pq.read_table, shards), [folder] * len(shards))
+    side = Side(folder / "tokenizer")
+    write_tokens(out, MADE_FROM, tokenised, frames_of(side, side), rows, DEV_PAIRS)
 
 
 def _tokenised(pairs: pa.Table, folder: Path) -> pa.Table:
     ids = _ids(pairs.select(list(_SIDES)).to_pydict(), folder)
-    return pa.table([pairs["dataset"], *ids.values()], schema=TOKENISED)
+    return pa.table([pairs["dataset"], *ids.values(), ids["target_ids"]], schema=TOKENISED)
 
 
 def _ids(pairs: dict[str, list], folder: Path) -> dict[str, list[list[int]]]:
@@ -99,18 +100,24 @@ def _tokenizer(folder: Path) -> object:
     return load_reader(folder / "tokenizer").tokenizer
 
 
+@lru_cache(maxsize=1)
+def _frame(folder: Path) -> Frame:
+    return Side(folder / "tokenizer").reader().frames["query"]
+
+
 def plain_batches(folder: Path, out: Path) -> None:
     """All pairs in memory, shuffled, batched as they come and padded; no batches of one length."""
     shards = sorted((folder / "tokens").glob("train-*.parquet"))
     pairs = pa.concat_tables(map(pq.read_table, shards)).combine_chunks()
     order = np.random.default_rng(0).permutation(len(pairs))
     for start in range(0, len(pairs), TRAIN.batch_pairs):
-        _pad(pairs.take(pa.array(order[start : start + TRAIN.batch_pairs])))
+        _pad(pairs.take(pa.array(order[start : start + TRAIN.batch_pairs])), folder)
 
 
-def _pad(pairs: pa.Table) -> None:
+def _pad(pairs: pa.Table, folder: Path) -> None:
+    frame = _frame(folder)
     for side, length in (("source_ids", TRAIN.source_length), ("target_ids", TRAIN.target_length)):
-        pad(cut_all(pairs[side].combine_chunks(), length))
+        pad(frame.cut(pairs[side].combine_chunks(), length), frame)
 
 
 def datasets_clean(folder: Path, out: Path) -> None:
@@ -155,7 +162,7 @@ def datasets_batches(folder: Path, out: Path) -> None:
     shards = [str(shard) for shard in sorted((folder / "tokens").glob("train-*.parquet"))]
     pairs = Dataset.from_parquet(shards, cache_dir=str(out)).with_format("arrow").shuffle(seed=0)
     for batch in pairs.iter(TRAIN.batch_pairs):
-        _pad(batch)
+        _pad(batch, folder)
 
 
 PEERS: dict[str, dict[str, Callable[[Path, Path], None]]] = {

@@ -80,7 +80,7 @@ def _models_and_pairs() -> tuple[Encoder, Encoder, list[tuple[str, str]]]:
 
 
 def _encoded(encoder: Encoder, pairs: list[tuple[str, str]], place: int) -> list[list[int]]:
-    return [found.ids for found in encoder.tokenizer.encode_batch_fast([pair[place] for pair in pairs])]
+    return encoder.reader.encode([pair[place] for pair in pairs], "query").to_pylist()
 
 
 def _padded(encoder: Encoder, sentences: list[str], length: int) -> tuple[Tensor, Tensor]:

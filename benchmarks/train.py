@@ -35,8 +35,9 @@ from optical.data.batches.schedule import Schedule
 from optical.data.batches.teacher_cache import Encoded, TeacherCache
 from optical.data.batches.token_shards import TOKENISED, open_tokens
 from optical.data.batches.tokenise import write_tokens
-from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder
+from optical.model.text.frame import Frames
+from optical.model.text.reader import TextReader, load_reader
 from optical.model.vocabulary.translation import extended_student
 from optical.model.weights import find_weights
 from optical.objectives.base import Embed
@@ -138,17 +139,16 @@ def _prepare(folder: Path, pairs: int) -> tuple[Setting, Path]:
     sources, targets = map(list, zip(*(pair for row, pair in enumerate(chosen) if row not in held_out), strict=True))
     setting = Setting(folder, teacher, sources, targets, data)
     for name, kept in (("tokens", chosen), ("corpus", found)):
-        write_tokens(folder / name, _MADE_FROM, [_tokenised(kept, student, teacher)], len(kept), _DEV_PAIRS)
+        readers = student.reader, load_reader(teacher)
+        frames = Frames(*(reader.frames["query"] for reader in readers))
+        write_tokens(folder / name, _MADE_FROM, [_tokenised(kept, *readers)], frames, len(kept), _DEV_PAIRS)
     _make_cache(setting)
     return setting, folder / "corpus"
 
 
-def _tokenised(pairs: list[tuple[str, str]], student: Encoder, teacher: Path) -> pa.Table:
-    tokenizers = (student.tokenizer, load_encoder(teacher).tokenizer)
-    ids = [
-        [encoding.ids for encoding in tokenizer.encode_batch_fast(list(side))]
-        for tokenizer, side in zip(tokenizers, zip(*pairs, strict=True), strict=True)
-    ]
+def _tokenised(pairs: list[tuple[str, str]], student: TextReader, teacher: TextReader) -> pa.Table:
+    sources, targets = zip(*pairs, strict=True)
+    ids = [student.encode(sources, "query"), teacher.encode(targets, "query"), student.encode(targets, "query")]
     return pa.table([pa.repeat(DATASET, len(pairs)), *ids], schema=TOKENISED)
 
 
@@ -233,11 +233,12 @@ def _transport_seconds(setting: Setting) -> float:
     This is the objective of the recipe with the embeddings of both sides given.
     """
     schedule = Schedule(open_tokens(setting.folder / "tokens"), RECIPE.train)
+    frames = schedule.tokens.frames
     student = load_encoder(setting.start).eval()
     objective = TransportDistillation(load_encoder(setting.teacher), RECIPE.objective)
     medians = []
     for block in RankShare.of(schedule).blocks(schedule.stretches(0)[0]):
-        for batch in collate(block, FRAMES):
+        for batch in collate(block, frames):
             with torch.no_grad():
                 source = student(batch.source.ids, batch.source.mask)
                 target = objective.teacher(batch.target.ids, batch.target.mask)

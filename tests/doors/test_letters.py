@@ -19,7 +19,6 @@ from optical.model.text.reader import load_reader
 from optical.model.text.special import BERT
 from optical.model.vocabulary.letters import keeping_marks
 from optical.model.vocabulary.tokenizer import (
-    UNK,
     extend_wordpiece,
     learn_wordpiece,
     vocabulary_size,
@@ -63,7 +62,7 @@ def of_bert(normalizer: normalizers.Normalizer | None = STRIPPING) -> Tokenizer:
     whole = [normalizer.normalize_str(word) if normalizer else word for word, _ in words]
     characters = [chr(code) for code in range(33, 127)] + ["\u00e9", "\u4e2d"]
     pieces = dict.fromkeys([*BERT.all, *characters, *(f"##{character}" for character in characters), *whole])
-    made = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token=UNK))
+    made = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token=BERT.unk))
     made.normalizer, made.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
     made.add_special_tokens(list(BERT.all))
     made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
@@ -88,7 +87,7 @@ def test_words_that_differ_by_marks_have_different_tokens_and_come_back(kind: st
     tokenizer, words = VOCABULARIES[kind], WORDS[language].split()
     found = [tokenizer.encode(word, add_special_tokens=False) for word in words]
     assert len({tuple(encoding.ids) for encoding in found}) == len(words)
-    assert not any(UNK in encoding.tokens for encoding in found)
+    assert not any(BERT.unk in encoding.tokens for encoding in found)
     assert [composed(tokenizer.decode(encoding.ids)) for encoding in found] == [composed(word) for word in words]
 
 
@@ -134,7 +133,7 @@ def test_a_letter_never_met_with_its_accent_is_two_known_characters(normalizer: 
     latin = map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
     accented = " ".join(letter for letter in latin if unicodedata.normalize("NFD", letter)[0].isascii())
     assert len(accented) > 700
-    assert UNK not in student.encode(accented).tokens + scratch.encode(accented).tokens
+    assert BERT.unk not in student.encode(accented).tokens + scratch.encode(accented).tokens
 
 
 def test_the_student_folds_case_and_composes_as_its_teacher_does():

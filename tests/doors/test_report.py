@@ -19,7 +19,6 @@ from optical.evaluation.notation import MEASURES
 from optical.evaluation.significance import Interval
 from optical.model.encoder import Encoder
 from optical.model.scratch import scratch_encoder
-from optical.model.text import inner_mask
 from optical.objectives.ot import Config as OTConfig
 from optical.objectives.ot import TransportDistillation
 from optical.ot.loss import transport_loss
@@ -77,14 +76,12 @@ def test_a_picture_shows_the_plan_of_the_problem_that_was_trained(encoder, stude
     train = TrainConfig(source_length=5, target_length=6)
     pictures = plan_pictures(student, TransportDistillation(encoder, config), tokens, train)
     batch = padded(read_split(tokens, "dev").cut(5, 6))
-    masks = [
-        mask if config.special_tokens == "keep" else inner_mask(mask) for mask in (batch.source.mask, batch.target.mask)
-    ]
+    masks = [side.scored if config.special_tokens == "keep" else side.inner for side in (batch.source, batch.target)]
     fields = {"method", "cost", "order_weight", "epsilon", "tolerance", "max_iterations", "penalty", "mass"}
     with torch.no_grad():
         sides = student(batch.source.ids, batch.source.mask), encoder(batch.target.ids, batch.target.mask)
         trained = transport_loss(*sides, *masks, **{name: getattr(config, name) for name in fields})
-        plain = transport_loss(*sides, *map(inner_mask, (batch.source.mask, batch.target.mask)))
+        plain = transport_loss(*sides, batch.source.inner, batch.target.inner)
     words = [tokenizer_words(encoder, ids[mask]) for ids, mask in zip(batch.source.ids, masks[0], strict=True)]
     assert len(pictures) == 3
     for picture in pictures:

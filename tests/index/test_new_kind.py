@@ -128,5 +128,5 @@ def test_a_raised_version_of_a_component_makes_anew_what_it_decides(first, tmp_p
 
 def _of_dim(encoder: Encoder, dim: int) -> Encoder:
     """The encoder with a projection to ``dim``."""
-    projection = torch.nn.Linear(encoder.backbone.config.hidden_size, dim, bias=False)
-    return Encoder(encoder.backbone, encoder.reader, projection).eval()
+    head = torch.nn.Sequential(Dense(encoder.backbone.config.hidden_size, dim))
+    return Encoder(encoder.backbone, encoder.reader, head).eval()

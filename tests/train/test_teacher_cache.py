@@ -117,7 +117,9 @@ def test_a_cache_of_another_teacher_stops_before_the_first_step(job, cache):
 def test_a_gpu_makes_the_cache_that_a_cpu_makes(tokens, encoder_folder):
     where = open_tokens(tokens)
     groups = pa.table({"group": np.arange(len(where.shard))})
-    for cpu, gpu in zip(*(TargetEncoder(encoder_folder, where, LENGTH, 1, gpu)(groups) for gpu in (False, True)), strict=True):
+    for cpu, gpu in zip(
+        *(TargetEncoder(encoder_folder, where, LENGTH, 1, gpu)(groups) for gpu in (False, True)), strict=True
+    ):
         one, other = (np.frombuffer(table["embeddings"][0].as_py(), np.float16) for table in (cpu, gpu))
         assert np.abs(one.astype(np.float32) - other.astype(np.float32)).max() < 1e-3
 
