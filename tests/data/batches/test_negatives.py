@@ -78,7 +78,7 @@ def test_the_artefact_says_how_many_questions_have_a_negative(tmp_path):
     from optical import artefacts
 
     write_negatives(tmp_path / "negatives", "f" * 64, QUESTIONS, PASSAGES)
-    assert artefacts.read(tmp_path / "negatives", KIND).info == {"pairs": 5, "negatives": 4}
+    assert artefacts.read(tmp_path / "negatives", KIND).info == {"pairs": 5, "negatives": 3}
     assert read_negatives(tmp_path / "negatives").tolist() == mined_negatives(QUESTIONS, PASSAGES).tolist()
 
 
