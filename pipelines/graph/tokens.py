@@ -41,7 +41,14 @@ def tokenised(
     """
 
     def make(session: Context, path: Path, identity: str) -> None:
-        from optical.data.batches.tokenise import Side, UnknownTokens, frames_of, tokenised_pairs, with_negatives, write_tokens
+        from optical.data.batches.tokenise import (
+            Side,
+            UnknownTokens,
+            frames_of,
+            tokenised_pairs,
+            with_negatives,
+            write_tokens,
+        )
 
         workspace = session.workspace
         folder = workspace.path(pairs)

@@ -24,8 +24,8 @@ class PairBatch:
     ``weight`` is 1 for a pair and 0 for the filler a rank gets when the batch has fewer pairs than ranks;
     ``global_pairs`` is the number of pairs over all ranks, which the loss is averaged over. ``dataset`` is the number
     of each pair's data set, an index of ``dataset_names``. ``target_embeddings`` are the teacher's, when they come from
-    a cache; then the teacher need not read ``target``. ``negative`` are the mined negatives of a teacher's training, one
-    of each pair; that of a pair without one is its own target.
+    a cache; then the teacher need not read ``target``. ``negative`` are the mined negatives of a teacher's training,
+    one of each pair; that of a pair without one is its own target.
     """
 
     step: int

@@ -105,7 +105,9 @@ class TokenPairs:
     def take(self, rows: np.ndarray) -> "TokenPairs":
         """Some of the pairs, in the order given."""
         chosen = pa.array(rows)
-        return replace(self, dataset=self.dataset[rows], **{name: ids.take(chosen) for name, ids in self.columns.items()})
+        return replace(
+            self, dataset=self.dataset[rows], **{name: ids.take(chosen) for name, ids in self.columns.items()}
+        )
 
 
 @dataclass(frozen=True, eq=False)
