@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import PurePath
+from typing import ClassVar
 
 from optical import components
 from optical.data.bitext.config import BitextConfig
@@ -26,8 +27,8 @@ _CADENCE = ("checkpoint_steps", "dev_steps")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScratchConfig(ScratchShape):
-    """A small late-interaction teacher trained from scratch: its shape and its training."""
+class TeacherTraining:
+    """Contrastive training of a late-interaction teacher on English questions and the passages that answer them."""
 
     pairs: tuple[str, ...]
     """Data sets of English question-passage pairs."""
@@ -35,19 +36,48 @@ class ScratchConfig(ScratchShape):
     """How the teacher is trained (in-batch contrastive MaxSim)."""
     temperature: float = 0.05
     """Softmax temperature of the contrastive loss, applied to the mean MaxSim per query token."""
+    negatives: int = 0
+    """Passages that BM25 mines for each question as hard negatives, 0 or 1; every question of a batch is scored against
+    those of all its questions."""
+
+    section: ClassVar[str] = "teacher.training"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        where = "teacher.scratch"
+        where = self.section
         require(len(self.pairs) > 0, f"{where}.pairs", "names no data set", "give at least one")
         finite = 0 < self.temperature < inf
         require(finite, f"{where}.temperature", f"is {self.temperature}", "set a positive number")
+        require(self.negatives in (0, 1), f"{where}.negatives", f"is {self.negatives}", "set 0 or 1")
         _check_parts(self.objective, self.train, f"{where}.train")
 
     @property
     def objective(self) -> ObjectiveConfig:
         """The objective of the teacher."""
         return contrastive.Config(temperature=self.temperature)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScratchConfig(ScratchShape, TeacherTraining):
+    """A small late-interaction teacher trained from scratch: its shape and its training."""
+
+    section: ClassVar[str] = "teacher.scratch"
+
+    def __post_init__(self) -> None:
+        ScratchShape.__post_init__(self)
+        TeacherTraining.__post_init__(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedTraining(TeacherTraining):
+    """The training of a pretrained encoder as a late-interaction teacher."""
+
+    dim: int = 0
+    """Dimension of a new projection of the token embeddings, which starts as a random orthogonal matrix drawn from
+    ``train.seed``; 0 keeps the embeddings that the encoder has."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.dim < inf, f"{self.section}.dim", f"is {self.dim}", "set 0 or a positive number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +99,8 @@ class TeacherConfig:
     agree with those of an uncached run within float16 rounding."""
     scratch: ScratchConfig | None = None
     """The small teacher to train when ``weights`` is ``scratch``."""
+    training: PretrainedTraining | None = None
+    """How the pretrained ``weights`` are trained before they teach; none: they teach as they are."""
 
     def __post_init__(self) -> None:
         for name in ("query_length", "document_length"):
@@ -81,6 +113,13 @@ class TeacherConfig:
             f"is {self.weights!r} and teacher.scratch is {'given' if self.scratch else 'missing'}",
             "set both for a teacher trained by the run, or neither",
         )
+        what = "is given, and teacher.scratch trains a teacher without pretrained weights"
+        require(self.scratch is None or self.training is None, "teacher.training", what, "leave one of them out")
+
+    @property
+    def trained(self) -> TeacherTraining | None:
+        """The training of the teacher by the run, from scratch or from pretrained weights; None if there is none."""
+        return self.scratch or self.training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +140,12 @@ class Recipe:
         plain = self.name not in ("", ".", "..", "shared") and PurePath(self.name).name == self.name
         require(plain, "name", f"is {self.name!r}, and a run's folder begins with it", "give one plain word")
         _check_parts(self.objective, self.train, "train")
+
+    @property
+    def trainings(self) -> dict[str, TrainConfig]:
+        """Every training of the run, by the section that configures it."""
+        teacher = self.teacher.trained
+        return {"train": self.train} | ({f"{teacher.section}.train": teacher.train} if teacher else {})
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON-serialisable values (tuples become lists)."""
@@ -153,10 +198,7 @@ def _check_parts(objective: ObjectiveConfig, train: TrainConfig, where: str) -> 
 
 
 def _idle(recipe: Recipe) -> Iterator[str]:
-    trainings = {"train": recipe.train}
-    if recipe.teacher.scratch:
-        trainings["teacher.scratch.train"] = recipe.teacher.scratch.train
-    for where, train in trainings.items():
+    for where, train in recipe.trainings.items():
         yield from (f"{where}.{name}" for name in _CADENCE)
         if train.mixture.weights:
             yield f"{where}.mixture.temperature"

@@ -114,7 +114,7 @@ def _bitext(info: Mapping, config: BitextConfig) -> list[DatasetFact]:
 
 
 def _questions(workspace: Workspace) -> list[DatasetFact]:
-    """What a scratch teacher learns from."""
+    """What a teacher that the run trains learns from."""
     if not workspace.has(QUESTIONS):
         return []
     info = workspace.info(QUESTIONS)
@@ -123,8 +123,8 @@ def _questions(workspace: Workspace) -> list[DatasetFact]:
 
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
-    """The weights of a pretrained teacher, which are also the student's first weights."""
-    if workspace.has(QUESTIONS):
+    """The weights of a pretrained teacher, or those its training starts from; the student descends from them too."""
+    if workspace.recipe.teacher.scratch:
         return []
     weights = workspace.recipe.teacher.weights
     licence = PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"

@@ -9,7 +9,7 @@ from optical.data.registry.entry import HUB
 from optical.data.registry.languages import known
 from optical.evaluation.notation import title
 from optical.model.weights import is_hub_id
-from optical.recipe import Recipe
+from optical.recipe import Recipe, TeacherConfig
 from optical.report.blocks import Block, Code, Heading, Paragraph, render_blocks
 from optical.report.content import DataFacts
 from optical.report.provenance import datasets_table, flatten
@@ -46,9 +46,7 @@ def model_card(
     """
     languages = query_languages(recipe.bitext)
     spoken = ", ".join(map(language_name, languages))
-    teacher = (
-        f"the English teacher {recipe.teacher.weights}" if not recipe.teacher.scratch else "a small English teacher"
-    )
+    teacher = _teacher(recipe.teacher)
     blocks: list[Block] = [
         Paragraph(
             f"A query encoder for {spoken}, distilled from {teacher} by {recipe.objective.means()}. "
@@ -64,6 +62,15 @@ def model_card(
     ]
     title = f"# OPTICAL student for {spoken} queries"
     return f"---\n{_front(recipe, languages)}\n---\n{title}\n\n{render_blocks(blocks)}\n"
+
+
+def _teacher(teacher: TeacherConfig) -> str:
+    """What the student is distilled from, inside a sentence."""
+    if teacher.scratch:
+        return "a small English teacher"
+    if teacher.training:
+        return f"an English teacher trained from {teacher.weights} on questions and passages"
+    return f"the English teacher {teacher.weights}"
 
 
 def _front(recipe: Recipe, languages: list[str]) -> str:
@@ -137,7 +144,7 @@ def _limits(recipe: Recipe, spoken: str, data: DataFacts) -> list[Block]:
         "scores, [CLS] and [SEP] included; there is no marker and no query augmentation.",
         f"Passages must be encoded by its own teacher, which reads {teacher.document_length} tokens of each; with "
         "another teacher's index the scores mean nothing."
-        + (" That teacher was trained by the same run and is not in this folder." if teacher.scratch else ""),
+        + (" That teacher was trained by the same run and is not in this folder." if teacher.trained else ""),
         "The figures come from one training run and one collection; other topics, domains and seeds give others.",
     ]
     if closed:

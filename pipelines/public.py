@@ -37,6 +37,8 @@ def public_recipe(recipe: Recipe) -> Recipe:
     teacher = replace(teacher, weights=public_weights(teacher.weights))
     if teacher.scratch:
         teacher = replace(teacher, scratch=replace(teacher.scratch, pairs=_public(teacher.scratch.pairs)))
+    if teacher.training:
+        teacher = replace(teacher, training=replace(teacher.training, pairs=_public(teacher.training.pairs)))
     return replace(
         recipe,
         bitext=replace(bitext, datasets=_public(bitext.datasets)),

@@ -21,6 +21,7 @@ from optical.index.scoring import MaxSim
 from optical.model.encoder import Encoder
 from optical.model.scratch import scratch_encoder
 from optical.model.storage import save_encoder
+from optical.model.text.padding import TokenBatch
 from optical.model.vocabulary.tokenizer import learn_wordpiece
 from optical.objectives import base, contrastive, ot
 from optical.objectives.ot import Config as OTConfig
@@ -34,7 +35,7 @@ torch.set_num_threads(1)
 
 # These modules import the names of their annotations for type checkers only; the run-time checker looks them up here.
 for module in (base, contrastive, ot):
-    vars(module).update(Encoder=Encoder, Tensor=torch.Tensor)
+    vars(module).update(Encoder=Encoder, Tensor=torch.Tensor, TokenBatch=TokenBatch)
 for module in (index_base, exact_kind, faiss_kind):
     vars(module).update(np=np, faiss=faiss, Embeddings=Embeddings, MaxSim=MaxSim)
 

@@ -1,4 +1,4 @@
-"""A small encoder with random weights: where a teacher trained from scratch begins."""
+"""Where the training of a teacher begins: a small encoder with random weights, or a pretrained one with a new head."""
 
 import torch
 from tokenizers import Tokenizer
@@ -7,7 +7,7 @@ from transformers import AutoModel, BertConfig
 
 from optical.model.config import SCRATCH_POSITIONS, ScratchShape
 from optical.model.encoder import Encoder
-from optical.model.head import Dense
+from optical.model.head import Dense, projection
 from optical.model.text.reader import TextReader
 from optical.model.text.special import BERT
 
@@ -37,3 +37,19 @@ def scratch_encoder(shape: ScratchShape, tokenizer: Tokenizer, seed: int) -> Enc
         backbone = AutoModel.from_config(config)
         head = nn.Sequential(Dense(shape.hidden, shape.dim))
     return Encoder(backbone, reader, head)
+
+
+def projected(encoder: Encoder, dim: int, seed: int) -> Encoder:
+    """The same encoder with one more projection of its token embeddings, to ``dim`` dimensions.
+
+    The projection is a random matrix with orthonormal rows, or columns where it widens, so that it keeps angles as far
+    as the dimension allows (Saxe et al. 2014, arXiv:1312.6120).
+
+    Args:
+        encoder: of token embeddings; it shares its weights with the result.
+        dim: of the new embeddings.
+        seed: of the matrix.
+    """
+    weight = torch.empty(dim, encoder.dim)
+    nn.init.orthogonal_(weight, generator=torch.Generator().manual_seed(seed))
+    return Encoder(encoder.backbone, encoder.reader, nn.Sequential(*encoder.head, projection(weight)))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
     from optical.model.encoder import Encoder
+    from optical.model.text.padding import TokenBatch
 
 Embed = Callable[..., "Tensor"]
 """The trained encoder, plain or wrapped for data-parallel training: (ids, mask) to token embeddings."""
@@ -32,8 +33,16 @@ class ObjectiveConfig:
     version: ClassVar[int] = 1
     """Raise it when the same settings give other results: what an older version made is then made anew."""
     divisible: ClassVar[bool] = True
-    """Whether a batch may be computed in parts, on several workers or one after the other; false if pairs of a batch
-    are compared with each other."""
+    """Whether a batch may be computed in parts, on several workers or one after the other (``train.accumulate``);
+    false if pairs of a batch are compared with each other."""
+    gathers: ClassVar[bool] = False
+    """Whether an objective that is not ``divisible`` may take several workers all the same, because it gathers what it
+    compares from all of them, and the update is the same on any number."""
+
+    @property
+    def takes_workers(self) -> bool:
+        """Whether several workers give the same result as one."""
+        return self.divisible or self.gathers
 
     def build(self, teacher: Encoder | None) -> Objective:
         """The objective, on the CPU.
@@ -129,14 +138,18 @@ class Objective(ABC):
 
     def targets(self, encoder: Embed, batch: PairBatch) -> Tensor:
         """(batch, target, dim) float32 embeddings of the target side: cached, of the teacher, or of ``encoder``."""
-        import torch
-
         if batch.target_embeddings is not None:
             return batch.target_embeddings.float()
+        return self.embed_targets(encoder, batch.target)
+
+    def embed_targets(self, encoder: Embed, texts: TokenBatch) -> Tensor:
+        """(batch, tokens, dim) float32 embeddings of texts of the target side, of the teacher or of ``encoder``."""
+        import torch
+
         if self.teacher is None:
-            return encoder(batch.target.ids, batch.target.mask)
+            return encoder(texts.ids, texts.mask)
         with torch.no_grad():
-            return self.teacher(batch.target.ids, batch.target.mask).float()
+            return self.teacher(texts.ids, texts.mask).float()
 
     def reference(self, encoder: Encoder) -> Encoder:
         """The encoder to which the dev measures compare the ranking of ``encoder``."""

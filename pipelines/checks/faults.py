@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -14,13 +15,13 @@ from optical.errors import DataError, UserError
 from optical.evaluation.notation import cutoff
 from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
-from optical.recipe import Recipe
+from optical.recipe import Recipe, TeacherConfig
 from optical.train.config import TrainConfig
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES
-from pipelines.graph.teacher import TEACHER
+from pipelines.graph.teacher import PRETRAINED
 from pipelines.graph.workspace import Workspace
 
 
@@ -30,11 +31,11 @@ def check_recipe(workspace: Workspace) -> None:
     Raises:
         UserError: the first of its ``faults``, or several workers for an objective that compares the pairs of a batch.
     """
-    folder = None if workspace.recipe.teacher.scratch else workspace.path(TEACHER)
+    folder = None if workspace.recipe.teacher.scratch else workspace.path(PRETRAINED)
     for fault in faults(workspace.recipe, folder):
         raise fault
     objective, workers = workspace.recipe.objective, workspace.settings.resources.num_workers
-    if workers > 1 and not objective.divisible:
+    if workers > 1 and not objective.takes_workers:
         what = f"is {workers}, and {objective.name} compares a pair with those of its own worker only"
         raise UserError("num_workers", what, "set 1: another number would train another student of the same name")
 
@@ -44,14 +45,14 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
 
     Args:
         recipe: the recipe.
-        teacher: folder of a pretrained teacher; None if it is not available, or if the run trains the teacher.
+        teacher: folder of the pretrained weights; None if it is not available, or if there are none.
     """
-    scratch = recipe.teacher.scratch
-    shape = Shape(SCRATCH_POSITIONS, scratch.dim, "WordPiece") if scratch else read_shape(teacher) if teacher else None
+    trained = recipe.teacher.trained
+    shape = _shape(recipe.teacher, teacher)
     yield from _length_faults(recipe, shape)
     yield from _mixture_faults("train", recipe.train, recipe.bitext.datasets)
-    if scratch:
-        yield from _mixture_faults("teacher.scratch.train", scratch.train, scratch.pairs)
+    if trained:
+        yield from _mixture_faults(f"{trained.section}.train", trained.train, trained.pairs)
     if recipe.student.vocabulary and shape and shape.vocabulary != "WordPiece":
         what = f"is {recipe.student.vocabulary}, and the teacher's vocabulary is {shape.vocabulary}, not WordPiece"
         yield UserError("student.vocabulary", what, "set 0, or take a teacher of the BERT kind")
@@ -75,9 +76,10 @@ def check_data(workspace: Workspace) -> None:
         _check_pairs(workspace, QUESTIONS, "question-passage pairs")
     if workspace.has(CANDIDATES):
         teacher = workspace.recipe.teacher
-        dim = teacher.scratch.dim if teacher.scratch else read_shape(workspace.path(TEACHER)).dim
+        shape = _shape(teacher, None if teacher.scratch else workspace.path(PRETRAINED))
         tokens = certain_tokens(workspace.path(COLLECTION) / "passages.parquet", teacher.document_length)
-        workspace.recipe.index.check(dim, tokens)
+        if shape:
+            workspace.recipe.index.check(shape.dim, tokens)
 
 
 def certain_tokens(passages: Path, length: int) -> int:
@@ -87,14 +89,19 @@ def certain_tokens(passages: Path, length: int) -> int:
     return pc.sum(pc.min_element_wise(pc.add(words, 2), length)).as_py()
 
 
+def _shape(teacher: TeacherConfig, folder: Path | None) -> Shape | None:
+    """The shape of the teacher after its training, as far as its weights are available."""
+    if teacher.scratch:
+        return Shape(SCRATCH_POSITIONS, teacher.scratch.dim, "WordPiece")
+    found = read_shape(folder) if folder else None
+    return replace(found, dim=teacher.training.dim or found.dim) if found and teacher.training else found
+
+
 def _length_faults(recipe: Recipe, shape: Shape | None) -> Iterator[UserError]:
     if not shape:
         return
-    trainings = {"train": recipe.train}
-    if recipe.teacher.scratch:
-        trainings["teacher.scratch.train"] = recipe.teacher.scratch.train
     lengths = {f"teacher.{name}": getattr(recipe.teacher, name) for name in ("query_length", "document_length")}
-    for where, train in trainings.items():
+    for where, train in recipe.trainings.items():
         lengths |= {f"{where}.{name}": getattr(train, name) for name in ("source_length", "target_length")}
     for where, length in lengths.items():
         if length > shape.positions:

@@ -26,8 +26,8 @@ def languages(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 
 def bitext(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     """Whether every source of pairs exists, or can be fetched."""
-    scratch = recipe.teacher.scratch
-    for spec in (*recipe.bitext.datasets, *(scratch.pairs if scratch else ())):
+    trained = recipe.teacher.trained
+    for spec in (*recipe.bitext.datasets, *(trained.pairs if trained else ())):
         try:
             found = parse_source(spec)
         except OpticalError as error:
@@ -53,7 +53,7 @@ def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 
 
 def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether the teacher's weights exist, or can be fetched."""
+    """Whether the teacher's weights, or those that its training starts from, exist or can be fetched."""
     config = recipe.teacher
     if config.weights == "scratch":
         yield Finding("teacher", True, "trained by the run")
@@ -77,7 +77,7 @@ CHECKS = (languages, bitext, collection, teacher, fields)
 
 
 def _teacher_here(recipe: Recipe, settings: Settings) -> Path | None:
-    """The folder of a pretrained teacher; None without one (the check ``teacher`` reports why)."""
+    """The folder of the pretrained weights; None without them (the check ``teacher`` reports why)."""
     config = recipe.teacher
     if config.scratch or hub_address(config.weights, config.revision):
         return None

@@ -1,4 +1,4 @@
-"""Clean parquet shards of sentence pairs, and of the question-passage pairs that a scratch teacher learns from."""
+"""Clean parquet shards of sentence pairs, and of the question-passage pairs that a teacher learns from."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -54,7 +54,7 @@ def _make(session: Context, path: Path, identity: str, questions: bool) -> None:
     workspace = session.workspace
     config = workspace.recipe.bitext
     if questions:
-        config = replace(config, datasets=workspace.scratch.pairs, source="eng", max_pairs=None)
+        config = replace(config, datasets=workspace.teacher_training.pairs, source="eng", max_pairs=None)
     files = [_opened(spec, workspace) for spec in config.datasets]
     _refuse_twins(files, config)
     sources = [BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)]
@@ -180,9 +180,9 @@ QUESTIONS = Node(
     format=shards.BITEXT,
     made_from=lambda workspace: [
         _rules(workspace, "cleaning", "target", "max_reject_share"),
-        *_content(workspace, workspace.scratch.pairs),
+        *_content(workspace, workspace.teacher_training.pairs),
     ],
     make=partial(_make, questions=True),
-    needed=lambda recipe: recipe.teacher.scratch is not None,
+    needed=lambda recipe: recipe.teacher.trained is not None,
 )
-"""Clean shards of the question-passage pairs that a scratch teacher learns from."""
+"""Clean shards of the question-passage pairs that a teacher learns from."""

@@ -1,11 +1,11 @@
-"""The teacher: a pretrained encoder as it is, or a small one that the run trains from scratch."""
+"""The teacher: a pretrained encoder as it is, or one that the run trains, from scratch or from pretrained weights."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical.model.folder import weights_fingerprint
 from optical.model.weights import find_weights
+from optical.recipe import Recipe
 from optical.resources import Resources
 from pipelines.graph.bitext import BITEXT, QUESTIONS, texts
 from pipelines.graph.milestones import CHECKED_DATA
@@ -28,61 +28,64 @@ def train(session: Context, job: "TrainJob", verb: str, resources: Resources) ->
         fit(job, resources)
 
 
-def _scratch(workspace: Workspace) -> dict:
-    return workspace.decisive["teacher"]["scratch"]
+def _settings(workspace: Workspace) -> dict:
+    """The decisive fields of the teacher's training, and of its shape if it starts from random weights."""
+    teacher = workspace.decisive["teacher"]
+    return teacher["scratch"] or teacher["training"]
 
 
 def _make_start(session: Context, path: Path, identity: str) -> None:
-    from optical.model.scratch import scratch_encoder
+    from optical.model.scratch import projected, scratch_encoder
+    from optical.model.storage import load_encoder
     from optical.model.vocabulary.tokenizer import learn_wordpiece
     from optical.train.loop import write_encoder
 
     workspace = session.workspace
-    scratch = workspace.scratch
-    learned_from = [text for pairs in (BITEXT, QUESTIONS) for text in texts(workspace, pairs, "source", "target")]
-    encoder = scratch_encoder(scratch, learn_wordpiece(learned_from, scratch.vocabulary), scratch.train.seed)
+    scratch, training = workspace.recipe.teacher.scratch, workspace.recipe.teacher.training
+    if scratch:
+        learned_from = [text for pairs in (BITEXT, QUESTIONS) for text in texts(workspace, pairs, "source", "target")]
+        encoder = scratch_encoder(scratch, learn_wordpiece(learned_from, scratch.vocabulary), scratch.train.seed)
+    elif training:
+        encoder = projected(load_encoder(workspace.path(PRETRAINED)), training.dim, training.train.seed)
     write_encoder(encoder, path, identity)
+
+
+def _start_from(workspace: Workspace) -> list[object]:
+    settings = _settings(workspace)
+    seed = settings["train"]["seed"]
+    if workspace.recipe.teacher.scratch:
+        return [{name: settings[name] for name in _SHAPE}, seed, BITEXT, QUESTIONS]
+    return [settings["dim"], seed, PRETRAINED]
+
+
+def _starts_anew(recipe: Recipe) -> bool:
+    """Whether training starts from an encoder that the run makes: random weights, or a new projection."""
+    return recipe.teacher.scratch is not None or bool(recipe.teacher.training and recipe.teacher.training.dim)
+
+
+def _mine(session: Context, path: Path, identity: str) -> None:
+    from optical.data.batches.negatives import write_negatives
+
+    questions, passages = (texts(session.workspace, QUESTIONS, side) for side in ("source", "target"))
+    with session.work("mine"):
+        write_negatives(path, identity, questions, passages)
 
 
 def _train(session: Context, path: Path, identity: str) -> None:
     from optical.train.job import TrainJob
 
     workspace = session.workspace
-    scratch = workspace.scratch
+    training = workspace.teacher_training
     job = TrainJob(
         fingerprint=identity,
         tokens=workspace.path(QUESTION_TOKENS).absolute(),
         start=workspace.path(TEACHER_START).absolute(),
         folder=workspace.folder(TEACHER).absolute(),
-        train=scratch.train,
-        objective=scratch.objective,
+        train=training.train,
+        objective=training.objective,
     )
-    # A question's negatives are the other passages of its rank: more workers would make another teacher.
-    train(session, job, "teacher", replace(workspace.settings.resources, num_workers=1, min_workers=0))
+    train(session, job, "teacher", workspace.settings.resources)
 
-
-TEACHER_START = Node(
-    kind="teacher-start",
-    version=2,
-    format=ENCODER,
-    after=(CHECKED_DATA,),
-    made_from=lambda workspace: [
-        {name: _scratch(workspace)[name] for name in _SHAPE},
-        _scratch(workspace)["train"]["seed"],
-        BITEXT,
-        QUESTIONS,
-    ],
-    make=_make_start,
-)
-"""A scratch teacher before training: a vocabulary learned from the pairs, and random weights."""
-
-QUESTION_TOKENS = tokenised(
-    "question-tokens",
-    3,
-    QUESTIONS,
-    ReadBy(TEACHER_START, lambda recipe: "query"),
-    ReadBy(TEACHER_START, lambda recipe: "document"),
-)
 
 PRETRAINED: Node = Node(
     kind="teacher",
@@ -91,15 +94,49 @@ PRETRAINED: Node = Node(
         workspace.recipe.teacher.weights, workspace.recipe.teacher.revision, workspace.settings.cache
     ),
 )
-"""A pretrained teacher, used where it lies."""
+"""Pretrained weights, used where they lie: the teacher, or what its training starts from."""
+
+TEACHER_START = Node(
+    kind="teacher-start",
+    version=2,
+    format=ENCODER,
+    after=(CHECKED_DATA,),
+    made_from=_start_from,
+    make=_make_start,
+    needed=_starts_anew,
+    otherwise=PRETRAINED,
+)
+"""A teacher before training: a vocabulary learned from the pairs and random weights, or a new projection."""
+
+NEGATIVES = Node(
+    kind="negatives",
+    version=1,
+    after=(CHECKED_DATA,),
+    made_from=lambda workspace: [QUESTIONS],
+    make=_mine,
+    needed=lambda recipe: recipe.teacher.trained is not None and recipe.teacher.trained.negatives > 0,
+)
+"""The mined negative of every question-passage pair."""
+
+QUESTION_TOKENS = tokenised(
+    "question-tokens",
+    3,
+    QUESTIONS,
+    ReadBy(TEACHER_START, lambda recipe: "query"),
+    ReadBy(TEACHER_START, lambda recipe: "document"),
+    NEGATIVES,
+)
 
 TEACHER = Node(
     kind="teacher",
-    version=1,
+    version=2,
     format=ENCODER,
-    made_from=lambda workspace: [QUESTION_TOKENS, _scratch(workspace)["train"], _scratch(workspace)["temperature"]],
+    made_from=lambda workspace: [
+        *(QUESTION_TOKENS, TEACHER_START),
+        *(_settings(workspace)["train"], _settings(workspace)["temperature"]),
+    ],
     make=_train,
-    needed=lambda recipe: recipe.teacher.scratch is not None,
+    needed=lambda recipe: recipe.teacher.trained is not None,
     otherwise=PRETRAINED,
     inner=ENCODER,
 )

@@ -14,7 +14,7 @@ from typing import Protocol
 from optical import artefacts
 from optical.artefacts import Fingerprint
 from optical.data.bitext.sources import parse_source, understood
-from optical.recipe import Recipe, ScratchConfig, decisive
+from optical.recipe import Recipe, TeacherTraining, decisive
 from pipelines.environment import SHARED, Settings
 from pipelines.graph.node import Node
 
@@ -34,11 +34,11 @@ class Workspace:
         """What a bitext source means: a registered data set, or local files, which are hashed once."""
 
     @property
-    def scratch(self) -> ScratchConfig:
-        """The teacher that the run trains, for those artefacts that only such a run has."""
-        if self.recipe.teacher.scratch is None:
-            raise ValueError(f"the teacher of {self.recipe.name} is pretrained")
-        return self.recipe.teacher.scratch
+    def teacher_training(self) -> TeacherTraining:
+        """The training of the teacher, for those artefacts that only a run with one has."""
+        if self.recipe.teacher.trained is None:
+            raise ValueError(f"the teacher of {self.recipe.name} is not trained by the run")
+        return self.recipe.teacher.trained
 
     @cached_property
     def run_dir(self) -> Path:

@@ -34,7 +34,13 @@ def changed(base: Recipe, **values) -> Recipe:
     return base
 
 
-EVERYTHING = changed(recipe("demo"), student__vocabulary=500, teacher__cache=True, index__search="faiss")
+EVERYTHING = changed(
+    recipe("demo"),
+    student__vocabulary=500,
+    teacher__cache=True,
+    teacher__scratch__negatives=1,
+    index__search="faiss",
+)
 """A recipe that needs every kind of artefact."""
 
 

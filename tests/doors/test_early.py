@@ -14,9 +14,11 @@ from optical.evaluation.notation import MEASURES, cutoff
 from optical.model.config import StudentConfig
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
+from optical.objectives import contrastive
 from optical.recipe import Recipe
+from optical.resources import Resources
 from pipelines.__main__ import main
-from pipelines.checks.faults import certain_tokens, check_data, faults
+from pipelines.checks.faults import certain_tokens, check_data, check_recipe, faults
 from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
@@ -58,10 +60,6 @@ def settings(tmp_path) -> Settings:
         (("--train.mixture.weights", "1", "2"), "train.mixture.weights: has 2 weights for 1 data sets (demo)"),
         (("--index.depth", "50"), "index.depth: is 50, and R@100 looks at 100 passages of every query"),
         (("--index.search", "faiss", "--index.factory", "Nonsense7"), "index.factory: faiss cannot make 'Nonsense7'"),
-        (
-            ("--objective.name", "contrastive", "--num-workers", "2"),
-            "num_workers: is 2, and contrastive compares a pair",
-        ),
         (("--index.search", "faiss", "--index.factory", "PQ7"), "index.factory: faiss cannot make 'PQ7' of 64"),
     ],
 )
@@ -71,6 +69,17 @@ def test_a_setting_that_would_fail_late_is_refused_at_once(settings, capsys, fla
     assert said in told
     assert told.count("\n") == 1
     assert not settings.runs_dir.exists()
+
+
+def test_workers_are_refused_to_an_objective_that_would_see_other_pairs_with_them(settings):
+    class Divided(contrastive.Config):
+        gathers = False
+
+    two = replace(settings, resources=Resources(num_workers=2))
+    check_recipe(Workspace(replace(DEMO, objective=contrastive.Config()), two))
+    check_recipe(Workspace(replace(DEMO, objective=Divided()), settings))
+    with pytest.raises(UserError, match="^num_workers: is 2, and contrastive compares a pair with those of its own"):
+        check_recipe(Workspace(replace(DEMO, objective=Divided()), two))
 
 
 def test_a_pretrained_teacher_is_asked_for_its_positions_and_vocabulary(encoder_folder):

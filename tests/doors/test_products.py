@@ -14,6 +14,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from optical.artefacts import fingerprint
+from optical.data.batches.negatives import mined_negatives
 from optical.data.batches.token_shards import open_tokens, read_split
 from optical.data.bitext.config import BitextConfig, CleaningConfig
 from optical.data.bitext.readers import read_pairs
@@ -110,6 +111,12 @@ def tokens(world: World) -> Product:
     return _hash([written, dev.source_ids.to_pylist(), dev.target_ids.to_pylist()]), []
 
 
+def negatives(world: World) -> Product:
+    questions = ["which child reads a book", "which river flows", "which river flows"]
+    passages = ["The child reads.", "A river, a child, a book.", "The Nile is a river."]
+    return _hash(mined_negatives(questions, passages).tolist()), []
+
+
 def teacher(world: World) -> Product:
     return _trained(world, "teacher")
 
@@ -143,6 +150,7 @@ MAKERS = {
     "collection": collection,
     "teacher-start": teacher_start,
     "question-tokens": tokens,
+    "negatives": negatives,
     "teacher": teacher,
     "student-start": student_start,
     "tokens": tokens,
@@ -157,7 +165,8 @@ PRODUCTS = {
     "collection": (2, "f3bb314d6990", []),
     "teacher-start": (2, "615d64cfbd10", [0.0776, 0.0731, 0.0987, 0.0835, 0.0705]),
     "question-tokens": (3, "6dd75ee09e4c", []),
-    "teacher": (1, "", [2.8596, 1.556, 0.8422, 0.4449, 0.1311]),
+    "negatives": (1, "f4f156038965", []),
+    "teacher": (2, "", [2.8596, 1.556, 0.8422, 0.4449, 0.1311]),
     "student-start": (2, "ec48e7aa7c08", [0.0315, 0.039, 0.0365, 0.0115, 0.0115, 0.0366]),
     "tokens": (3, "6dd75ee09e4c", []),
     "teacher-cache": (1, "f626051bc944", [54.7693, 75.8566, 95.8467, 3.8172, -177.8618]),

@@ -24,7 +24,8 @@ class PairBatch:
     ``weight`` is 1 for a pair and 0 for the filler a rank gets when the batch has fewer pairs than ranks;
     ``global_pairs`` is the number of pairs over all ranks, which the loss is averaged over. ``dataset`` is the number
     of each pair's data set, an index of ``dataset_names``. ``target_embeddings`` are the teacher's, when they come from
-    a cache; then the teacher need not read ``target``.
+    a cache; then the teacher need not read ``target``. ``negative`` are the mined negatives of a teacher's training,
+    one of each pair; that of a pair without one is its own target.
     """
 
     step: int
@@ -35,6 +36,7 @@ class PairBatch:
     dataset: Int[Tensor, " batch"] | None = None
     dataset_names: tuple[str, ...] = ()
     target_embeddings: Float[Tensor, "batch target dim"] | None = None
+    negative: TokenBatch | None = None
 
     @property
     def num_pairs(self) -> int:
@@ -56,6 +58,7 @@ class PairBatch:
             weight=self.weight[chosen],
             dataset=None if self.dataset is None else self.dataset[chosen],
             target_embeddings=None if self.target_embeddings is None else self.target_embeddings[chosen],
+            negative=None if self.negative is None else self.negative.rows(chosen),
         )
 
     def to(self, device: object) -> Self:
@@ -70,16 +73,18 @@ def collate(
 
     With a teacher cache (``targets``) each batch holds its target embeddings too.
     """
-    from optical.data.batches.token_shards import TokenPairs
+    from optical.data.batches.token_shards import NEGATIVE, TokenPairs
 
     step, global_pairs, weight = (block[name].to_numpy() for name in ("step", "global_pairs", "weight"))
     position, dataset, source_ids, target_ids = (
         block[name].combine_chunks() for name in ("position", "dataset", "source_ids", "target_ids")
     )
+    negative_ids = block[NEGATIVE].combine_chunks() if NEGATIVE in block.column_names else None
     for row in range(len(block)):
         source, target = _cell(source_ids, row), _cell(target_ids, row)
+        mined = None if negative_ids is None else _cell(negative_ids, row)
         # The feed has already put English sides among the sources, so the column for them is idle here.
-        pairs = TokenPairs(_cell(dataset, row).to_numpy(), source, target, target, frames)
+        pairs = TokenPairs(_cell(dataset, row).to_numpy(), source, target, target, frames, mined)
         batch = padded(pairs, int(step[row]), int(global_pairs[row]), float(weight[row]), dataset_names)
         embeddings = targets.padded(_cell(position, row).to_numpy()) if targets else None
         yield replace(batch, target_embeddings=embeddings)
@@ -105,6 +110,7 @@ def padded(
         torch.full((len(pairs),), weight),
         torch.from_numpy(pairs.dataset.astype("int64")),
         dataset_names,
+        negative=None if pairs.negative_ids is None else pad(pairs.negative_ids, pairs.frames.target),
     )
 
 

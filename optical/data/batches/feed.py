@@ -20,7 +20,7 @@ from ray.data.collate_fn import ArrowBatchCollateFn
 from optical.data.batches.batch import PairBatch, collate
 from optical.data.batches.config import BatchConfig
 from optical.data.batches.schedule import Order, Packing, Schedule, Stretch, pack
-from optical.data.batches.token_shards import TokenPairs, TokenShards
+from optical.data.batches.token_shards import NEGATIVE, TokenPairs, TokenShards
 from optical.data.bitext.stream import one_block_each, ordered_and_quiet
 from optical.errors import DataError
 from optical.model.text.frame import Frames
@@ -40,7 +40,8 @@ RAGGED = pa.schema(
         ("target_ids", pa.list_(IDS)),
     ]
 )
-"""One rank's share of one step before padding."""
+"""One rank's share of one step before padding; pairs with mined negatives have the column ``NEGATIVE`` too."""
+_MINED = pa.field(NEGATIVE, pa.list_(IDS))
 _PAIRS_PER_BLOCK = 2048
 _WINDOWS_AHEAD = 2
 _BLOCK_BYTES = 2 << 20
@@ -120,7 +121,8 @@ class RankShare:
             batches = np.arange(first, min(first + steps, stretch.num_batches))
             step = pa.array(batches + (stretch.first_step - stretch.first_batch))
             columns = self._columns(positions, pairs, sources, packing, batches.tolist())
-            yield pa.table([step, *columns], schema=RAGGED)
+            mined = pairs.negative_ids is not None
+            yield pa.table([step, *columns], schema=RAGGED.append(_MINED) if mined else RAGGED)
 
     def _sources(self, pairs: TokenPairs) -> pa.ListArray:
         """Row i is the source of pair i; in a run with monolingual pairs, row n + i is its English side."""
@@ -142,6 +144,7 @@ class RankShare:
             pa.array(pairs.dataset[rows]),
             sources.take(pa.array(rows + packing.mono[place] * len(pairs))),
             pairs.target_ids.take(pa.array(rows)),
+            *([] if pairs.negative_ids is None else [pairs.negative_ids.take(pa.array(rows))]),
         )
         weight = pa.array(self.rank < global_pairs).cast(pa.float32())
         return [pa.array(global_pairs), weight, *(pa.ListArray.from_arrays(offsets, column) for column in chosen)]

@@ -5,6 +5,7 @@
     lengths.parquet           tokens of all three columns of every training pair, which is all that a schedule needs
 
 ``mono_ids`` is the target side as the reader of the source side reads it, for pairs in which the student reads English.
+Question-passage pairs with mined negatives have a column ``negative_ids`` too, read as the target side is.
 The manifest's info names the data sets in the order of their numbers, and holds the frames of both sides. ``tokenise``
 writes it.
 """
@@ -26,6 +27,8 @@ TOKENS = "tokens"
 COLUMNS = ("source_ids", "target_ids", "mono_ids")
 TOKENISED = pa.schema([("dataset", pa.string()), *((name, IDS) for name in COLUMNS)])
 """Tokenised pairs on their way to disk; there the data set's name becomes its number."""
+NEGATIVE = "negative_ids"
+"""The column of mined negatives, which only the pairs of a teacher's training may have."""
 LENGTHS = pa.schema([(name.removesuffix("_ids"), pa.uint16()) for name in COLUMNS])
 LENGTHS_FILE = "lengths.parquet"
 
@@ -62,7 +65,8 @@ def read_lengths(tokens: Path) -> Lengths:
 class TokenPairs:
     """Tokenised sentence pairs, row by row: the number of the data set each comes from, and the ids of each column.
 
-    ``frames`` are those of the source side, which ``mono_ids`` share, and of the target side.
+    ``frames`` are those of the source side, which ``mono_ids`` share, and of the target side, which ``negative_ids``
+    share, if there are any.
     """
 
     dataset: np.ndarray
@@ -70,9 +74,16 @@ class TokenPairs:
     target_ids: pa.ListArray
     mono_ids: pa.ListArray
     frames: Frames
+    negative_ids: pa.ListArray | None = None
 
     def __len__(self) -> int:
         return len(self.source_ids)
+
+    @property
+    def columns(self) -> dict[str, pa.ListArray]:
+        """The ids of every column that there is, by its name."""
+        mined = {} if self.negative_ids is None else {NEGATIVE: self.negative_ids}
+        return {name: getattr(self, name) for name in COLUMNS} | mined
 
     @property
     def lengths(self) -> Lengths:
@@ -82,17 +93,21 @@ class TokenPairs:
     def cut(self, source_length: int, target_length: int) -> "TokenPairs":
         """The same pairs with every side cut."""
         source, target = self.frames.source, self.frames.target
+        negative_ids = None if self.negative_ids is None else target.cut(self.negative_ids, target_length)
         return replace(
             self,
             source_ids=source.cut(self.source_ids, source_length),
             target_ids=target.cut(self.target_ids, target_length),
             mono_ids=source.cut(self.mono_ids, min(source_length, target_length)),
+            negative_ids=negative_ids,
         )
 
     def take(self, rows: np.ndarray) -> "TokenPairs":
         """Some of the pairs, in the order given."""
         chosen = pa.array(rows)
-        return replace(self, dataset=self.dataset[rows], **{name: getattr(self, name).take(chosen) for name in COLUMNS})
+        return replace(
+            self, dataset=self.dataset[rows], **{name: ids.take(chosen) for name, ids in self.columns.items()}
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +154,7 @@ class TokenShards:
         sizes = np.diff(self.starts)[wanted]
         place = np.searchsorted(wanted, groups)
         rows = table.take(pa.array((np.cumsum(sizes) - sizes)[place] + positions - self.starts[groups]))
-        columns = {name: rows[name].combine_chunks() for name in COLUMNS}
+        columns = {name: rows[name].combine_chunks() for name in rows.column_names if name != "dataset"}
         return TokenPairs(rows["dataset"].to_numpy(), frames=self.frames, **columns)
 
     def _read(self, shard: int, groups: np.ndarray) -> pa.Table:

@@ -15,18 +15,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.data.batches.token_shards import COLUMNS, LENGTHS, LENGTHS_FILE, TOKENISED, TOKENS
+from optical.data.batches.token_shards import COLUMNS, LENGTHS, LENGTHS_FILE, NEGATIVE, TOKENISED, TOKENS
 from optical.data.bitext.shards import ROWS_PER_SHARD, ShardWriter
 from optical.data.bitext.stream import WORKING_CPUS, one_block_each, ordered_and_quiet
 from optical.errors import DataError
 from optical.model.text.frame import Frames
 from optical.model.text.reader import TextReader, load_reader
 from optical.model.text.roles import Role
+from optical.model.text.tokens import IDS
 from optical.model.vocabulary.wordwise import WordwiseTokenizer
 
 ROWS_PER_GROUP = 2000
 _PAIRS_AT_ONCE = 1 << 13
 _ON_DISK = TOKENISED.set(0, pa.field("dataset", pa.int16()))
+_WITH_NEGATIVES = _ON_DISK.append(pa.field(NEGATIVE, IDS))
 _LONGEST = np.iinfo(np.uint16).max
 
 
@@ -68,6 +70,31 @@ def tokenised_pairs(shards: Sequence[str], source: Side, target: Side) -> Iterat
     yield from stream.iter_batches(batch_size=None, batch_format="pyarrow")
 
 
+def with_negatives(tokenised: Iterable[pa.Table], negatives: np.ndarray) -> Iterator[pa.Table]:
+    """The tables with the column ``NEGATIVE``: the target of the pair that is mined, or a pair's own if none is.
+
+    All ids are held at once, because a negative may come from any table.
+
+    Args:
+        tokenised: tables of ``TOKENISED``, in the order of the pairs.
+        negatives: the number of each pair's negative, or -1 (``negatives.read_negatives``).
+
+    Raises:
+        DataError: the pairs are not as many as the negatives.
+    """
+    tables = list(tokenised)
+    targets = pa.chunked_array([chunk for table in tables for chunk in table["target_ids"].chunks], IDS)
+    if len(targets) != len(negatives):
+        what = f"there are {len(negatives)} for {len(targets)} pairs"
+        raise DataError("mined negatives", what, "delete the negatives artefact and rerun")
+    chosen = np.where(negatives < 0, np.arange(len(negatives)), negatives)
+    start = 0
+    for table in tables:
+        end = start + len(table)
+        yield table.append_column(pa.field(NEGATIVE, IDS), targets.take(pa.array(chosen[start:end])))
+        start = end
+
+
 class UnknownTokens:
     """Counts the source tokens that are unknown: words with a letter that the vocabulary lacks."""
 
@@ -100,6 +127,7 @@ def write_tokens(
     sizes: Sequence[int] = (),
     rows_per_group: int = ROWS_PER_GROUP,
     rows_per_shard: int = ROWS_PER_SHARD,
+    negatives: bool = False,
 ) -> None:
     """Write token shards, holding out ``dev_pairs`` evenly spaced pairs, and commit the artefact.
 
@@ -115,6 +143,7 @@ def write_tokens(
         sizes: pairs of each data set, in order; of a set with none among the evenly spaced, the middle is held out too.
         rows_per_group: pairs of a row group.
         rows_per_shard: pairs of a file.
+        negatives: whether the tables have a column of mined negatives.
 
     Raises:
         DataError: fewer pairs than would leave anything to train on, over all or of one data set.
@@ -124,11 +153,12 @@ def write_tokens(
         raise DataError(path, f"{num_pairs} pairs, of which {dev_pairs} would be held out", advice)
     held_out = _held_out(num_pairs, dev_pairs, sizes)
     names: dict[str, int] = {}
+    schema = _WITH_NEGATIVES if negatives else _ON_DISK
     info: dict[str, object] = {"pairs": num_pairs, "frames": frames.as_dict()}
     with (
         artefacts.writing(path, TOKENS, made_from, info) as scratch,
-        ShardWriter(scratch, "train", _ON_DISK, rows_per_shard) as train_shards,
-        ShardWriter(scratch, "dev", _ON_DISK, rows_per_shard) as dev_shards,
+        ShardWriter(scratch, "train", schema, rows_per_shard) as train_shards,
+        ShardWriter(scratch, "dev", schema, rows_per_shard) as dev_shards,
         pq.ParquetWriter(scratch / LENGTHS_FILE, LENGTHS) as lengths,
     ):
         train, dev = _Grouped(train_shards, rows_per_group, lengths), _Grouped(dev_shards, rows_per_group)
