@@ -13,6 +13,7 @@ from optical.data.bitext.screen import REASONS
 from optical.data.bitext.sources import source_language
 from optical.data.registry.datasets import datasets
 from optical.data.registry.languages import known
+from optical.evaluation.pretrained import parse_pretrained
 from optical.evaluation.runs import read_qrels
 from optical.model.weights import PACKAGED
 from optical.report.content import CollectionFacts, DataFacts, DatasetFact, Work
@@ -23,6 +24,8 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.student import TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.public import public_weights
+
+_WEIGHTS = "pretrained weights"
 
 
 def collection_facts(workspace: Workspace) -> CollectionFacts:
@@ -123,12 +126,17 @@ def _questions(workspace: Workspace) -> list[DatasetFact]:
 
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
-    """The weights of a pretrained teacher, which are also the student's first weights."""
-    if workspace.has(QUESTIONS):
-        return []
-    weights = workspace.recipe.teacher.weights
-    licence = PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"
-    return [DatasetFact(public_weights(weights), licence, "teacher", "pretrained weights", "English")]
+    """The weights of a pretrained teacher, which are also the student's first weights; encoders to compare with."""
+    teacher = [] if workspace.has(QUESTIONS) else [workspace.recipe.teacher.weights]
+    compared = [parse_pretrained(spec).weights for spec in workspace.recipe.evaluation.pretrained]
+    facts = [DatasetFact(public_weights(name), _licence(name), "teacher", _WEIGHTS, "English") for name in teacher]
+    for name in dict.fromkeys(compared):
+        facts.append(DatasetFact(public_weights(name), _licence(name), "comparison", _WEIGHTS, "see its card"))
+    return facts
+
+
+def _licence(weights: str) -> str:
+    return PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"
 
 
 def _split(workspace: Workspace) -> str:
