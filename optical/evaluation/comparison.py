@@ -1,6 +1,6 @@
 """Comparison: the runs of a protocol's systems, measured, and tested against its baseline and its subject."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optical.data.collections.qrels import Qrel
@@ -91,13 +91,13 @@ def compare(
     }
     topics = systems[config.baseline].topics
     values = {name: [measured.per_topic[config.tested][qid] for qid in topics] for name, measured in systems.items()}
-    pairs = tested_pairs(config, values)
+    pairs = compared_pairs(config, values)
     p = config.corrected({pair: config.p_value(values[pair[0]], values[pair[1]]) for pair in pairs})
     against = {name: p[name, other] for name, other in pairs if other == config.baseline}
     return Comparison(systems, intervals, against, remarks, dict(_gains(config, values, p)))
 
 
-def tested_pairs(config: EvaluationConfig, systems: Mapping[str, object]) -> list[tuple[str, str]]:
+def compared_pairs(config: EvaluationConfig, systems: Collection[str]) -> list[tuple[str, str]]:
     """Every comparison as (system, the one it is tested against), each once: the baseline's, then the subject's."""
     baseline, subject = config.baseline, config.subject
     pairs = [(name, baseline) for name in systems if name != baseline]
