@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from optical import components
 from optical.data.batches.token_shards import read_lengths
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.screen import REASONS
@@ -16,6 +17,7 @@ from optical.data.registry.languages import known
 from optical.evaluation.pretrained import parse_pretrained
 from optical.evaluation.runs import read_qrels
 from optical.model.weights import PACKAGED
+from optical.recipe import Recipe, components_of
 from optical.report.content import CollectionFacts, DataFacts, DatasetFact, Work
 from optical.tracking.journal import read_journal
 from pipelines.circumstances import WORK
@@ -24,6 +26,7 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.student import TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.public import public_weights
+from pipelines.recipes import known as registered_recipe
 
 _WEIGHTS = "pretrained weights"
 
@@ -61,6 +64,25 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
         datasets=[*(replace(fact, name=called(fact.name)) for fact in facts), *_weights(workspace)],
         notes=[_split(workspace), _comparison(bitext, called)],
     )
+
+
+def registered_settings(recipe: Recipe) -> dict | None:
+    """The recipe registered under a recipe's name as plain values, or None where there is none.
+
+    Where ``recipe`` has another component, that component's own defaults stand for its fields, so that a report counts
+    the choice as one changed setting.
+    """
+    if (base := registered_recipe(recipe.name)) is None:
+        return None
+    plain = base.as_dict()
+    for section, config in components_of(base).items():
+        kind = components.kind_of(type(config))
+        chosen = getattr(getattr(recipe, section), kind.field, "") if kind else ""
+        if kind and chosen in components.names(kind.package):
+            other = components.replaced(config, kind, chosen, f"{section}.{kind.field}")
+            plain[section] = replace(base, **{section: other}).as_dict()[section]
+            plain[section][kind.field] = getattr(config, kind.field)
+    return plain
 
 
 def work_done(run_dir: Path) -> list[Work]:

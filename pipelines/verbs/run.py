@@ -13,7 +13,7 @@ from optical.report.build import write_report
 from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
 from pipelines.cli.repeat import repeat_command
-from pipelines.facts import collection_facts, data_facts, work_done
+from pipelines.facts import collection_facts, data_facts, registered_settings, work_done
 from pipelines.graph.bitext import BITEXT, rejects
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
@@ -21,7 +21,6 @@ from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.runs import RUNS
 from pipelines.graph.student import STUDENT, TOKENS, student_job
 from pipelines.pictures import plan_pictures, problem_in_words
-from pipelines.recipes import known
 from pipelines.session import Session
 from pipelines.verbs.evaluate import evaluate
 from pipelines.verbs.search import collection_info
@@ -106,7 +105,7 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
     plans = plan_pictures(student, job.build_objective(), workspace.path(TOKENS), recipe.train)
     return ReportContent(
         recipe=recipe.as_dict(),
-        registered=base.as_dict() if (base := known(recipe.name)) else None,
+        registered=registered_settings(recipe),
         fingerprint=workspace.fingerprint,
         protocol=recipe.evaluation,
         systems=verdict.systems,
