@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,9 +80,9 @@ def registered_settings(recipe: Recipe) -> dict | None:
         kind = components.kind_of(type(config))
         chosen = getattr(getattr(recipe, section), kind.field, "") if kind else ""
         if kind and chosen in components.names(kind.package):
-            other = components.replaced(config, kind, chosen, f"{section}.{kind.field}")
-            plain[section] = replace(base, **{section: other}).as_dict()[section]
-            plain[section][kind.field] = getattr(config, kind.field)
+            other: Any = components.replaced(config, kind, chosen, f"{section}.{kind.field}")
+            settings = replace(base, **{section: other}).as_dict()[section]
+            plain[section] = settings | {kind.field: getattr(config, kind.field)}
     return plain
 
 
