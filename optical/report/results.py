@@ -60,10 +60,10 @@ def _beside_the_strongest(content: ReportContent) -> str:
     protocol, gain = content.protocol, content.gains.get(name)
     after, other = (content.systems[system].mean[protocol.tested] for system in (protocol.subject, name))
     more = f"95 % interval {gain.interval.low:+.3f} to {gain.interval.high:+.3f}{_said(gain.p)}" if gain else ""
-    told = f"{name} reaches {other:.3f}, and the {protocol.label(protocol.subject)} has {after - other:+.3f}"
-    told += f" against it ({more})" if more else " against it"
+    told = f"{name} ({other:.3f}): the {protocol.label(protocol.subject)} has {after - other:+.3f} against it"
+    told += f" ({more})" if more else ""
     last = doubt(protocol.label(protocol.subject), "it", after - other, gain.p if gain else None)
-    return f" The strongest pretrained encoder beside it, {told}.{last}"
+    return f" The strongest pretrained encoder beside it is {told}.{last}"
 
 
 def _said(p_value: float | None) -> str:
