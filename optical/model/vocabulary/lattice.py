@@ -142,6 +142,6 @@ def _kept(edges: Edges, levels: np.ndarray, kept: np.ndarray) -> tuple[Edges, np
 
 def _ordered(edges: Edges, level: np.ndarray, node: np.ndarray) -> tuple[Edges, np.ndarray]:
     """The edges in the order of their level and then of a node, and where each level begins."""
-    order = np.lexsort((edges.piece, node, level))
+    order = np.lexsort((node, level))
     changes = np.flatnonzero(np.diff(level[order])) + 1
     return edges.taken(order), np.concatenate([[0], changes, [len(order)]])

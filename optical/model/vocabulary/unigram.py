@@ -29,17 +29,17 @@ def extend_unigram(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) 
     texts in different languages: the new ones are shifted by one number (see ``score_shift``).
     """
     content = contents(tokenizer)
-    old = _with_added_tokens(content["model"]["vocab"], tokenizer)
+    old, letters = _with_added_tokens(content["model"]["vocab"], tokenizer)
     known = {piece for piece, _ in old}
     learned = learn_unigram(counted_words(tokenizer, texts, _WORD_PARTS), vocabulary)
     added = {token["content"] for token in content["added_tokens"]}
     scores = {piece: score for piece, score in content["model"]["vocab"] if piece not in added}
     shift, lowest = score_shift(scores, learned), min(scores.values(), default=-math.inf)
-    new = [(piece, max(score + shift, lowest)) for piece, score in learned.items() if piece not in known]
+    scored = {piece: max(score + shift, lowest) for piece, score in learned.items() if piece not in known}
+    new = [*(scored | dict.fromkeys(letters, lowest)).items()]
     used = ids_in(_with_pieces(tokenizer, content, [*old, *new]), texts)
-    return _with_pieces(
-        tokenizer, content, [*old, *(piece for number, piece in enumerate(new, start=len(old)) if number in used)]
-    )
+    kept = [pair for number, pair in enumerate(new, start=len(old)) if number in used or pair[0] in letters]
+    return _with_pieces(tokenizer, content, [*old, *kept])
 
 
 def score_shift(old: Mapping[str, float], learned: Mapping[str, float]) -> float:
@@ -64,15 +64,19 @@ def score_shift(old: Mapping[str, float], learned: Mapping[str, float]) -> float
     return float(differences[np.searchsorted(mass, mass[-1] / 2)])
 
 
-def _with_added_tokens(vocab: list[list], tokenizer: Tokenizer) -> list[tuple[str, float]]:
+def _with_added_tokens(vocab: list[list], tokenizer: Tokenizer) -> tuple[list[tuple[str, float]], list[str]]:
     """The pieces and scores of a model, and after them the added tokens whose ids lie behind the last piece.
 
     The place in this list is the id, and the library numbers added tokens after it, so they would be numbered anew if
-    pieces were appended. As pieces they keep their ids, with scores so low that no text is read with them.
+    pieces were appended. As pieces they keep their ids, with scores so low that no text is read with them. An unknown
+    character would score still lower, so their unknown characters, the second result, have to become pieces.
     """
     floor = min((score for _, score in vocab), default=0.0) - _UNKNOWN_PENALTY
     behind = [piece for piece, number in by_id(tokenizer) if number >= len(vocab)]
-    return [*((piece, score) for piece, score in vocab), *((piece, (len(piece) + 1) * floor) for piece in behind)]
+    unknown = {character for piece in behind for character in piece if not character.isspace()}
+    unknown.difference_update(piece for piece, _ in vocab)
+    hidden = [(piece, (len(piece) + 1) * floor) for piece in behind]
+    return [*((piece, score) for piece, score in vocab), *hidden], sorted(unknown)
 
 
 def _with_pieces(tokenizer: Tokenizer, content: dict, pieces: list[tuple[str, float]]) -> Tokenizer:

@@ -25,9 +25,9 @@ def learn_unigram(words: Mapping[str, int], vocabulary: int) -> dict[str, float]
     """The pieces of a Unigram model and the natural logarithms of their probabilities, the likeliest first.
 
     Frequent substrings are the first pieces. Expectation-maximisation fits their probabilities, and in each round the
-    quarter of the pieces whose loss lowers the likelihood least is dropped, until ``vocabulary`` pieces are left.
-    Single characters are never dropped, so the result is larger than ``vocabulary`` if there are more characters. The
-    most frequent words with two million characters in all are used.
+    quarter of the pieces whose loss lowers the likelihood least is dropped, until ``vocabulary`` pieces are left, all
+    of them expected in the words. Single characters are never dropped, so the result is larger than ``vocabulary`` if
+    there are more characters. The most frequent words with two million characters in all are used.
 
     Args:
         words: how often each word occurs.
@@ -48,15 +48,15 @@ def learn_unigram(words: Mapping[str, int], vocabulary: int) -> dict[str, float]
     while True:
         for _ in range(_SWEEPS):
             expected = expected_counts(lattice, scores, counts)
-            scores = _maximised(expected, single)
-        excess = len(pieces) - vocabulary
-        if excess <= 0 or single.all():
+            scores = _maximised(expected)
+        useful = single | (expected >= _LEAST_COUNT)
+        if useful.all() and (single.all() or len(pieces) <= vocabulary):
             break
         loss = np.where(single, np.inf, expected * (scores - log_sums(inner, scores)[inner.ends]))
-        loss[~single & (expected < _LEAST_COUNT)] = -np.inf
         stay = max(vocabulary, int(len(pieces) * _SHRINKAGE), int(single.sum()))
         chosen = np.zeros(len(pieces), bool)
         chosen[np.argsort(-loss, kind="stable")[:stay]] = True
+        chosen &= useful
         pieces = [piece for piece, stays in zip(pieces, chosen, strict=True) if stays]
         lattice, single, scores = lattice.keeping(chosen), single[chosen], scores[chosen]
         inner = _without(inner, chosen)
@@ -65,10 +65,9 @@ def learn_unigram(words: Mapping[str, int], vocabulary: int) -> dict[str, float]
     return {piece: -score for score, piece in ranked}
 
 
-def _maximised(expected: np.ndarray, single: np.ndarray) -> np.ndarray:
+def _maximised(expected: np.ndarray) -> np.ndarray:
     """Logarithms of the probabilities; the digamma function takes more from rare pieces than a logarithm would."""
-    floor = np.where(single, _LEAST_COUNT, 1e-3)
-    bounded = np.maximum(expected, floor)
+    bounded = np.maximum(expected, _LEAST_COUNT)
     return digamma(bounded) - digamma(bounded.sum())
 
 
