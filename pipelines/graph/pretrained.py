@@ -51,7 +51,7 @@ def pretrained_embeddings(recipe: Recipe) -> list[Node]:
     return [embeddings_node(spec) for spec in recipe.evaluation.pretrained]
 
 
-def find_pretrained(encoder: Pretrained) -> Path:
+def find_pretrained(encoder: Pretrained, cache: Path | None = None) -> Path:
     """The folder of a pretrained encoder.
 
     Raises:
@@ -63,7 +63,7 @@ def find_pretrained(encoder: Pretrained) -> Path:
         what = f"names {encoder.weights}, which is no folder here, and as a hub id lacks its commit"
         raise UserError(FIELD, what, f"write {encoder.kind}:owner/model@<commit of 40 digits>")
     try:
-        return find_weights(encoder.weights, encoder.revision)
+        return find_weights(encoder.weights, encoder.revision, cache)
     except UserError as error:
         raise UserError(FIELD, *error.parts[1:]) from error
 
@@ -71,7 +71,7 @@ def find_pretrained(encoder: Pretrained) -> Path:
 @cache
 def _encoder(weights: str, revision: str | None) -> Node:
     def folder(workspace: Workspace) -> Path:
-        return find_pretrained(Pretrained(False, weights, revision))
+        return find_pretrained(Pretrained(False, weights, revision), workspace.settings.cache)
 
     node = Node(kind="teacher", made_from=lambda workspace: [weights_fingerprint(workspace.path(node))], folder=folder)
     return node
