@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import PurePath
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from optical import components
 from optical.data.bitext.config import BitextConfig
@@ -17,7 +17,7 @@ from optical.errors import require
 from optical.evaluation.protocols.base import EvaluationConfig
 from optical.index.kinds import exact
 from optical.index.kinds.base import IndexConfig
-from optical.model.config import ScratchShape, StudentConfig
+from optical.model.config import ScratchShape, StartConfig
 from optical.model.text.roles import ROLES, Role
 from optical.objectives import contrastive, ot
 from optical.objectives.base import ObjectiveConfig
@@ -92,6 +92,18 @@ class TeacherConfig:
     """Longest query in tokens."""
     document_length: int = 180
     """Longest document in tokens."""
+    query_prefix: str | None = None
+    """Text put in front of queries, such as ``query: ``; by default what the model folder says."""
+    document_prefix: str | None = None
+    """Text put in front of documents, such as ``passage: ``; by default what the model folder says."""
+    query_tokens: Literal["all", "inner"] = "all"
+    """Which tokens of a query score in MaxSim: all, or only those of the text itself, without special tokens, marker
+    and prefix. It holds for the student too."""
+    centre: Literal["off", "on", "dev"] = "off"
+    """Whether the mean token vector of English texts is subtracted from every token vector, of passages and queries,
+    teacher and student; ``dev``: if the teacher then finds the translations of more bitext sentences."""
+    centre_directions: int = 0
+    """So many of the strongest principal directions are removed too, where token vectors are centred."""
     target_role: Role = "query"
     """How it reads the English side of the bitext in a distillation: as a query, or as a document."""
     cache: bool = False
@@ -105,8 +117,12 @@ class TeacherConfig:
     def __post_init__(self) -> None:
         for name in ("query_length", "document_length"):
             require(getattr(self, name) >= 4, f"teacher.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
-        role = f"is {self.target_role!r}"
-        require(self.target_role in ROLES, "teacher.target_role", role, f"choose from {', '.join(ROLES)}")
+        choices = {"target_role": ROLES, "query_tokens": ("all", "inner"), "centre": ("off", "on", "dev")}
+        for name, known in choices.items():
+            value = getattr(self, name)
+            require(value in known, f"teacher.{name}", f"is {value!r}", f"choose from {', '.join(known)}")
+        directions = self.centre_directions
+        require(directions >= 0, "teacher.centre_directions", f"is {directions}", "set 0 or more")
         require(
             (self.weights == "scratch") == (self.scratch is not None),
             "teacher.weights",
@@ -117,9 +133,36 @@ class TeacherConfig:
         require(self.scratch is None or self.training is None, "teacher.training", what, "leave one of them out")
 
     @property
+    def is_adapted(self) -> bool:
+        """Whether it reads texts otherwise than its folder says, or its vectors may be centred."""
+        prefixes = (self.query_prefix, self.document_prefix)
+        return self.query_tokens != "all" or self.centre != "off" or any(prefix is not None for prefix in prefixes)
+
+    @property
     def trained(self) -> TeacherTraining | None:
         """The training of the teacher by the run, from scratch or from pretrained weights; None if there is none."""
         return self.scratch or self.training
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentConfig(StartConfig):
+    """The query encoder that is trained: where it starts, and a training before the distillation."""
+
+    bridge: TrainConfig | None = None
+    """A training by the same objective between the start and the distillation, in which the student reads English
+    beside the teacher for a share of the pairs (``mixture.mono_share``): for students of another family."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bridge:
+            share = self.bridge.mixture.mono_share
+            what = "is 0, and the student would read no English beside the teacher"
+            require(share > 0, "student.bridge.mixture.mono_share", what, "set 0.5 say")
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the student differs from the teacher before its first step."""
+        return bool(self.weights or self.vocabulary or self.layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +245,10 @@ def _idle(recipe: Recipe) -> Iterator[str]:
         yield from (f"{where}.{name}" for name in _CADENCE)
         if train.mixture.weights:
             yield f"{where}.mixture.temperature"
+    if recipe.teacher.centre == "off":
+        yield "teacher.centre_directions"
+    if not recipe.student.weights:
+        yield "student.start"
     if recipe.student.word_embeddings == "freeze":
         yield "train.embedding_rate"
     yield from (f"objective.{name}" for name in recipe.objective.idle())

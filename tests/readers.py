@@ -10,16 +10,17 @@ from optical.model.storage import save_reader
 from optical.model.text.frame import Frame, Frames
 from optical.model.text.padding import TokenBatch
 from optical.model.text.reader import TextReader
-from optical.model.text.special import BERT
+from optical.model.text.special import BERT, SpecialTokens
 
 FRAME = Frame(before=(2,), after=(3,), pad=0)
 """The frame of a vocabulary that is learned here: one token before a text, and one behind it."""
 FRAMES = Frames(FRAME, FRAME)
+XLMR = SpecialTokens("<pad>", "<unk>", "<s>", "</s>", "<mask>")
 
 
 def reader(tokenizer: Tokenizer) -> TextReader:
-    """The reader of a tokenizer with BERT's special tokens."""
-    return TextReader(tokenizer, BERT)
+    """The reader of a tokenizer with BERT's special tokens, or with those of XLM-R and RoBERTa."""
+    return TextReader(tokenizer, BERT if BERT.pad in tokenizer.get_vocab() else XLMR)
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, length: int = 512) -> None:

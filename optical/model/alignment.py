@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from optical.errors import DataError, UserError
 from optical.model.encoder import Encoder
+from optical.model.head import Dense, projection
 from optical.model.linear_fit import NormalEquations, procrustes, ridge
 from optical.model.precision import precision
-from optical.model.text import pad
-from optical.model.tokens import cut
+from optical.model.text.padding import pad
+from optical.model.text.tokens import cut
 
 AT_ONCE = 32
 METHODS = ("ridge", "procrustes")
@@ -66,14 +67,9 @@ class Projection:
     cosine_before: float | None
     cosine_after: float
 
-    def module(self) -> nn.Linear:
-        """The map as a layer, in float32."""
-        layer = nn.Linear(self.weight.shape[1], self.weight.shape[0], bias=self.bias is not None)
-        with torch.no_grad():
-            layer.weight.copy_(self.weight)
-            if self.bias is not None:
-                layer.bias.copy_(self.bias)
-        return layer
+    def layer(self) -> Dense:
+        """The map as a layer of a head, in float32."""
+        return projection(self.weight.float(), None if self.bias is None else self.bias.float())
 
 
 def aligned_tokens(
@@ -123,27 +119,25 @@ def character_spans(text: str, tokens: Sequence[str], offsets: Sequence[tuple[in
 
 
 def reader(encoder: Encoder, length: int) -> Reader:
-    """How an encoder's tokenizer reads texts: at most ``length`` tokens, as many as the backbone has positions for.
+    """How an encoder reads texts as queries: at most ``length`` tokens, as many as the backbone has positions for.
 
     The first special token before a text and the last one behind it count as one character each, so that those of two
-    readings are aligned.
+    readings are aligned. Markers and prefixes stand for no character.
     """
     most = min(length, encoder.positions)
+    frame = encoder.reader.frames["query"]
 
     def read(texts: Sequence[str]) -> Reading:
-        found = encoder.tokenizer.encode_batch(list(texts))
-        ids, mask = pad([cut(encoding.ids, most) for encoding in found])
-        spans = torch.zeros((*mask.shape, 2), dtype=torch.long)
-        for row, text, encoding in zip(spans, texts, found, strict=True):
-            placed = character_spans(text, encoding.tokens, encoding.offsets)
-            special = encoding.special_tokens_mask
-            if special and special[0]:
-                placed[0] = (-1, 0)
-            if len(special) > 1 and special[-1]:
-                placed[-1] = (len(text), len(text) + 1)
-            kept = cut(range(len(placed)), most)
-            row[: len(kept)] = torch.tensor([placed[place] for place in kept])
-        return Reading(ids, mask, spans)
+        batch = pad(encoder.reader.encode(texts, "query", most), frame)
+        spans = torch.zeros((*batch.ids.shape, 2), dtype=torch.long)
+        for row, text, pieces in zip(spans, texts, encoder.reader.own_pieces(texts, "query"), strict=True):
+            own = character_spans(text, [piece.token for piece in pieces], [piece.place for piece in pieces])
+            before, after = [(0, 0)] * len(frame.before), [(0, 0)] * len(frame.after)
+            before[:1], after[-1:] = [(-1, 0)][: len(before)], [(len(text), len(text) + 1)][: len(after)]
+            placed = [*before, *own, *after]
+            kept = cut(range(len(placed)), most, len(after))
+            row[: len(kept)] = torch.tensor([placed[place] for place in kept]).view(-1, 2)
+        return Reading(batch.ids, batch.mask, spans)
 
     return read
 

@@ -35,12 +35,19 @@ class ScratchShape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudentConfig:
+class StartConfig:
     """How the student differs from the teacher before the first step."""
 
+    weights: str = ""
+    """A registered model, a folder, or a hub id, of any family; by default the teacher's."""
+    revision: str | None = None
+    """Hub revision (commit of 40 digits); required for a hub id."""
+    start: Literal["ridge", "procrustes", "none"] = "ridge"
+    """How a student with weights of its own comes into the teacher's space: by a projection that is fitted in closed
+    form on English sentences that both read, as ridge regression or as a rotation; ``none`` keeps its own."""
     vocabulary: int = 0
-    """Size of a WordPiece vocabulary learned from the source side and added to the teacher's, its embeddings
-    initialised through the bitext; 0 keeps the teacher's vocabulary."""
+    """Size of a vocabulary learned from the source side and added to the encoder's own, its embeddings initialised
+    through the bitext; 0 adds none."""
     layers: int = 0
     """Transformer layers to keep, from the first; 0 keeps all."""
     word_embeddings: Literal["train", "freeze"] = "train"
@@ -51,5 +58,7 @@ class StudentConfig:
         for name in ("vocabulary", "layers"):
             value = getattr(self, name)
             require(value >= 0, f"student.{name}", f"is {value}", "set 0 or more")
+        starts = ("ridge", "procrustes", "none")
+        require(self.start in starts, "student.start", f"is {self.start!r}", f"choose from {', '.join(starts)}")
         known, what = self.word_embeddings in ("train", "freeze"), f"is {self.word_embeddings!r}"
         require(known, "student.word_embeddings", what, "choose from train, freeze")

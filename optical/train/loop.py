@@ -192,9 +192,9 @@ class Worker:
         _barrier()
 
 
-def write_encoder(encoder: Encoder, folder: Path, fingerprint: str) -> None:
-    """Commit an encoder as an artefact of kind ``encoder``."""
-    info = {"dim": encoder.dim, **trained_on(next(encoder.parameters()).device)}
+def write_encoder(encoder: Encoder, folder: Path, fingerprint: str, facts: dict | None = None) -> None:
+    """Commit an encoder as an artefact of kind ``encoder``; its info holds ``facts`` too."""
+    info = {"dim": encoder.dim, **trained_on(next(encoder.parameters()).device), **(facts or {})}
     with checkpoint.writing_to_disk(folder), artefacts.writing(folder, "encoder", fingerprint, info) as scratch:
         save_encoder(encoder, scratch)
 

@@ -15,24 +15,26 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.pretrained import embeddings_node, encoder_node, pretrained_embeddings
-from pipelines.graph.student import STUDENT, STUDENT_START
+from pipelines.graph.student import STUDENT, STUDENT_BRIDGE, STUDENT_START
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Context, Workspace
 
 if TYPE_CHECKING:
     from optical.index.retriever import Retriever
 
-_ENCODERS = {"teacher": TEACHER, "start": STUDENT_START, "student": STUDENT}
+_ENCODERS = {"teacher": TEACHER, "start": STUDENT_START, "bridge": STUDENT_BRIDGE, "student": STUDENT}
 
 
 def systems(workspace: Workspace) -> tuple[System, ...]:
     """The systems of the protocol that this run can measure, and those of the pretrained encoders.
 
-    The encoder ``start`` differs from the teacher only if a vocabulary was added, and a topic may lack its English.
+    The encoder ``start`` need not differ from the teacher, nor ``bridge`` from it, and a topic may lack its English.
     """
     topics = workspace.path(COLLECTION) / "topics.parquet"
     english = pq.read_table(topics, columns=["english"])["english"].to_pylist()
-    encoders = _ENCODERS.keys() - (set() if workspace.recipe.student.vocabulary else {"start"})
+    student = workspace.recipe.student
+    absent = {name for name, there in (("start", student.is_changed), ("bridge", student.bridge)) if not there}
+    encoders = _ENCODERS.keys() - absent
     return workspace.recipe.evaluation.possible(encoders, {"query", *(["english"] if all(english) else [])})
 
 

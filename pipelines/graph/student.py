@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical.data.batches.token_shards import open_tokens
-from optical.model.folder import read_shape
+from optical.model.folder import read_shape, weights_fingerprint
+from optical.model.weights import find_weights
 from optical.tracking.progress import LineWriter, Progress
 from pipelines.graph.bitext import BITEXT, texts
 from pipelines.graph.earlier import copied_from_earlier
@@ -42,7 +43,7 @@ def student_job(workspace: Workspace, folder: Path) -> "TrainJob":
     return TrainJob(
         fingerprint=workspace.fingerprint_of(STUDENT),
         tokens=workspace.path(TOKENS).absolute(),
-        start=workspace.path(STUDENT_START).absolute(),
+        start=workspace.path(STUDENT_BRIDGE).absolute(),
         teacher=workspace.path(TEACHER).absolute(),
         teacher_cache=teacher_cache(workspace) if recipe.teacher.cache else None,
         folder=folder.absolute(),
@@ -53,16 +54,37 @@ def student_job(workspace: Workspace, folder: Path) -> "TrainJob":
 
 
 def _make_start(session: Context, path: Path, identity: str) -> None:
-    from optical.model.storage import load_encoder
-    from optical.model.vocabulary.translation import extended_student
+    from optical.model.starting import student_start
     from optical.train.loop import write_encoder
 
     workspace = session.workspace
-    with session.work("vocabulary"):
+    own = workspace.path(STUDENT_WEIGHTS) if workspace.has(STUDENT_WEIGHTS) else None
+    with session.work("start"):
         sources, targets = (texts(workspace, BITEXT, side) for side in ("source", "target"))
-        teacher = load_encoder(workspace.path(TEACHER))
-        student = extended_student(teacher, sources, targets, workspace.recipe.student.vocabulary)
-        write_encoder(student, path, identity)
+        student, facts = student_start(workspace.recipe.student, workspace.path(TEACHER), own, sources, targets)
+        write_encoder(student, path, identity, facts)
+    if "start" in facts:
+        LineWriter().show(f"student start  {facts['start']}", final=True)
+
+
+def _make_bridge(session: Context, path: Path, identity: str) -> None:
+    from optical.train.job import TrainJob
+
+    workspace = session.workspace
+    recipe = workspace.recipe
+    if recipe.student.bridge is None:
+        raise ValueError(f"{recipe.name} has no bridge")
+    job = TrainJob(
+        fingerprint=identity,
+        tokens=workspace.path(TOKENS).absolute(),
+        start=workspace.path(STUDENT_START).absolute(),
+        teacher=workspace.path(TEACHER).absolute(),
+        folder=workspace.folder(STUDENT_BRIDGE).absolute(),
+        train=recipe.student.bridge,
+        objective=recipe.objective,
+        word_embeddings=recipe.student.word_embeddings,
+    )
+    train(session, job, "bridge", workspace.settings.resources)
 
 
 def _make_cache(session: Context, path: Path, identity: str) -> None:
@@ -109,17 +131,31 @@ def _report_cache(workspace: Workspace) -> None:
         LineWriter().show(f"teacher cache  not read, --teacher.cache would  {folder}", final=True)
 
 
+STUDENT_WEIGHTS: Node = Node(
+    kind="student-weights",
+    made_from=lambda workspace: [weights_fingerprint(workspace.path(STUDENT_WEIGHTS))],
+    folder=lambda workspace: find_weights(
+        workspace.recipe.student.weights, workspace.recipe.student.revision, workspace.settings.cache
+    ),
+    needed=lambda recipe: bool(recipe.student.weights),
+)
+"""Pretrained weights of a student that is not the teacher's copy, used where they lie."""
+
 STUDENT_START = Node(
     kind="student-start",
-    version=2,
+    version=3,
     format=ENCODER,
     after=(CHECKED_DATA,),
-    made_from=lambda workspace: [workspace.recipe.student.vocabulary, TEACHER, BITEXT],
+    made_from=lambda workspace: [
+        {name: workspace.decisive["student"].get(name) for name in ("start", "vocabulary", "layers")},
+        *(STUDENT_WEIGHTS, TEACHER, BITEXT),
+    ],
     make=_make_start,
-    needed=lambda recipe: recipe.student.vocabulary > 0,
+    needed=lambda recipe: recipe.student.is_changed,
     otherwise=TEACHER,
 )
-"""The encoder that the student starts from: the teacher, with pieces of the student's language if these are added."""
+"""The encoder that the student starts from: the teacher, or an encoder of its own in the teacher's space, with pieces
+of the student's language if these are added."""
 
 TOKENS = tokenised(
     "tokens",
@@ -128,6 +164,21 @@ TOKENS = tokenised(
     ReadBy(STUDENT_START, lambda recipe: "query"),
     ReadBy(TEACHER, lambda recipe: recipe.teacher.target_role),
 )
+
+STUDENT_BRIDGE = Node(
+    kind="student-bridge",
+    version=1,
+    format=ENCODER,
+    made_from=lambda workspace: [
+        *(TOKENS, TEACHER, workspace.decisive["objective"]),
+        *(workspace.decisive["student"]["bridge"], workspace.recipe.student.word_embeddings),
+    ],
+    make=_make_bridge,
+    needed=lambda recipe: recipe.student.bridge is not None,
+    otherwise=STUDENT_START,
+    inner=ENCODER,
+)
+"""The student after it has read English beside the teacher, where the recipe asks for that."""
 
 TEACHER_CACHE = Node(
     kind="teacher-cache",
@@ -143,7 +194,7 @@ STUDENT = Node(
     version=1,
     format=ENCODER,
     made_from=lambda workspace: [
-        *(TOKENS, TEACHER, workspace.decisive["objective"]),
+        *(TOKENS, TEACHER, STUDENT_BRIDGE, workspace.decisive["objective"]),
         *([TEACHER_CACHE] if workspace.recipe.teacher.cache else []),
         workspace.decisive["train"],
         workspace.recipe.student.word_embeddings,

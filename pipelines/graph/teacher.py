@@ -7,6 +7,7 @@ from optical.model.folder import weights_fingerprint
 from optical.model.weights import find_weights
 from optical.recipe import Recipe
 from optical.resources import Resources
+from optical.tracking.progress import LineWriter
 from pipelines.graph.bitext import BITEXT, QUESTIONS, texts
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from optical.train.job import TrainJob
 
 ENCODER = "encoder"
+_ADAPTED = ("query_prefix", "document_prefix", "query_tokens", "centre", "centre_directions")
 _SHAPE = ("vocabulary", "hidden", "layers", "heads", "dim")
 
 
@@ -80,11 +82,30 @@ def _train(session: Context, path: Path, identity: str) -> None:
         fingerprint=identity,
         tokens=workspace.path(QUESTION_TOKENS).absolute(),
         start=workspace.path(TEACHER_START).absolute(),
-        folder=workspace.folder(TEACHER).absolute(),
+        folder=workspace.folder(TRAINED).absolute(),
         train=training.train,
         objective=training.objective,
     )
     train(session, job, "teacher", workspace.settings.resources)
+
+
+def _adapt(session: Context, path: Path, identity: str) -> None:
+    from optical.model.centring import centre_on
+    from optical.model.storage import load_encoder
+    from optical.train.loop import write_encoder
+
+    workspace = session.workspace
+    config = workspace.recipe.teacher
+    encoder = load_encoder(workspace.path(TRAINED)).eval()
+    encoder.reader = encoder.reader.adapted(config.query_prefix, config.document_prefix, config.query_tokens)
+    facts: dict = {}
+    if config.centre != "off":
+        with session.work("centre"):
+            sources, targets = (texts(workspace, BITEXT, side) for side in ("source", "target"))
+            only_if_better = config.centre == "dev"
+            encoder, facts = centre_on(encoder, sources, targets, config.centre_directions, only_if_better)
+        LineWriter().show(f"centring  {facts['centring']}", final=True)
+    write_encoder(encoder, path, identity, facts)
 
 
 PRETRAINED: Node = Node(
@@ -127,7 +148,7 @@ QUESTION_TOKENS = tokenised(
     NEGATIVES,
 )
 
-TEACHER = Node(
+TRAINED = Node(
     kind="teacher",
     version=2,
     format=ENCODER,
@@ -140,4 +161,19 @@ TEACHER = Node(
     otherwise=PRETRAINED,
     inner=ENCODER,
 )
-"""The teacher's encoder; one that the run trains has checkpoints and journal next to it."""
+"""A teacher that the run trains, with checkpoints and journal next to it, or the pretrained weights."""
+
+TEACHER = Node(
+    kind="teacher-adapted",
+    version=1,
+    format=ENCODER,
+    after=(CHECKED_DATA,),
+    made_from=lambda workspace: [
+        *(TRAINED, {name: workspace.decisive["teacher"].get(name) for name in _ADAPTED}),
+        *([BITEXT] if workspace.recipe.teacher.centre != "off" else []),
+    ],
+    make=_adapt,
+    needed=lambda recipe: recipe.teacher.is_adapted,
+    otherwise=TRAINED,
+)
+"""The teacher: with the prefixes that the recipe gives, and centred, if it asks for that."""

@@ -1,7 +1,6 @@
 """What recipes share: a pretrained English teacher, and the student and the training that suit it."""
 
-from optical.model.config import StudentConfig
-from optical.recipe import TeacherConfig
+from optical.recipe import StudentConfig, TeacherConfig
 from optical.train.config import TrainConfig
 
 

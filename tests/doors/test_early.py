@@ -11,11 +11,10 @@ from transformers import RobertaConfig, RobertaModel
 from optical import artefacts
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import MEASURES, cutoff
-from optical.model.config import StudentConfig
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.objectives import contrastive
-from optical.recipe import Recipe
+from optical.recipe import Recipe, StudentConfig
 from optical.resources import Resources
 from pipelines.__main__ import main
 from pipelines.checks.faults import certain_tokens, check_data, check_recipe, faults

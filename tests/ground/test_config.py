@@ -10,9 +10,8 @@ from optical.data.bitext.config import BitextConfig
 from optical.errors import UserError
 from optical.evaluation.protocols.crosslingual import Config as EvaluationConfig
 from optical.index.kinds import exact, faiss
-from optical.model.config import StudentConfig
 from optical.objectives.ot import Config as OTConfig
-from optical.recipe import Recipe, ScratchConfig, TeacherConfig, differences
+from optical.recipe import Recipe, ScratchConfig, StudentConfig, TeacherConfig, differences
 from optical.resources import Resources
 from optical.train.config import TrainConfig
 

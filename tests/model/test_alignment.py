@@ -11,8 +11,10 @@ from transformers import BertConfig, BertModel
 from optical.errors import DataError, UserError
 from optical.model.alignment import Reading, aligned_tokens, character_spans, projection_between, reader
 from optical.model.encoder import Encoder
+from optical.model.head import Dense
 from optical.model.vocabulary.tokenizer import learn_wordpiece, vocabulary_size
 from tests.model.vocabulary.tiny import ENGLISH, FRENCH, of_roberta, of_xlmr
+from tests.readers import reader as reader_of
 
 TEXT = "the cafe\u0301, \U0001f600 fermé"
 SENTENCES = [f"{first} {second}" for first in ENGLISH for second in ENGLISH if first != second] * 2
@@ -30,8 +32,8 @@ def encoder_of(tokenizer: Tokenizer, seed: int, projected: int | None = None) ->
         torch.manual_seed(seed)
         config = BertConfig(vocab_size=vocabulary_size(tokenizer), max_position_embeddings=64, **sizes)
         backbone = BertModel(config, add_pooling_layer=False)
-        projection = nn.Linear(16, projected, bias=False) if projected else None
-    return Encoder(backbone, tokenizer, projection).eval()
+        projection = nn.Sequential(Dense(16, projected)) if projected else None
+    return Encoder(backbone, reader_of(tokenizer), projection).eval()
 
 
 def rotation(seed: int = 3) -> torch.Tensor:
@@ -132,7 +134,7 @@ def test_a_rotated_teacher_is_mapped_back(method: str):
         assert found.cosine_after == pytest.approx(1.0, abs=1e-9)
     assert found.cosine_after > 0.999
     student = rotated(teacher, by)
-    student.projection = found.module()
+    student.head = nn.Sequential(found.layer())
     reading = reader(teacher, 64)(SENTENCES[:2])
     ours, theirs = (encoder(reading.ids, reading.mask)[reading.mask] for encoder in (student, teacher))
     torch.testing.assert_close(ours, theirs, atol=1e-5 if method == "procrustes" else 0.1, rtol=0)

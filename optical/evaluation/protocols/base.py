@@ -22,8 +22,8 @@ class System:
     name: str
     """Its name in run files, tables and JSON."""
     encoder: str
-    """Which encoder reads the topic: ``teacher``, ``start`` (the student before its first step), ``student``, or the
-    spec of a pretrained encoder."""
+    """Which encoder reads the topic: ``teacher``, ``start`` (the student before its first step), ``bridge`` (the
+    student after its bridge), ``student``, or the spec of a pretrained encoder."""
     field: Literal["query", "english"]
     """Which text of the topic it reads: the query, or its English translation."""
     label: str

@@ -10,7 +10,8 @@ from optical.evaluation.protocols.base import EvaluationConfig, System
 class Config(EvaluationConfig):
     """The test collection, and the comparison of the student with the teacher on it.
 
-    ``student_start`` is measured where a vocabulary was added, ``english_ceiling`` where every topic has its English.
+    ``student_start`` is measured where the student differs from the teacher before its first step, ``student_bridge``
+    where it has a bridge, ``english_ceiling`` where every topic has its English.
     """
 
     protocol: str = "crosslingual"
@@ -31,8 +32,15 @@ class Config(EvaluationConfig):
             encoder="start",
             field="query",
             label="student before its first step",
-            meaning="the student before its first step: the teacher with word pieces of the query's language added, "
-            "each placed where its translations are",
+            meaning="the student before its first step: the teacher, or an encoder that a closed form has brought into "
+            "the teacher's space, with word pieces of the query's language where these are added",
+        ),
+        System(
+            name="student_bridge",
+            encoder="bridge",
+            field="query",
+            label="student after its bridge",
+            meaning="the student after it has read English beside the teacher, before the distillation",
         ),
         System(
             name="student",

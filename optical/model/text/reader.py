@@ -6,9 +6,10 @@ the vocabulary is: WordPiece, Unigram or byte-level BPE. It imports no torch.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,16 @@ from tokenizers import Tokenizer
 
 from optical.errors import DataError
 from optical.model.text.frame import Frame
-from optical.model.text.roles import Role, Roles, RoleSettings
+from optical.model.text.roles import Role, Roles, RoleSettings, Scored
 from optical.model.text.special import TOKENIZER, SpecialTokens, read_special, reading_text
 from optical.model.text.tokens import IDS
+
+
+class Piece(NamedTuple):
+    """A token of a text, and the place of its characters in it: the first, and the one after the last."""
+
+    token: str
+    place: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +80,31 @@ class TextReader:
         sentences = _lists(ids)
         return sentences if length is None else frame.cut(sentences, length)
 
+    def own_pieces(self, texts: Sequence[str], role: Role) -> list[list[Piece]]:
+        """The pieces of each text: those that ``encode`` gives ids of, without the frame, and their characters."""
+        prefix, given, behind = self.roles.of(role).prefix, self._prefixed(role), len(self._around[1])
+        pieces = []
+        for text, found in zip(texts, self.tokenizer.encode_batch([prefix + text for text in texts]), strict=True):
+            first, last, skipped = len(given), len(found) - behind, len(prefix)
+            if tuple(found.ids[:first]) != given:
+                found = self.tokenizer.encode(text, add_special_tokens=False)
+                first, last, skipped = 0, len(found), 0
+            places = [(start - skipped, end - skipped) for start, end in found.offsets[first:last]]
+            pieces.append([Piece(*piece) for piece in zip(found.tokens[first:last], places, strict=True)])
+        return pieces
+
     def with_roles(self, roles: Roles) -> "TextReader":
         """The same tokenizer with other roles."""
         return TextReader(self.tokenizer, self.special, roles, self.pad_id)
+
+    def adapted(self, query_prefix: str | None, document_prefix: str | None, query_tokens: Scored) -> "TextReader":
+        """The same tokenizer with other prefixes (None: as they are) and other scoring tokens of queries."""
+        query, document = self.roles.query, self.roles.document
+        if query_prefix is not None:
+            query = replace(query, prefix=query_prefix)
+        if document_prefix is not None:
+            document = replace(document, prefix=document_prefix)
+        return self.with_roles(Roles(query=replace(query, scored=query_tokens), document=document))
 
     def with_tokenizer(self, tokenizer: Tokenizer) -> "TextReader":
         """The same roles with a tokenizer that has the same special tokens, such as an extended one."""

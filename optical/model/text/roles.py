@@ -6,6 +6,7 @@ from typing import Literal
 from optical.errors import require
 
 Role = Literal["query", "document"]
+Scored = Literal["all", "inner"]
 ROLES: tuple[Role, ...] = ("query", "document")
 
 
@@ -31,7 +32,7 @@ class RoleSettings:
     silent_by: Literal["token", "first_piece"] = "token"
     """What they mean: tokens of the vocabulary (others are ignored), as in PyLate and sentence-transformers, or the
     first piece that the tokenizer makes of each, as in ColBERT."""
-    scored: Literal["all", "inner"] = "all"
+    scored: Scored = "all"
     """Which tokens score: all real ones, or only those of the text itself, without special tokens, marker and
     prefix."""
 

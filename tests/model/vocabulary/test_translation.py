@@ -11,6 +11,7 @@ from optical.model.storage import load_encoder, save_encoder
 from optical.model.vocabulary.tokenizer import vocabulary_size
 from optical.model.vocabulary.translation import extend_embeddings, extended_student, translation_table
 from tests.model.vocabulary.tiny import of_roberta, of_xlmr
+from tests.readers import reader
 
 
 def plain(table: sparse.csr_matrix) -> list[list[float]]:
@@ -121,7 +122,7 @@ def test_a_student_of_another_kind_of_vocabulary_is_extended_alike(kind):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         backbone = RobertaModel(RobertaConfig(vocab_size=num_old + 5, pad_token_id=1, **sizes))
-    encoder = Encoder(backbone, tokenizer).eval()
+    encoder = Encoder(backbone, reader(tokenizer)).eval()
     english = tokenizer.encode("the river, the school").ids
     old = backbone.get_input_embeddings().weight.detach().clone()
     sources = ["mto wanasoma mto", "wanasoma", "mto wanasoma shuleni"] * 8

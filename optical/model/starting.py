@@ -1,0 +1,52 @@
+"""The student before its first step: the teacher, or an encoder of its own that is brought into the teacher's space."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
+
+from optical.model.alignment import projection_between
+from optical.model.config import StartConfig
+from optical.model.cutting import keep_layers
+from optical.model.encoder import Encoder
+from optical.model.storage import load_encoder
+from optical.model.vocabulary.translation import extended_student
+
+_SENTENCES = 3000
+
+
+def student_start(
+    config: StartConfig, teacher: Path, weights: Path | None, sources: Sequence[str], targets: Sequence[str]
+) -> tuple[Encoder, dict[str, str | float]]:
+    """The student before its first step, and facts about how it was made.
+
+    Args:
+        config: how it differs from the teacher.
+        teacher: folder of the teacher.
+        weights: folder of the student's own weights; None if it starts from the teacher's.
+        sources: source side of the bitext.
+        targets: its English side, in the same order.
+    """
+    student = load_encoder(weights or teacher).eval()
+    keep_layers(student.backbone, config.layers)
+    if config.vocabulary:
+        student = extended_student(student, sources, targets, config.vocabulary)
+    if weights is None:
+        return student, {}
+    guide = load_encoder(teacher).eval()
+    query = guide.reader.roles.query
+    student.reader = student.reader.adapted(None, None, query.scored)
+    return student, _move(student, guide, targets, config.start)
+
+
+def _move(student: Encoder, teacher: Encoder, english: Sequence[str], method: str) -> dict[str, str | float]:
+    """Give the student the projection that maps its token vectors on those of the teacher."""
+    if method == "none":
+        return {}
+    step = max(1, len(english) // _SENTENCES)
+    found = projection_between(student, teacher, english[::step][:_SENTENCES], method)
+    student.head = nn.Sequential(found.layer())
+    told = f"{method} on {found.tokens:,} aligned tokens, cosine with the teacher's {found.cosine_after:.3f}"
+    if found.cosine_before is not None:
+        told += f" (before {found.cosine_before:.3f})"
+    return {"start": told, "aligned_tokens": found.tokens, "cosine_with_teacher": found.cosine_after}
