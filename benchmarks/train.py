@@ -1,9 +1,10 @@
-"""Distillation, pairs a second: ``python -m benchmarks.train``, under four minutes on two cores.
+"""Distillation, pairs a second: ``python -m benchmarks.train``, some six minutes on two cores.
 
 Our step, with the teacher in it and with a teacher cache, beside sentence-transformers' multilingual MSE distillation:
 the same backbone (all-MiniLM-L6-v2 with 8,000 more word pieces), pairs, batch size, lengths and threads, in turn, one
 epoch a round; medians. Then the share of a step that waits for data, from steps of the ``swahili`` recipe, and the
 share of the transport loss. The pairs are Global Voices Swahili from ``OPTICAL_MIRROR``, or generated without it.
+Last, a step of a large multilingual student (``train_large``); ``--large-only`` measures that alone.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import ray
 import torch
 from torch import Tensor
 
+from benchmarks import train_large
 from benchmarks.running import heading, in_rounds, table
 from benchmarks.sentences import DATASET, RECIPE, VOCABULARY_PAIRS, texts
 from benchmarks.train_peers import MseRun, distil, missing
@@ -85,14 +87,21 @@ def main(arguments: list[str]) -> None:
     warnings.filterwarnings("ignore")
     packages = ("torch", "ray", "transformers", "sentence-transformers", "accelerate")
     print(heading("benchmarks.train", arguments, packages), flush=True)
+    figures = {} if chosen.large_only else _measured_on_ray(chosen)
+    large = train_large.measure(chosen.rounds)
+    print(f"\n{table(*train_large.report(large))}")
+    figures["large"] = [asdict(row) for row in large]
+    if chosen.json:
+        chosen.json.write_text(json.dumps(figures, indent=1))
+
+
+def _measured_on_ray(chosen: argparse.Namespace) -> dict:
     with tempfile.TemporaryDirectory(prefix="optical-train-") as scratch:
         connect(Resources())
         try:
-            figures = _measure(Path(scratch), chosen)
+            return _measure(Path(scratch), chosen)
         finally:
             ray.shutdown()
-    if chosen.json:
-        chosen.json.write_text(json.dumps(figures, indent=1))
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -101,6 +110,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=256, help="pairs of every contestant's epoch, 64 a step")
     parser.add_argument("--rounds", type=int, default=3, help="rounds")
     parser.add_argument("--wait-steps", type=int, default=36, help="steps of the recipe; data comes 32 steps a block")
+    parser.add_argument("--large-only", action="store_true", help="measure the large student alone")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     chosen = parser.parse_args(arguments)
     if min(chosen.pairs // 64, chosen.rounds, chosen.wait_steps // 2) < 1:

@@ -5,6 +5,7 @@ of its makers and libraries, and the sha256 of every file. It is written to a te
 so a reader never sees a partial one. Shards, checkpoints, indexes and runs all use this protocol.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -111,6 +112,15 @@ def writing(path: Path, kind: str, made_from: str, info: Mapping | None = None) 
         _commit(scratch, path, kind, made_from, dict(info) if info else {})
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of an artefact; another process that makes the same one waits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (path.parent / f".lock-{path.name}").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def read(path: Path, kind: str, made_from: str | None = None, verify: bool = True) -> Artefact:

@@ -202,6 +202,8 @@ def _idle(recipe: Recipe) -> Iterator[str]:
         yield from (f"{where}.{name}" for name in _CADENCE)
         if train.mixture.weights:
             yield f"{where}.mixture.temperature"
+    if recipe.student.word_embeddings == "freeze":
+        yield "train.embedding_rate"
     yield from (f"objective.{name}" for name in recipe.objective.idle())
 
 

@@ -8,15 +8,12 @@ from typing import Annotated
 
 import tyro
 
+from optical.cache import default_cache
 from optical.errors import UserError
 from optical.resources import Resources
 
 SHARED = "shared"
 """The folder of artefacts that runs share, next to the folders of the runs."""
-
-
-def _default_cache() -> Path:
-    return Path(os.environ.get("OPTICAL_CACHE", Path.home() / ".cache" / "optical"))
 
 
 def _default_mirror() -> str | None:
@@ -33,8 +30,8 @@ class Settings:
     """Folder of all runs; artefacts that runs share are in its ``shared`` folder."""
     run_name: str | None = None
     """Name of this run's folder; by default ``<recipe>-<first 12 digits of the fingerprint>``."""
-    cache: Path = field(default_factory=_default_cache)
-    """Folder of fetched data (``OPTICAL_CACHE``)."""
+    cache: Path = field(default_factory=default_cache)
+    """Folder of fetched data and unpacked weights (``OPTICAL_CACHE``)."""
     mirror: str | None = field(default_factory=_default_mirror)
     """Folder or URL that is tried before a data set's origin (``OPTICAL_MIRROR``)."""
     resources: Annotated[Resources, tyro.conf.arg(name="")] = field(default_factory=Resources)

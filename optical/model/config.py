@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf
+from typing import Literal
 
 from optical.errors import require
 
@@ -40,6 +41,15 @@ class StudentConfig:
     vocabulary: int = 0
     """Size of a WordPiece vocabulary learned from the source side and added to the teacher's, its embeddings
     initialised through the bitext; 0 keeps the teacher's vocabulary."""
+    layers: int = 0
+    """Transformer layers to keep, from the first; 0 keeps all."""
+    word_embeddings: Literal["train", "freeze"] = "train"
+    """``train``: training moves the word embeddings that the training data contains. ``freeze``: it moves none, which
+    saves time and memory, and keeps tokens that the training data lacks in the same space as the others."""
 
     def __post_init__(self) -> None:
-        require(self.vocabulary >= 0, "student.vocabulary", f"is {self.vocabulary}", "set 0 or more")
+        for name in ("vocabulary", "layers"):
+            value = getattr(self, name)
+            require(value >= 0, f"student.{name}", f"is {value}", "set 0 or more")
+        known, what = self.word_embeddings in ("train", "freeze"), f"is {self.word_embeddings!r}"
+        require(known, "student.word_embeddings", what, "choose from train, freeze")

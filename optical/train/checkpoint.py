@@ -1,4 +1,7 @@
-"""Checkpoints: weights and optimiser state in safetensors, one artefact per saved step; the newest two are kept."""
+"""Checkpoints: weights and optimiser state in safetensors, one artefact per saved step; the newest two are kept.
+
+Frozen parameters are left out: training starts from the folder that has them, and resuming does so too.
+"""
 
 import logging
 import shutil
@@ -35,7 +38,7 @@ def save(
     Args:
         folder: where the checkpoints are.
         step: updates done.
-        encoder: its weights are saved.
+        encoder: its weights are saved, except the frozen ones.
         optimiser: its state is saved.
         fingerprint: identity of the run.
         after_weights: called between writing the weights and the optimiser's state.
@@ -45,7 +48,7 @@ def save(
     """
     path = folder / f"step-{step:08d}"
     with writing_to_disk(path), artefacts.writing(path, KIND, fingerprint, {"step": step}) as scratch:
-        save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, scratch / _WEIGHTS)
+        save_file({name: value.contiguous() for name, value in _trained(encoder).items()}, scratch / _WEIGHTS)
         after_weights()
         save_file(_flatten(optimiser), scratch / _OPTIMISER)
     earlier = [path for path in _all(folder) if _step(path) <= step]
@@ -64,6 +67,9 @@ def restore(
     """Load the newest checkpoint with correct hashes; return its number of updates, 0 without a checkpoint.
 
     A damaged checkpoint, or one of another run, is skipped with a warning and the one before it is used.
+
+    Raises:
+        DataError: a checkpoint of this run holds other weights than those that are trained.
     """
     for path in reversed(_all(folder)):
         try:
@@ -73,7 +79,7 @@ def restore(
         except DataError as error:
             warn(f"checkpoint skipped: {error}")
             continue
-        encoder.load_state_dict(load_file(checkpoint.file(_WEIGHTS)))
+        _load(encoder, load_file(checkpoint.file(_WEIGHTS)), path)
         _unflatten(optimiser, load_file(checkpoint.file(_OPTIMISER)))
         return _step(path)
     return 0
@@ -86,8 +92,9 @@ def check_space(folder: Path, encoder: nn.Module) -> None:
         InfrastructureError: the disk has less space.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # AdamW keeps two moments for each weight.
-    size = 3 * sum(parameter.numel() * parameter.element_size() for parameter in encoder.parameters())
+    # AdamW keeps two moments for each trained weight.
+    moments = 2 * sum(parameter.nbytes for parameter in encoder.parameters() if parameter.requires_grad)
+    size = moments + sum(value.nbytes for value in _trained(encoder).values())
     needed, free = size * max(1, _KEEP + 1 - len(_all(folder))), shutil.disk_usage(folder).free
     if free < needed:
         what = f"checkpoints need {needed / 1e9:.2f} GB more, and the disk has {free / 1e9:.2f} GB"
@@ -113,6 +120,22 @@ def _all(folder: Path) -> list[Path]:
 
 def _step(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
+
+
+def _trained(encoder: nn.Module) -> dict[str, torch.Tensor]:
+    """All weights, buffers and other state of an encoder, except its frozen parameters."""
+    named = encoder.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in named if not parameter.requires_grad}
+    return {name: value for name, value in encoder.state_dict().items() if name not in frozen}
+
+
+def _load(encoder: nn.Module, saved: dict[str, torch.Tensor], path: Path) -> None:
+    """Load what ``_trained`` gave; nothing is loaded unless names and shapes are the same."""
+    shapes, expected = ({name: value.shape for name, value in state.items()} for state in (saved, _trained(encoder)))
+    if other := sorted(name for name in shapes.keys() | expected.keys() if shapes.get(name) != expected.get(name)):
+        what = f"{other[0]} and {len(other) - 1} more are not the weights that are trained"
+        raise DataError(path, what, "delete the checkpoints and rerun")
+    encoder.load_state_dict(saved, strict=False)
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> list[nn.Parameter]:

@@ -6,6 +6,8 @@ from math import inf
 from optical.data.batches.config import BatchConfig
 from optical.errors import require
 
+_RATES = ("learning_rate", "embedding_rate", "head_rate", "layer_decay")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(BatchConfig):
@@ -16,6 +18,14 @@ class TrainConfig(BatchConfig):
     still the mean over the whole batch, so the update is the same within rounding."""
     learning_rate: float = 3e-4
     """Peak learning rate of AdamW."""
+    embedding_rate: float = 1.0
+    """Factor of the learning rate for the word embeddings."""
+    head_rate: float = 1.0
+    """Factor of the learning rate for the projection."""
+    layer_decay: float = 1.0
+    """Factor of the learning rate for each step down from the top transformer layer: 1 for that layer and the
+    projection, ``layer_decay`` for the layer below it, and ``layer_decay`` to the number of layers for all
+    embeddings."""
     warmup_share: float = 0.1
     """Share of the steps spent on linear warm-up; linear decay to zero follows."""
     weight_decay: float = 0.01
@@ -29,8 +39,9 @@ class TrainConfig(BatchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("accumulate", "checkpoint_steps", "dev_steps", "learning_rate", "max_grad_norm"):
+        for name in ("accumulate", "checkpoint_steps", "dev_steps", *_RATES, "max_grad_norm"):
             value = getattr(self, name)
             require(0 < value < inf, f"train.{name}", f"is {value}", "set a positive number")
+        require(self.layer_decay <= 1, "train.layer_decay", f"is {self.layer_decay}", "set at most 1")
         require(0 <= self.weight_decay < inf, "train.weight_decay", f"is {self.weight_decay}", "set 0 or more")
         require(0 <= self.warmup_share < 1, "train.warmup_share", f"is {self.warmup_share}", "set 0 to below 1")

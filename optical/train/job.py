@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from optical.data.batches.teacher_cache import TeacherCache
 from optical.model.storage import load_encoder
@@ -22,6 +23,7 @@ class TrainJob:
         objective: what is minimised.
         teacher: folder of the frozen encoder of the target side; None if the trained encoder encodes both sides.
         teacher_cache: the teacher's embeddings of the target sides, if they are cached.
+        word_embeddings: whether training moves the word embeddings (``train``) or not (``freeze``).
     """
 
     fingerprint: str
@@ -32,11 +34,19 @@ class TrainJob:
     objective: ObjectiveConfig
     teacher: Path | None = None
     teacher_cache: TeacherCache | None = None
+    word_embeddings: Literal["train", "freeze"] = "train"
 
     @property
     def trains(self) -> str:
         """Which encoder is trained: ``student`` (of a frozen teacher) or ``teacher`` (without one)."""
         return "student" if self.teacher else "teacher"
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """Columns of the token shards whose ids the trained encoder reads with gradients."""
+        mono = ("mono_ids",) if self.train.mixture.mono_share > 0 else ()
+        targets = ("target_ids",) if self.teacher is None else ()
+        return ("source_ids", *mono, *targets)
 
     @property
     def checkpoints(self) -> Path:

@@ -14,13 +14,16 @@ from optical.data.batches.batch import PairBatch, padded
 from optical.data.batches.schedule import Schedule
 from optical.data.batches.token_shards import open_tokens, read_split
 from optical.errors import InfrastructureError, UserError
+from optical.model.centring import freeze_centring
 from optical.model.encoder import Encoder
 from optical.model.precision import trained_on
 from optical.model.storage import load_encoder, save_encoder
+from optical.model.trained_rows import put_rows_back
 from optical.tracking.journal import Journal
 from optical.train import checkpoint
 from optical.train.dev import dev_measures
 from optical.train.job import TrainJob
+from optical.train.occurring import set_word_embeddings
 from optical.train.optimiser import build_optimiser, learning_rate
 from optical.train.step import Update, update
 
@@ -60,6 +63,8 @@ class Worker:
         self.targets = job.teacher_cache.open(tokens) if job.teacher_cache else None
         self.encoder = load_encoder(job.start).to(self.device)
         self.encoder.train()
+        freeze_centring(self.encoder)
+        self._trained_rows = set_word_embeddings(self.encoder, job, tokens)
         self.replica = wrap(self.encoder)
         self.objective = job.build_objective().to(self.device)
         self.optimiser = build_optimiser(self.encoder, job.train)
@@ -103,7 +108,7 @@ class Worker:
             checkpoint.check_space(checkpoints, self.encoder)
         cached = {"teacher_cache": self.targets.facts} if self.targets else {}
         ranks = dist.get_world_size() if dist.is_initialized() else 1
-        where = trained_on(self.device) | {"ranks": ranks, "threads": torch.get_num_threads()}
+        where = trained_on(self.device) | {"ranks": ranks, "threads": torch.get_num_threads()} | self._trained_rows
         self._note("start", stage=self.job.trains, step=done, steps=self.schedule.num_steps, **where, **cached)
         return done
 
@@ -140,7 +145,7 @@ class Worker:
             step=done,
             steps=self.schedule.num_steps,
             loss=outcome.loss,
-            learning_rate=self.optimiser.param_groups[0]["lr"],
+            learning_rate=learning_rate(batch.step, self.schedule.num_steps, self.job.train),
             grad_norm=outcome.grad_norm,
             pairs=batch.global_pairs,
             tokens=outcome.tokens,
@@ -180,6 +185,7 @@ class Worker:
 
     def _finish(self) -> None:
         if self.journal:
+            put_rows_back(self.encoder.backbone)
             write_encoder(self.encoder, self.job.result, self.job.fingerprint)
             self._note("end", stage=self.job.trains, step=self.schedule.num_steps)
             self.journal.sync()

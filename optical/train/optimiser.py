@@ -4,22 +4,34 @@ import torch
 from torch import nn
 
 from optical.train.config import TrainConfig
+from optical.train.parts import rate_factors
 
 
 def build_optimiser(encoder: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over all parameters; weight decay on matrices only (never on biases, norms or embeddings)."""
+    """AdamW over all parameters that are not frozen.
+
+    Weights decay in matrices only (never in biases, norms or embeddings). Each group has a ``factor``, by which
+    ``step.update`` multiplies the learning rate (see ``parts.rate_factors``).
+    """
     embeddings = {
         id(parameter)
         for module in encoder.modules()
         if isinstance(module, nn.Embedding)
         for parameter in module.parameters()
     }
-    groups: dict[float, list[nn.Parameter]] = {config.weight_decay: [], 0.0: []}
+    factors = rate_factors(encoder, config)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {(config.weight_decay, 1.0): [], (0.0, 1.0): []}
     for parameter in encoder.parameters():
-        decays = parameter.ndim > 1 and id(parameter) not in embeddings
-        groups[config.weight_decay if decays else 0.0].append(parameter)
+        if parameter.requires_grad:
+            decays = parameter.ndim > 1 and id(parameter) not in embeddings
+            key = (config.weight_decay if decays else 0.0, factors.get(id(parameter), 1.0))
+            groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": parameters, "weight_decay": decay} for decay, parameters in groups.items()],
+        [
+            {"params": parameters, "weight_decay": decay, "factor": factor}
+            for (decay, factor), parameters in groups.items()
+            if parameters
+        ],
         lr=config.learning_rate,
     )
 

@@ -40,8 +40,9 @@ def update(
     max_grad_norm: float,
     accumulate: int = 1,
 ) -> Update:
-    """Forward and backward over ``accumulate`` parts, check, clip, and AdamW step at learning rate ``rate``.
+    """Forward and backward over ``accumulate`` parts, check, clip, and step at learning rate ``rate``.
 
+    A parameter group with a ``factor`` takes the rate times that factor.
     The loss of a part is its share of the global mean, so gradients add up over parts; data-parallel training averages
     them over ranks, so the backward pass is scaled by the number of ranks. Both give the gradient of the global mean.
 
@@ -57,7 +58,7 @@ def update(
     if not (math.isfinite(summed["loss"]) and math.isfinite(norm)):
         raise _diverged(batch, f"loss is {summed['loss']} and gradient norm {norm}, and both must be finite")
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("factor", 1.0)
     optimiser.step()
     _sums_to_means(summed)
     return Update(summed.pop("loss"), norm, int(summed.pop("tokens")), summed)

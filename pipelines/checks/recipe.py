@@ -62,12 +62,12 @@ def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         seen = f"to be fetched from {address}" if fine else f"not on this machine, and {address} does not answer"
         yield Finding("teacher", fine, seen)
     else:
-        yield Finding("teacher", True, str(find_weights(config.weights, config.revision)))
+        yield Finding("teacher", True, str(find_weights(config.weights, config.revision, settings.cache)))
 
 
 def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     """Whether the recipe's fields are possible with this teacher, as far as it is available."""
-    found = list(faults(recipe, _teacher_here(recipe)))
+    found = list(faults(recipe, _teacher_here(recipe, settings)))
     yield from (Finding(fault.where, False, str(fault)) for fault in found)
     if not found:
         yield Finding("fields", True, "nothing is out of range")
@@ -76,13 +76,13 @@ def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 CHECKS = (languages, bitext, collection, teacher, fields)
 
 
-def _teacher_here(recipe: Recipe) -> Path | None:
+def _teacher_here(recipe: Recipe, settings: Settings) -> Path | None:
     """The folder of the pretrained weights; None without them (the check ``teacher`` reports why)."""
     config = recipe.teacher
     if config.scratch or hub_address(config.weights, config.revision):
         return None
     try:
-        return find_weights(config.weights, config.revision)
+        return find_weights(config.weights, config.revision, settings.cache)
     except OpticalError:
         return None
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical import artefacts
-from optical.artefacts import Fingerprint
+from optical.artefacts import Fingerprint, locked
 from optical.recipe import Recipe
 from optical.tracking.progress import LineWriter
 
@@ -86,12 +84,3 @@ def _report_other_version(shared: Path, identity: Fingerprint) -> None:
         name, versions = found
         changed = artefacts.version_changes(versions, identity.versions)
         LineWriter().show(f"{name} was made by {changed}; making it anew", final=True)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of an artefact; another process that makes the same one waits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / f".lock-{path.name}").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -47,6 +47,7 @@ def student_job(workspace: Workspace, folder: Path) -> "TrainJob":
         folder=folder.absolute(),
         train=recipe.train,
         objective=recipe.objective,
+        word_embeddings=recipe.student.word_embeddings,
     )
 
 
@@ -141,6 +142,7 @@ STUDENT = Node(
         *(TOKENS, TEACHER, workspace.decisive["objective"]),
         *([TEACHER_CACHE] if workspace.recipe.teacher.cache else []),
         workspace.decisive["train"],
+        workspace.recipe.student.word_embeddings,
     ],
     make=_train,
     folder=lambda workspace: workspace.run_dir / "student",

@@ -90,7 +90,9 @@ def _train(session: Context, path: Path, identity: str) -> None:
 PRETRAINED: Node = Node(
     kind="teacher",
     made_from=lambda workspace: [weights_fingerprint(workspace.path(PRETRAINED))],
-    folder=lambda workspace: find_weights(workspace.recipe.teacher.weights, workspace.recipe.teacher.revision),
+    folder=lambda workspace: find_weights(
+        workspace.recipe.teacher.weights, workspace.recipe.teacher.revision, workspace.settings.cache
+    ),
 )
 """Pretrained weights, used where they lie: the teacher, or what its training starts from."""
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks import data, ot, ot_methods, quality, train
+from benchmarks import data, ot, ot_methods, quality, train, train_large
 from benchmarks.data_peers import PEERS, corpus
 from benchmarks.memory import PeakMemory
 from benchmarks.running import heading, in_rounds, table
@@ -65,6 +65,19 @@ def test_speeds_of_training_leave_the_first_wait_out_and_compare_like_with_like(
     columns, cells = train.report(train._rows(runs, 10))
     assert [row[3:] for row in cells] == [["5.0", "1.00"], ["6.7", "1.00"], ["2.0", "2.50"], ["2.5", "2.67"]]
     assert len(table(columns, cells).splitlines()) == 6
+
+
+def test_a_large_student_is_compared_with_plain_passes_of_its_like():
+    size = train_large.Size(rows=200, occurring=20, layers=1, width=16, inner=16, heads=2, pairs=4)
+    measured = train_large.measure(1, size)
+    plain = {row.word_embeddings: row.seconds for row in measured[:2]}
+    assert set(plain) == {"all", "none"}
+    words = [(row.contestant, row.word_embeddings) for row in measured[2:]]
+    assert words == [("optical", "all"), ("optical", "those that occur"), ("optical", "none")]
+    for row in measured:
+        assert row.of_plain == plain.get(row.word_embeddings, plain["all"]) / row.seconds
+    columns, cells = train_large.report(measured)
+    assert len(table(columns, cells).splitlines()) == 7
 
 
 def test_contestants_take_turns():

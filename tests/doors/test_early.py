@@ -30,6 +30,7 @@ from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from tests.doors.places import Placed
 from tests.doors.recipes import changed
+from tests.readers import reader
 
 DEMO = recipe("demo")
 
@@ -106,7 +107,7 @@ def test_a_model_that_counts_positions_from_its_padding_has_fewer(tokenizer):
         max_position_embeddings=20,
         pad_token_id=0,
     )
-    encoder = Encoder(RobertaModel(shape), tokenizer).eval()
+    encoder = Encoder(RobertaModel(shape), reader(tokenizer)).eval()
     assert encoder.positions == 19
     assert [len(tokens) for tokens in encode_texts(encoder, ["river " * 40], "query", 64)] == [19]
 

@@ -192,7 +192,7 @@ def test_the_lock_and_the_extras_name_the_same_packages():
     assert names == {"jaxtyping", "numpy", "torch"}
     makefile = (ROOT / "Makefile").read_text()
     extras = project["optional-dependencies"]
-    for extra in ("pipeline", "cluster", "minilm", "dev"):
+    for extra in ("pipeline", "cluster", "minilm", "e5", "dev"):
         assert f"--extra {extra} " in makefile
         names |= {text.split(">=")[0].split("==")[0].split("[")[0] for text in extras[extra]}
     names |= {text.split(">=")[0] for text in extras["kernels"]}

@@ -242,7 +242,7 @@ def test_learning_takes_special_tokens_in_the_text_for_text():
 def test_an_encoder_reads_a_query_with_a_special_token_in_it(tiny: ScratchConfig, tmp_path: Path):
     encoder = scratch_encoder(tiny, learn_wordpiece(["a sep [ ]"] * 3, 80), seed=0)
     save_encoder(encoder, tmp_path / "encoder")
-    assert [len(found) for found in encode_texts(load_encoder(tmp_path / "encoder"), ["a [SEP] a"], 32)] == [7]
+    assert [len(found) for found in encode_texts(load_encoder(tmp_path / "encoder"), ["a [SEP] a"], "query", 32)] == [7]
 
 
 def test_an_exported_tokenizer_reads_the_same_through_transformers(tmp_path: Path):

@@ -108,7 +108,7 @@ def student_start(_: World) -> Product:
 def tokens(world: World) -> Product:
     dev, files = read_split(world.tokens, "dev"), ("lengths.parquet", "train-00000.parquet")
     written = [pq.read_table(world.tokens / name).to_pydict() for name in files]
-    return _hash([written, dev.source.ids.to_pylist(), dev.target.ids.to_pylist()]), []
+    return _hash([written, dev.source_ids.to_pylist(), dev.target_ids.to_pylist()]), []
 
 
 def negatives(world: World) -> Product:
@@ -164,11 +164,11 @@ PRODUCTS = {
     "questions": (2, "112fd3ec7e55", []),
     "collection": (2, "f3bb314d6990", []),
     "teacher-start": (2, "615d64cfbd10", [0.0776, 0.0731, 0.0987, 0.0835, 0.0705]),
-    "question-tokens": (2, "c2a4a08c4ec7", []),
+    "question-tokens": (3, "6dd75ee09e4c", []),
     "negatives": (1, "f4f156038965", []),
     "teacher": (2, "", [2.8596, 1.556, 0.8422, 0.4449, 0.1311]),
     "student-start": (2, "ec48e7aa7c08", [0.0315, 0.039, 0.0365, 0.0115, 0.0115, 0.0366]),
-    "tokens": (2, "c2a4a08c4ec7", []),
+    "tokens": (3, "6dd75ee09e4c", []),
     "teacher-cache": (1, "f626051bc944", [54.7693, 75.8566, 95.8467, 3.8172, -177.8618]),
     "student": (1, "", [0.3141, 0.1949, 0.1493, 0.0983, 0.0818]),
     "embeddings": (2, "7902699be42c", [0.2257, 1.1031, 1.0959, 0.7132, -3.0851]),

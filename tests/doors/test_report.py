@@ -115,7 +115,7 @@ def test_no_sentence_is_pictured_twice_and_all_were_held_out(encoder, student, t
 @pytest.mark.parametrize(
     ("changes", "said", "unsaid"),
     [
-        ({}, ["Method sinkhorn, cosine cost, epsilon 0.1, tolerance 0.001", "[CLS] and [SEP] left out"], ["mass 1,"]),
+        ({}, ["Method sinkhorn, cosine cost, epsilon 0.1, tolerance 0.001", "special tokens left out"], ["mass 1,"]),
         (
             {
                 "objective.method": "partial",
@@ -128,7 +128,7 @@ def test_no_sentence_is_pictured_twice_and_all_were_held_out(encoder, student, t
         ),
         (
             {"objective.method": "exact", "objective.order_weight": 0.3, "objective.special_tokens": "keep"},
-            ["Method exact, cosine cost + 0.3 |i/n - j/m|; uniform", "[CLS] and [SEP] taking part"],
+            ["Method exact, cosine cost + 0.3 |i/n - j/m|; uniform", "special tokens taking part"],
             ["epsilon", "tolerance"],
         ),
         ({"objective.method": "unbalanced", "objective.penalty": 2.0}, ["penalty 2, epsilon"], ["mass 1"]),

@@ -185,6 +185,7 @@ IDLE = [
     ({}, "train__dev_steps", 7),
     ({}, "teacher__scratch__train__checkpoint_steps", 7),
     ({"train__mixture__weights": (1.0,)}, "train__mixture__temperature", 2.0),
+    ({"student__word_embeddings": "freeze"}, "train__embedding_rate", 0.5),
 ]
 AT_WORK = [
     ({"index__search": "faiss"}, "index__factory", "Flat"),
@@ -199,6 +200,8 @@ AT_WORK = [
     ({}, "evaluation__seed", 3),
     ({}, "teacher__scratch__temperature", 0.1),
     ({}, "train__mixture__temperature", 2.0),
+    *(({}, f"train__{name}", 0.5) for name in ("embedding_rate", "head_rate", "layer_decay")),
+    ({}, "student__word_embeddings", "freeze"),
 ]
 
 

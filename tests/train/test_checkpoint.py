@@ -5,13 +5,16 @@ import logging
 import os
 import resource
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from optical.errors import InfrastructureError
+from optical.errors import DataError, InfrastructureError
 from optical.train import checkpoint
 from optical.train.config import TrainConfig
 from optical.train.optimiser import build_optimiser
@@ -89,6 +92,57 @@ def test_weights_and_optimiser_come_back_and_go_on_alike(saved):
     assert torch.equal(fresh.weights(), straight.weights())
     first, second = straight.optimiser.state_dict()["state"], fresh.optimiser.state_dict()["state"]
     assert all(torch.equal(first[i][name], second[i][name]) for i in first for name in first[i])
+
+
+def test_frozen_parameters_are_neither_written_nor_counted_nor_needed(tmp_path, monkeypatch):
+    free = []
+    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda _: SimpleNamespace(free=free[-1]))
+    model = nn.Sequential(nn.Linear(100, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    model[0].requires_grad_(False)
+    optimiser = build_optimiser(model, TrainConfig())
+    # Three times the 13 trained weights of four bytes; the running mean and variance, and a counter of eight.
+    needed = 3 * (3 * 13 * 4 + 2 * 4 * 4 + 8)
+    for left in (needed, needed - 1):
+        free.append(left)
+        with nullcontext() if left == needed else pytest.raises(InfrastructureError, match="checkpoints need 0.00 GB"):
+            checkpoint.check_space(tmp_path, model)
+    checkpoint.save(tmp_path, 1, model, optimiser, OURS)
+    saved = load_file(tmp_path / "step-00000001" / "model.safetensors")
+    assert set(saved) == {name for name in model.state_dict() if not name.startswith("0.")}
+    with torch.no_grad():
+        model[0].weight.fill_(3.0)
+        model[2].weight.fill_(5.0)
+    assert checkpoint.restore(tmp_path, model, optimiser, OURS) == 1
+    assert torch.equal(model[2].weight, saved["2.weight"])
+    assert (model[0].weight == 3.0).all()
+
+
+def test_a_checkpoint_of_other_weights_is_refused_before_any_is_loaded(tmp_path):
+    training, wider = Training(), nn.Linear(5, 1)
+    training.save(tmp_path, 2)
+    before = wider.bias.detach().clone()
+    with pytest.raises(
+        DataError, match="step-00000002: weight and 0 more are not the weights that are trained; delete"
+    ):
+        checkpoint.restore(tmp_path, wider, build_optimiser(wider, TrainConfig()), OURS)
+    assert torch.equal(wider.bias.detach(), before)
+
+
+def test_a_checkpoint_of_whole_state_goes_on_where_nothing_is_frozen(tmp_path, encoder):
+    """Names and order of weights and moments are those of earlier versions: first the weights that decay."""
+    optimiser = build_optimiser(encoder, TrainConfig())
+    for parameter in encoder.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+    checkpoint.save(tmp_path, 1, encoder, optimiser, OURS)
+    saved = [load_file(tmp_path / "step-00000001" / f"{name}.safetensors") for name in ("model", "optimiser")]
+    assert saved[0].keys() == encoder.state_dict().keys()
+    named = list(encoder.named_parameters())
+    decaying = [value for name, value in named if value.ndim == 2 and "embeddings" not in name]
+    others = [value for name, value in named if value.ndim == 1 or "embeddings" in name]
+    for number, parameter in enumerate([*decaying, *others]):
+        assert torch.equal(saved[1][f"{number}.exp_avg"], optimiser.state[parameter]["exp_avg"])
+        assert saved[1][f"{number}.exp_avg"].shape == parameter.shape
 
 
 def test_the_newest_two_are_kept(saved):

@@ -37,7 +37,9 @@ def test_a_student_learns_and_the_journal_is_complete(new_job):
     assert [(report["step"], report["dev_mrr"]) for report in reports] == devs
     where = {"device": "cpu", "precision": "float32", "ranks": 1, "threads": 1}
     start = {"event": "start", "time": 0, "stage": "student", "step": 0, "steps": NUM_STEPS}
-    assert written[0] | {"time": 0} == start | where
+    # Twelve words, and the five special tokens.
+    rows_trained = {"word_rows": 152, "trained_word_rows": 17}
+    assert written[0] | {"time": 0} == start | where | rows_trained
     assert (written[-1]["event"], written[-1]["step"]) == ("end", NUM_STEPS)
     assert sum(row["pairs"] for row in steps) == 80 * job.train.epochs
     for row in steps:

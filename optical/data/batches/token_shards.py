@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.model.text.frame import Frame, Frames
+from optical.model.text.frame import Frames
 from optical.model.text.tokens import IDS
 
 TOKENS = "tokens"
@@ -144,6 +144,11 @@ class TokenShards:
         np.add.at(sizes, self.dataset, np.diff(self.starts))
         return sizes
 
+    @property
+    def has_negatives(self) -> bool:
+        """Whether there is a column of mined negatives."""
+        return NEGATIVE in pq.read_schema(self.folder / self.shards[0]).names
+
     def take(self, positions: np.ndarray) -> TokenPairs:
         """The pairs at ``positions``, in that order; only their row groups are read."""
         groups = np.searchsorted(self.starts, positions, side="right") - 1
@@ -179,7 +184,7 @@ def open_tokens(folder: Path, split: str = "train") -> TokenShards:
             rows.append(part.num_rows)
     shard, group, dataset = np.array(where, dtype=np.int64).reshape(-1, 3).T
     starts = np.concatenate([[0], np.cumsum(rows, dtype=np.int64)])
-    names, frames = tuple(info["datasets"]), Frames(*(Frame.of(info["frames"][side]) for side in ("source", "target")))
+    names, frames = tuple(info["datasets"]), Frames.of(info["frames"])
     shards = tuple(file.name for file in files)
     return TokenShards(Path(folder), names, shards, shard, group, dataset, starts, frames)
 

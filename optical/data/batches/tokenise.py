@@ -154,10 +154,7 @@ def write_tokens(
     held_out = _held_out(num_pairs, dev_pairs, sizes)
     names: dict[str, int] = {}
     schema = _WITH_NEGATIVES if negatives else _ON_DISK
-    info: dict[str, object] = {
-        "pairs": num_pairs,
-        "frames": {side: vars(frames)[side].as_dict() for side in vars(frames)},
-    }
+    info: dict[str, object] = {"pairs": num_pairs, "frames": frames.as_dict()}
     with (
         artefacts.writing(path, TOKENS, made_from, info) as scratch,
         ShardWriter(scratch, "train", schema, rows_per_shard) as train_shards,
@@ -176,11 +173,15 @@ def write_tokens(
         dev.close()
         if not train_shards.rows:
             raise DataError(path, f"none of {seen} pairs has words on both sides", "check languages and tokenizers")
-        if idle := [name for name, number in names.items() if number not in train.numbers]:
-            what = "leaves no pair to train on: what it has is held out, or without words on a side"
-            raise DataError(idle[0], what, "give more of it, or leave it out")
+        _check_none_idle(names, train.numbers)
         dropped = seen - train_shards.rows - dev_shards.rows
         info |= {"datasets": list(names), "train": train_shards.rows, "dev": dev_shards.rows, "no_tokens": dropped}
+
+
+def _check_none_idle(names: dict[str, int], trained: set[int]) -> None:
+    if idle := [name for name, number in names.items() if number not in trained]:
+        what = "leaves no pair to train on: what it has is held out, or without words on a side"
+        raise DataError(idle[0], what, "give more of it, or leave it out")
 
 
 def _have_words(table: pa.Table, frames: Frames) -> pa.Array:

@@ -1,10 +1,14 @@
-"""A folder of transformers alone: no projection, no prefix, every token scores."""
+"""A folder of transformers alone, or with one projection in ``1_Dense``: no prefix, every token scores."""
 
 from pathlib import Path
 
+from optical.model.formats.dense import read_dense
 from optical.model.formats.layout import Layout, padding_id
+
+DENSE = "1_Dense"
 
 
 def read(folder: Path) -> Layout:
     """The layout of a folder without settings of its own."""
-    return Layout(format="transformers", pad_id=padding_id(folder))
+    head = (read_dense(folder, DENSE),) if (folder / DENSE).is_dir() else ()
+    return Layout(format="transformers", head=head, pad_id=padding_id(folder))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from optical.errors import DataError
-from optical.model.formats.layout import DenseLayer, Layer, Layout, padding_id, read_json
+from optical.model.formats.dense import read_dense
+from optical.model.formats.layout import Layer, Layout, padding_id, read_json
 from optical.model.text.roles import Role, Roles, RoleSettings
 
 MODULES = "modules.json"
@@ -47,7 +48,7 @@ def read(folder: Path) -> Layout:
             if path:
                 raise DataError(folder / MODULES, f"keeps its transformer in {path}", "give that layout's flat form")
         elif name == "Dense":
-            layers.append(_dense(folder, path))
+            layers.append(read_dense(folder, path))
         elif name == "Normalize":
             layers.append("normalise")
         elif name == "Pooling":
@@ -76,28 +77,6 @@ def _modules(folder: Path) -> list[dict[str, Any]]:
         return [dict(module) for module in sorted(found, key=lambda module: module.get("idx", 0))]
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(folder / MODULES, f"is no list of modules ({error})", "replace the file") from error
-
-
-def _dense(folder: Path, path: str) -> DenseLayer:
-    file = folder / path / "config.json"
-    config = read_json(file)
-    try:
-        inputs, outputs, bias = int(config["in_features"]), int(config["out_features"]), bool(config["bias"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(file, f"does not give the shape of a linear layer ({error!r})", "replace the file") from error
-    if config.get("use_residual"):
-        raise DataError(file, "has a residual connection, which is not applied here", "use another model")
-    module, _, activation = str(config.get("activation_function", "torch.nn.modules.linear.Identity")).rpartition(".")
-    if not module.startswith("torch.nn.modules"):
-        what = f"has the activation {module}.{activation}, and only those of torch.nn are applied"
-        raise DataError(file, what, "use another model")
-    return DenseLayer(
-        inputs=inputs,
-        outputs=outputs,
-        weights=f"{path}/model.safetensors",
-        bias="linear.bias" if bias else "",
-        activation=activation,
-    )
 
 
 def _pooling(file: Path) -> str:

@@ -67,3 +67,12 @@ class Frames:
 
     source: Frame
     target: Frame
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a manifest."""
+        return {"source": self.source.as_dict(), "target": self.target.as_dict()}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Frames":
+        """The frames of ``as_dict``."""
+        return cls(Frame.of(plain["source"]), Frame.of(plain["target"]))

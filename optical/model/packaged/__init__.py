@@ -1,0 +1,1 @@
+"""Quantised encoders that Python packages contain, unpacked into model folders."""
