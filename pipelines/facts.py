@@ -4,17 +4,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from optical import components
 from optical.data.batches.token_shards import read_lengths
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.screen import REASONS
 from optical.data.bitext.sources import source_language
 from optical.data.registry.datasets import datasets
 from optical.data.registry.languages import known
+from optical.evaluation.pretrained import parse_pretrained
 from optical.evaluation.runs import read_qrels
 from optical.model.weights import PACKAGED
+from optical.recipe import Recipe, components_of
 from optical.report.content import CollectionFacts, DataFacts, DatasetFact, Work
 from optical.tracking.journal import read_journal
 from pipelines.circumstances import WORK
@@ -23,6 +27,9 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.student import TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.public import public_weights
+from pipelines.recipes import known as registered_recipe
+
+_WEIGHTS = "pretrained weights"
 
 
 def collection_facts(workspace: Workspace) -> CollectionFacts:
@@ -58,6 +65,25 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
         datasets=[*(replace(fact, name=called(fact.name)) for fact in facts), *_weights(workspace)],
         notes=[_split(workspace), _comparison(bitext, called)],
     )
+
+
+def registered_settings(recipe: Recipe) -> dict | None:
+    """The recipe registered under a recipe's name as plain values, or None where there is none.
+
+    Where ``recipe`` has another component, that component's own defaults stand for its fields, so that a report counts
+    the choice as one changed setting.
+    """
+    if (base := registered_recipe(recipe.name)) is None:
+        return None
+    plain = base.as_dict()
+    for section, config in components_of(base).items():
+        kind = components.kind_of(type(config))
+        chosen = getattr(getattr(recipe, section), kind.field, "") if kind else ""
+        if kind and chosen in components.names(kind.package):
+            other: Any = components.replaced(config, kind, chosen, f"{section}.{kind.field}")
+            settings = replace(base, **{section: other}).as_dict()[section]
+            plain[section] = settings | {kind.field: getattr(config, kind.field)}
+    return plain
 
 
 def work_done(run_dir: Path) -> list[Work]:
@@ -123,12 +149,17 @@ def _questions(workspace: Workspace) -> list[DatasetFact]:
 
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
-    """The weights of a pretrained teacher, or those its training starts from; the student descends from them too."""
-    if workspace.recipe.teacher.scratch:
-        return []
-    weights = workspace.recipe.teacher.weights
-    licence = PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"
-    return [DatasetFact(public_weights(weights), licence, "teacher", "pretrained weights", "English")]
+    """The pretrained weights that the teacher is or starts from; encoders to compare with."""
+    teacher = [] if workspace.recipe.teacher.scratch else [workspace.recipe.teacher.weights]
+    compared = [parse_pretrained(spec).weights for spec in workspace.recipe.evaluation.pretrained]
+    facts = [DatasetFact(public_weights(name), _licence(name), "teacher", _WEIGHTS, "English") for name in teacher]
+    for name in dict.fromkeys(compared):
+        facts.append(DatasetFact(public_weights(name), _licence(name), "comparison", _WEIGHTS, "see its card"))
+    return facts
+
+
+def _licence(weights: str) -> str:
+    return PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"
 
 
 def _split(workspace: Workspace) -> str:

@@ -7,11 +7,12 @@ from huggingface_hub import ModelCardData
 from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import HUB
 from optical.data.registry.languages import known
-from optical.evaluation.notation import title
+from optical.evaluation.comparison import Gain
 from optical.model.weights import is_hub_id
 from optical.recipe import Recipe, TeacherConfig
 from optical.report.blocks import Block, Code, Heading, Paragraph, render_blocks
 from optical.report.content import DataFacts
+from optical.report.differences import differences_in_words
 from optical.report.provenance import datasets_table, flatten
 from optical.report.results import measures_block
 from optical.resources import Resources
@@ -118,10 +119,10 @@ def _measured(recipe: Recipe, evaluation: Mapping | None) -> list[Block]:
     means = {
         system: {name: values[name] for name in protocol.measures} for system, values in evaluation["measures"].items()
     }
-    test = protocol.test.format(resamples=protocol.resamples, comparisons=len(evaluation["p"]))
+    p, gains = evaluation["p"], {name: Gain.of(gain) for name, gain in evaluation.get("gains", {}).items()}
     caption = f"On {protocol.collection}; in brackets 95 % bootstrap intervals over topics; "
-    caption += f"p belongs to {title(protocol.tested)}: {test}."
-    return [heading, measures_block(protocol, means, evaluation["intervals"], evaluation["p"], caption)]
+    caption += differences_in_words(protocol, p, gains)
+    return [heading, measures_block(protocol, means, evaluation["intervals"], p, gains, caption)]
 
 
 def _data(data: DataFacts) -> list[Block]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from optical.data.registry.datasets import datasets
+from optical.evaluation.pretrained import parse_pretrained
 from optical.model.weights import PACKAGED, is_hub_id
 from optical.recipe import Recipe
 
@@ -43,8 +44,22 @@ def public_recipe(recipe: Recipe) -> Recipe:
         recipe,
         bitext=replace(bitext, datasets=_public(bitext.datasets)),
         teacher=teacher,
-        evaluation=replace(evaluation, collection=public_name(evaluation.collection)),
+        evaluation=replace(
+            evaluation,
+            collection=public_name(evaluation.collection),
+            pretrained=tuple(map(public_pretrained, evaluation.pretrained)),
+        ),
     )
+
+
+def public_pretrained(spec: str) -> str:
+    """The public spec of a pretrained encoder: a folder is named without its path.
+
+    >>> public_pretrained("late:/home/me/e5/")
+    'late:e5'
+    """
+    encoder = parse_pretrained(spec)
+    return spec if encoder.revision else f"{encoder.kind}:{public_weights(encoder.weights)}"
 
 
 def _public(specs: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Comparison: the runs of a protocol's systems, measured and tested against its baseline."""
+"""Comparison: the runs of a protocol's systems, measured, and tested against its baseline and its subject."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from optical.data.collections.qrels import Qrel
 from optical.evaluation.measures import Measured, measure
@@ -9,11 +9,40 @@ from optical.evaluation.protocols.base import EvaluationConfig
 from optical.evaluation.runs import Run
 from optical.evaluation.significance import Interval
 
+Values = Mapping[str, Sequence[float]]
+"""The tested measure by system, one value for each topic, topics alike."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much larger the subject's mean is than another system's: the difference, its interval, its corrected p.
+
+    The interval is that of the mean difference, from samples of topics on which both systems are measured.
+    """
+
+    difference: float
+    interval: Interval
+    p: float
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return {
+            "difference": self.difference,
+            "interval": [self.interval.low, self.interval.high],
+            "p": self.p,
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping) -> "Gain":
+        """The gain of ``as_dict``."""
+        return cls(plain["difference"], Interval(*plain["interval"]), plain["p"])
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every system's measures, their confidence intervals, and corrected p-values against the baseline.
+    """Every system's measures and their confidence intervals, and two families of tests, corrected together.
 
+    ``p`` tests every system against the baseline. ``gains`` is what the subject gains over every other system.
     ``remarks`` say what a reader of the measures should know about the collection.
     """
 
@@ -21,11 +50,13 @@ class Comparison:
     intervals: dict[str, dict[str, Interval]]
     p: dict[str, float]
     remarks: tuple[str, ...] = ()
+    gains: dict[str, Gain] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """The content of ``evaluation.json``."""
         return {
             "p": self.p,
+            "gains": {name: gain.as_dict() for name, gain in self.gains.items()},
             "measures": {name: measured.mean for name, measured in self.systems.items()},
             "intervals": {
                 name: {key: [interval.low, interval.high] for key, interval in by_measure.items()}
@@ -39,12 +70,15 @@ class Comparison:
 def compare(
     runs: Mapping[str, Run], qrels: Sequence[Qrel], config: EvaluationConfig, remarks: tuple[str, ...] = ()
 ) -> Comparison:
-    """Measure the run of each system and test its difference from the baseline, topic by topic.
+    """Measure the run of each system, and test differences topic by topic.
+
+    Every system is tested against the baseline, and the subject against every other system. The p-values of all these
+    comparisons are corrected together.
 
     Args:
         runs: the ranked results by system; the baseline's are among them.
         qrels: the judgements; they decide which topics count.
-        config: measures, tests and baseline.
+        config: measures, tests, baseline and subject.
         remarks: kept in the result.
 
     Raises:
@@ -55,10 +89,26 @@ def compare(
         name: {key: config.interval(list(values.values())) for key, values in measured.per_topic.items()}
         for name, measured in systems.items()
     }
-    baseline = systems[config.baseline].per_topic[config.tested]
-    p_values = {
-        name: config.p_value([measured.per_topic[config.tested][qid] for qid in baseline], list(baseline.values()))
-        for name, measured in systems.items()
-        if name != config.baseline
-    }
-    return Comparison(systems, intervals, config.corrected(p_values), remarks)
+    topics = systems[config.baseline].topics
+    values = {name: [measured.per_topic[config.tested][qid] for qid in topics] for name, measured in systems.items()}
+    pairs = compared_pairs(config, values)
+    p = config.corrected({pair: config.p_value(values[pair[0]], values[pair[1]]) for pair in pairs})
+    against = {name: p[name, other] for name, other in pairs if other == config.baseline}
+    return Comparison(systems, intervals, against, remarks, dict(_gains(config, values, p)))
+
+
+def compared_pairs(config: EvaluationConfig, systems: Collection[str]) -> list[tuple[str, str]]:
+    """Every comparison as (system, the one it is tested against), each once: the baseline's, then the subject's."""
+    baseline, subject = config.baseline, config.subject
+    pairs = [(name, baseline) for name in systems if name != baseline]
+    if subject in systems and subject != baseline:
+        pairs += [(subject, name) for name in systems if name not in (subject, baseline)]
+    return pairs
+
+
+def _gains(config: EvaluationConfig, values: Values, p: Mapping[tuple[str, str], float]) -> Iterator[tuple[str, Gain]]:
+    """The subject's gain over every other system, in the order of the systems."""
+    for name, others in values.items():
+        if (pair := (config.subject, name)) in p:
+            gains = [mine - other for mine, other in zip(values[config.subject], others, strict=True)]
+            yield name, Gain(sum(gains) / len(gains), config.interval(gains), p[pair])

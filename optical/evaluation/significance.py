@@ -4,8 +4,9 @@ scipy's ``permutation_test`` does the same, but enumerates 2^18 assignments in s
 stays below a few MiB for any number of resamples.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ EXACT_TOPICS = 20
 """Up to this number of topics that differ, every sign assignment is enumerated (2^20 sums, 8 MiB)."""
 _BLOCK = 1 << 19
 _ROUNDING = 1e-12
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def bootstrap_interval(values: Sequence[float], resamples: int, seed: int, level
     return Interval(float(low), float(high))
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[_Key, float]) -> dict[_Key, float]:
     """Holm's step-down adjustment of several p-values, in the order given.
 
     >>> holm({"a": 0.5, "b": 0.125, "c": 0.25})
@@ -109,7 +111,8 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     for name, p_value in p_values.items():
         if not 0 <= p_value <= 1:
             raise UserError(f"p-value of {name}", f"is {p_value}, outside 0 to 1", "give probabilities")
-    adjusted, largest = {}, 0.0
+    adjusted: dict[_Key, float] = {}
+    largest = 0.0
     for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
         largest = max(largest, min(1.0, (len(p_values) - place) * p_values[name]))
         adjusted[name] = largest

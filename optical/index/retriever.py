@@ -45,16 +45,24 @@ class Retriever:
         config: IndexConfig,
         folder: Path | None = None,
         use_gpu: bool = False,
+        pooled: bool = False,
     ) -> "Retriever":
-        """A retriever from the folder of an encoder and a kind of index (``folder``: where that was built, if it was).
+        """A retriever from the folder of an encoder and a kind of index.
 
-        With ``use_gpu``, queries are encoded and searched on the GPU of this machine, if it has one.
+        Args:
+            encoder: folder of the encoder of the queries.
+            query_length: longest query in tokens.
+            passages: embedded by the teacher, or by the encoder itself.
+            config: kind of index.
+            folder: where the index was built, if it was.
+            use_gpu: encode and search on the GPU of this machine, if it has one.
+            pooled: one vector for each query; MaxSim is then the cosine with the one vector of a passage.
 
         Raises:
             DataError: the encoder does not load.
         """
         use_gpu = use_gpu and torch.cuda.is_available()
-        loaded = load_encoder(encoder).eval().to("cuda" if use_gpu else "cpu")
+        loaded = load_encoder(encoder, pooled).eval().to("cuda" if use_gpu else "cpu")
         return cls(loaded, query_length, config.open(passages, folder, use_gpu), config.depth)
 
     def run(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from optical.artefacts import sha256_file
 from optical.errors import DataError
-from optical.model.formats.layout import CONFIG, DenseLayer, read_json, read_layout
+from optical.model.formats.layout import CONFIG, DenseLayer, Layout, read_json, read_layout
 from optical.model.positions import positions
 from optical.model.text.special import TOKENIZER, read_special
 
@@ -51,21 +51,28 @@ def check_folder(folder: Path) -> Path:
     return folder
 
 
-def read_shape(folder: Path) -> Shape:
+def read_shape(folder: Path, pooled: bool = False) -> Shape:
     """The shape of the encoder in ``folder``, checked as far as that is possible without its weights.
 
+    Args:
+        folder: model folder.
+        pooled: of the encoder that makes one vector of a text.
+
     Raises:
-        DataError: a file is missing, does not give the shape, or contradicts another.
+        DataError: a file is missing, does not give the shape, or contradicts another; or the folder does not pool.
     """
     from transformers import AutoConfig
 
     folder = Path(folder)
     layout = read_layout(folder)
+    if pooled:
+        _check_pooling(folder, layout)
+    width = layout.pooled_dim if pooled else layout.dim
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         content = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))
         kind, ids = content["model"]["type"], _ids(content)
-        dim, longest, rows = layout.dim or config.hidden_size, positions(config), config.vocab_size
+        dim, longest, rows = width or config.hidden_size, positions(config), config.vocab_size
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"its shape cannot be read ({type(error).__name__}: {error})".replace("\n", " ")
         raise DataError(folder, what, "give the folder of an encoder that transformers loads") from error
@@ -88,6 +95,14 @@ def weights_fingerprint(folder: Path) -> dict[str, str]:
         if isinstance(layer, DenseLayer):
             names |= {layer.weights, str(Path(layer.weights).parent / CONFIG)}
     return {name: sha256_file(folder / name) for name in sorted(names) if (folder / name).is_file()}
+
+
+def _check_pooling(folder: Path, layout: Layout) -> None:
+    if not layout.pooling:
+        what = "does not say how it makes one vector of a text"
+        raise DataError(folder, what, "give a sentence-transformers folder with a Pooling module")
+    if layout.head:
+        raise DataError(folder, "projects its tokens before it pools them, which is not applied", "use another model")
 
 
 def _ids(content: dict) -> dict[str, int]:

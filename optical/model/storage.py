@@ -46,21 +46,17 @@ def load_encoder(folder: Path, pooled: bool = False) -> Encoder:
         pooled: one vector per text, as the folder's pooling makes it; else one per token.
 
     Raises:
-        DataError: the folder is incomplete, contradicts itself, or its weights do not load as they are.
+        DataError: the folder is incomplete, contradicts itself, does not pool though it should, or its weights do not
+            load as they are.
     """
     folder = check_folder(folder)
-    read_shape(folder)
+    read_shape(folder, pooled)
     layout = read_layout(folder)
     backbone = _load_backbone(folder, layout)
     width = backbone.config.hidden_size
     head = load_head(folder, layout.head, width)
     if not pooled:
         return Encoder(backbone, load_reader(folder), head)
-    if not layout.pooling:
-        what = "does not say how it makes one vector of a text"
-        raise DataError(folder, what, "give a sentence-transformers folder with a Pooling module")
-    if layout.head:
-        raise DataError(folder, "projects its tokens before it pools them, which is not applied", "use another model")
     return Encoder(backbone, load_reader(folder), load_head(folder, layout.pooled_head, width), layout.pooling)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from optical.evaluation.comparison import Gain
 from optical.evaluation.measures import Measured
 from optical.evaluation.protocols.base import EvaluationConfig
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
@@ -93,6 +94,8 @@ class ReportContent:
     """Interval of the mean, by system and measure (``AP``, ``RR@10``, ...)."""
     p_values: Mapping[str, float] = field(default_factory=dict)
     """P-value of each system against the baseline, for the measure that the protocol tests."""
+    gains: Mapping[str, Gain] = field(default_factory=dict)
+    """What the protocol's subject gains over each other system, in that measure."""
     training: Sequence[Mapping[str, float]] = ()
     """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``."""
     plans: Sequence[PlanPicture] = ()

@@ -3,47 +3,73 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from optical.evaluation.comparison import Gain
 from optical.evaluation.notation import cutoff, meaning, title
 from optical.evaluation.protocols.base import EvaluationConfig
 from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, Terms
 from optical.report.content import ReportContent, TopicText
+from optical.report.differences import (
+    SMALLEST_P,
+    difference_cells,
+    difference_header,
+    differences_in_words,
+    doubt,
+    format_p,
+    named_test,
+)
 from optical.report.figures import plot_measures
 
 _EXTREMES = 5
-_SMALLEST_P = 1e-4
 
 Ends = Mapping[str, Mapping[str, tuple[float, float]]]
 """Low and high end of an interval, by system and measure."""
 
 
 def gain_sentence(content: ReportContent) -> str:
-    """One sentence with the gain of the protocol's subject over the baseline, and its share of the ceiling."""
+    """The gain of the protocol's subject over the baseline and over the strongest pretrained encoder.
+
+    The share of the ceiling is added where there is one, and a sentence where the subject is not clearly better.
+    """
     protocol, systems = content.protocol, content.systems
     subject, baseline = protocol.label(protocol.subject), protocol.label(protocol.baseline)
     if protocol.subject not in systems or protocol.baseline not in systems:
         return f"The {subject} and {baseline} were not both measured, so no gain is stated."
     after, before = (systems[name].mean[protocol.tested] for name in (protocol.subject, protocol.baseline))
     p_value = content.p_values.get(protocol.subject)
-    said = "" if p_value is None else f", p {'<' if p_value < _SMALLEST_P else '='} {format_p(p_value).lstrip('<')}"
     sentence = f"The {subject} reaches {title(protocol.tested)} {after:.3f}, {after - before:+.3f} against {baseline}"
-    sentence += f" ({before:.3f}{said})"
+    sentence += f" ({before:.3f}{_said(p_value)})"
     ceiling = systems[protocol.ceiling].mean[protocol.tested] if protocol.ceiling in systems else 0.0
     if ceiling:
         sentence += f"; that is {after / ceiling:.0%} of the {protocol.label(protocol.ceiling)} ({ceiling:.3f})"
         if ceiling > before:
             sentence += f", and {(after - before) / (ceiling - before):.0%} of the gap between the two"
-    return sentence + "."
+    return f"{sentence}.{doubt(subject, baseline, after - before, p_value)}{_beside_the_strongest(content)}"
 
 
-def format_p(p_value: float | None) -> str:
-    """A p-value with four decimals, ``<0.0001`` below that, ``-`` where there is none.
+def strongest(content: ReportContent) -> str | None:
+    """Name of the pretrained encoder with the largest mean of the tested measure; None where none was measured."""
+    protocol = content.protocol
+    names = [system.name for system in protocol.compared if system.pretrained and system.name in content.systems]
+    return max(names, key=lambda name: content.systems[name].mean[protocol.tested], default=None)
 
-    >>> format_p(0.00004), format_p(0.03)
-    ('<0.0001', '0.0300')
-    """
+
+def _beside_the_strongest(content: ReportContent) -> str:
+    """The subject beside the strongest pretrained encoder, with a space before; empty where none was measured."""
+    if (name := strongest(content)) is None:
+        return ""
+    protocol, gain = content.protocol, content.gains.get(name)
+    after, other = (content.systems[system].mean[protocol.tested] for system in (protocol.subject, name))
+    more = f"95 % interval {gain.interval.low:+.3f} to {gain.interval.high:+.3f}{_said(gain.p)}" if gain else ""
+    told = f"{name} ({other:.3f}): the {protocol.label(protocol.subject)} has {after - other:+.3f} against it"
+    told += f" ({more})" if more else ""
+    last = doubt(protocol.label(protocol.subject), "it", after - other, gain.p if gain else None)
+    return f" The strongest pretrained encoder beside it is {told}.{last}"
+
+
+def _said(p_value: float | None) -> str:
     if p_value is None:
-        return "-"
-    return "<0.0001" if p_value < _SMALLEST_P else f"{p_value:.4f}"
+        return ""
+    return f", p {'<' if p_value < SMALLEST_P else '='} {format_p(p_value).lstrip('<')}"
 
 
 def measures_block(
@@ -51,15 +77,16 @@ def measures_block(
     means: Mapping[str, Mapping[str, float]],
     ends: Ends,
     p: Mapping[str, float],
+    gains: Mapping[str, Gain],
     caption: str,
 ) -> Table:
-    """The measures as a table of a page: mean, interval where there is one, and p-value, a row for each system."""
+    """The measures as a table of a page: mean, interval where there is one, and tests, a row for each system."""
     rows = []
     for name in protocol.ordered(means):
         cells = [f"{mean:.3f}{_interval(ends.get(name, {}).get(key))}" for key, mean in means[name].items()]
-        rows.append((name, *cells, format_p(p.get(name))))
+        rows.append((name, *cells, *difference_cells(name, p, gains, intervals=True)))
     titles = map(title, next(iter(means.values())))
-    header = ("system", *titles, f"p vs {protocol.label(protocol.baseline)}")
+    header = ("system", *titles, *difference_header(protocol, gains))
     return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
@@ -76,7 +103,7 @@ def measures(content: ReportContent, folder: Path) -> list[Block]:
     caption = f"Means over all {content.judged} judged topics; a topic without results counts 0. "
     if ends:
         caption += "In brackets the bootstrap interval of the mean. "
-    caption += f"p belongs to {title(protocol.tested)}."
+    caption += differences_in_words(protocol, content.p_values, content.gains)
     bars = {
         name: {key: (mean, *ends.get(name, {}).get(key, (mean, mean))) for key, mean in by_measure.items()}
         for name, by_measure in means.items()
@@ -84,7 +111,7 @@ def measures(content: ReportContent, folder: Path) -> list[Block]:
     picture = plot_measures(folder / "measures.png", bars)
     return [
         Heading("Measures"),
-        measures_block(protocol, means, ends, content.p_values, caption),
+        measures_block(protocol, means, ends, content.p_values, content.gains, caption),
         *(_missing(name, systems[name].missing) for name in means if systems[name].missing),
         Picture(picture, f"Mean of each measure{' with its interval' if ends else ''}."),
         Terms(definitions(content)),
@@ -94,18 +121,13 @@ def measures(content: ReportContent, folder: Path) -> list[Block]:
 def definitions(content: ReportContent) -> dict[str, str]:
     """Each system that was measured, each measure, p and interval, with its meaning."""
     protocol = content.protocol
-    found = {system.name: system.meaning for system in protocol.systems if system.name in content.systems}
+    found = {system.name: system.meaning for system in protocol.compared if system.name in content.systems}
     index = content.recipe.get("index")
     for measure in next(iter(content.systems.values())).mean:
         found[title(measure)] = meaning(measure)
         if isinstance(index, Mapping) and index["depth"] < (cutoff(measure) or 0):
             found[title(measure)] += f"; but a run of this recipe ends at rank {index['depth']}"
-    if content.p_values:
-        test = protocol.test.format(resamples=protocol.resamples, comparisons=len(content.p_values))
-        found[f"p vs {protocol.label(protocol.baseline)}"] = (
-            f"how often chance alone would make a difference in {title(protocol.tested)} as large, were both systems "
-            f"equally good: {test}"
-        )
+    found |= _differences(content)
     if content.intervals:
         found["interval"] = (
             f"holds 95 % of {protocol.resamples:,} means over topics drawn with replacement: how far the mean depends "
@@ -113,6 +135,23 @@ def definitions(content: ReportContent) -> dict[str, str]:
             "by topic"
         )
     return {term: f"{text}." for term, text in found.items()}
+
+
+def _differences(content: ReportContent) -> dict[str, str]:
+    """What the columns of the tests mean, by their headers."""
+    protocol, subject = content.protocol, content.protocol.label(content.protocol.subject)
+    if not content.p_values:
+        return {}
+    tested = title(protocol.tested)
+    meanings = [
+        f"how often chance alone would make a difference in {tested} as large, were the row's system and "
+        f"{protocol.label(protocol.baseline)} equally good: {named_test(protocol, content.p_values, content.gains)}",
+        f"the {tested} of the {subject} minus that of the row's system. Its interval holds 95 % of the differences "
+        "over topics drawn with replacement, the same topics for both",
+        f"the same test of the {subject} against the row's system; the comparisons of both columns are corrected "
+        "together",
+    ]
+    return dict(zip(difference_header(protocol, content.gains), meanings, strict=False))
 
 
 def topics(content: ReportContent) -> Iterator[Block]:

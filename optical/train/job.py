@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from optical.data.batches.teacher_cache import TeacherCache
+from optical.data.batches.token_shards import NEGATIVE
 from optical.model.storage import load_encoder
 from optical.objectives.base import Objective, ObjectiveConfig
 from optical.train.config import TrainConfig
@@ -45,7 +46,7 @@ class TrainJob:
     def columns_read(self) -> tuple[str, ...]:
         """Columns of the token shards whose ids the trained encoder reads with gradients."""
         mono = ("mono_ids",) if self.train.mixture.mono_share > 0 else ()
-        targets = ("target_ids",) if self.teacher is None else ()
+        targets = ("target_ids", NEGATIVE) if self.teacher is None else ()
         return ("source_ids", *mono, *targets)
 
     @property

@@ -34,8 +34,9 @@ def occurring_ids(tokens: TokenShards, columns: Sequence[str], size: int) -> np.
     seen = np.zeros(size, dtype=bool)
     for name in tokens.shards:
         with pq.ParquetFile(tokens.folder / name) as file:
+            there = [name for name in columns if name != NEGATIVE or name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
-                for side in columns:
+                for side in there:
                     column = file.read_row_group(group, columns=[side])[side]
                     ids = np.unique(pc.list_flatten(column).to_numpy())
                     if len(ids) and not 0 <= ids[0] <= ids[-1] < size:

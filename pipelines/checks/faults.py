@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from optical.errors import DataError, UserError
 from optical.evaluation.notation import cutoff
+from optical.evaluation.pretrained import FIELD, parse_pretrained
 from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe, TeacherConfig
@@ -21,6 +22,7 @@ from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES
+from pipelines.graph.pretrained import find_pretrained
 from pipelines.graph.teacher import PRETRAINED
 from pipelines.graph.workspace import Workspace
 
@@ -30,10 +32,13 @@ def check_recipe(workspace: Workspace) -> None:
 
     Raises:
         UserError: the first of its ``faults``, or several workers for an objective that compares the pairs of a batch.
+        DataError: the folder of a pretrained encoder to compare with is incomplete, or does not pool though it should.
     """
     folder = None if workspace.recipe.teacher.scratch else workspace.path(PRETRAINED)
     for fault in faults(workspace.recipe, folder):
         raise fault
+    for spec in workspace.recipe.evaluation.pretrained:
+        check_pretrained(spec)
     objective, workers = workspace.recipe.objective, workspace.settings.resources.num_workers
     if workers > 1 and not objective.takes_workers:
         what = f"is {workers}, and {objective.name} compares a pair with those of its own worker only"
@@ -62,6 +67,21 @@ def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
         yield UserError("index.depth", what, f"set at least {passages}")
     if shape:
         yield from _index_faults(recipe, shape.dim)
+    yield from _repeated(recipe.evaluation.pretrained)
+
+
+def check_pretrained(spec: str) -> Path:
+    """The folder of a pretrained encoder to compare with, checked as far as that is possible without its weights.
+
+    Raises:
+        UserError: there are no such weights here, their package is not installed, or a hub id lacks its commit.
+        DataError: the folder is incomplete, contradicts itself, or does not pool though the spec says ``dense``.
+        InfrastructureError: the hub cannot be reached and its cache has no copy.
+    """
+    encoder = parse_pretrained(spec)
+    folder = find_pretrained(encoder)
+    read_shape(folder, encoder.pooled)
+    return folder
 
 
 def check_data(workspace: Workspace) -> None:
@@ -121,6 +141,12 @@ def _index_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
         recipe.index.check(dim)
     except UserError as fault:
         yield fault
+
+
+def _repeated(specs: tuple[str, ...]) -> Iterator[UserError]:
+    for place, spec in enumerate(specs):
+        if spec in specs[:place]:
+            yield UserError(FIELD, f"names {spec} twice", "name it once")
 
 
 def _check_pairs(workspace: Workspace, node: Node, what: str) -> None:

@@ -10,10 +10,11 @@ from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import DataSet
 from optical.data.registry.languages import language
 from optical.errors import OpticalError
+from optical.evaluation.pretrained import parse_pretrained
 from optical.model.weights import find_weights, hub_address
 from optical.recipe import Recipe
 from pipelines.checks import Finding
-from pipelines.checks.faults import faults
+from pipelines.checks.faults import check_pretrained, faults
 from pipelines.environment import Settings
 
 
@@ -58,11 +59,20 @@ def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     if config.weights == "scratch":
         yield Finding("teacher", True, "trained by the run")
     elif address := hub_address(config.weights, config.revision):
-        fine = reachable(address)
-        seen = f"to be fetched from {address}" if fine else f"not on this machine, and {address} does not answer"
-        yield Finding("teacher", fine, seen)
+        yield _fetchable("teacher", address)
     else:
         yield Finding("teacher", True, str(find_weights(config.weights, config.revision, settings.cache)))
+
+
+def pretrained(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether every pretrained encoder to compare with exists, or can be fetched, and reads texts as its spec says."""
+    for spec in recipe.evaluation.pretrained:
+        encoder = parse_pretrained(spec)
+        try:
+            address = hub_address(encoder.weights, encoder.revision)
+            yield _fetchable(spec, address) if address else Finding(spec, True, str(check_pretrained(spec)))
+        except OpticalError as error:
+            yield Finding(spec, False, str(error))
 
 
 def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
@@ -73,7 +83,7 @@ def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         yield Finding("fields", True, "nothing is out of range")
 
 
-CHECKS = (languages, bitext, collection, teacher, fields)
+CHECKS = (languages, bitext, collection, teacher, pretrained, fields)
 
 
 def _teacher_here(recipe: Recipe, settings: Settings) -> Path | None:
@@ -85,6 +95,12 @@ def _teacher_here(recipe: Recipe, settings: Settings) -> Path | None:
         return find_weights(config.weights, config.revision, settings.cache)
     except OpticalError:
         return None
+
+
+def _fetchable(what: str, address: str) -> Finding:
+    fine = reachable(address)
+    seen = f"to be fetched from {address}" if fine else f"not on this machine, and {address} does not answer"
+    return Finding(what, fine, seen)
 
 
 def _registered(entry: DataSet, settings: Settings) -> Finding:

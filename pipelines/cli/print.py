@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from optical.evaluation.comparison import Comparison
+    from optical.evaluation.comparison import Comparison, Gain
     from optical.evaluation.measures import Measured
     from optical.evaluation.protocols.base import EvaluationConfig
     from pipelines.checks import Finding
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.verbs.run import Summary
 
 _GAP = "  "
+_WIDTH = 100
 
 
 def say(line: str) -> None:
@@ -87,8 +88,9 @@ def print_comparison(found: Comparison, protocol: EvaluationConfig, fingerprint:
     """The measures of an evaluation."""
     if as_json:
         measures = {name: dict(measured.mean) for name, measured in found.systems.items()}
-        row = {"fingerprint": fingerprint, "measures": measures, "p": found.p, "remarks": found.remarks}
-        say(json.dumps(row))
+        gains = {name: gain.as_dict() for name, gain in found.gains.items()}
+        tests = {"p": found.p, "gains": gains}
+        say(json.dumps({"fingerprint": fingerprint, "measures": measures, **tests, "remarks": found.remarks}))
     else:
         _print_measures(found, protocol)
 
@@ -124,21 +126,25 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
         say(table([("ok" if finding.fine else "BAD", finding.what, finding.seen) for finding in findings]))
 
 
-def measures_table(systems: Mapping[str, Measured], p: Mapping[str, float], baseline: str) -> str:
-    """The measures of each system, and its p-value where there is one.
+def measures_table(
+    systems: Mapping[str, Measured], p: Mapping[str, float], gains: Mapping[str, Gain], protocol: EvaluationConfig
+) -> str:
+    """The measures of each system, and its tests where there are some.
 
     Args:
         systems: measures by system.
-        p: p-value of each system against the baseline, for the systems that have one.
-        baseline: its name in the header.
+        p: p-value of each system against the protocol's baseline, for the systems that have one.
+        gains: of the protocol's subject over each other system; empty where the subject was not measured.
+        protocol: what was compared with what.
     """
     from optical.evaluation.notation import title
-    from optical.report.results import format_p
+    from optical.report.differences import difference_cells, difference_header
 
     measures = list(next(iter(systems.values())).mean)
-    rows = [("system", *map(title, measures), f" p vs {baseline}")]
+    rows = [("system", *map(title, measures), *(f" {head}" for head in difference_header(protocol, gains)))]
     for name, measured in systems.items():
-        rows.append((name, *(f"{measured.mean[key]:.3f}" for key in measures), f" {format_p(p.get(name))}"))
+        cells = (f" {cell}" for cell in difference_cells(name, p, gains))
+        rows.append((name, *(f"{measured.mean[key]:.3f}" for key in measures), *cells))
     return table(rows)
 
 
@@ -157,6 +163,9 @@ def in_words(value: object) -> str:
 
 def _print_measures(found: Summary | Comparison, protocol: EvaluationConfig) -> None:
     if found.systems:
-        say(measures_table(found.systems, found.p, protocol.label(protocol.baseline)))
+        from optical.report.differences import differences_in_words
+
+        say(measures_table(found.systems, found.p, found.gains, protocol))
+        say("\n".join(textwrap.wrap(differences_in_words(protocol, found.p, found.gains), _WIDTH)))
     for remark in found.remarks:
         say(f"note: {remark}")

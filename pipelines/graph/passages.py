@@ -1,6 +1,7 @@
-"""What is searched: the teacher's embeddings of the passages, and the index that is built from them."""
+"""What is searched: embeddings of the passages, and the index that is built from the teacher's."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,16 +16,27 @@ from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Context
 
 
-def _embed(session: Context, path: Path, identity: str) -> None:
+def embed(session: Context, path: Path, identity: str, encoder: Node, pooled: bool = False, name: str = "") -> None:
+    """Write the embeddings of all passages.
+
+    Args:
+        session: the session.
+        path: of the artefact.
+        identity: its fingerprint.
+        encoder: node of the document encoder.
+        pooled: one vector for each passage instead of one for each token.
+        name: of the encoder in the progress line, for one that is not the teacher.
+    """
     from optical.index.embed import embed_passages
     from optical.index.embeddings import write_embeddings
 
     workspace = session.workspace
-    passages, teacher = workspace.path(COLLECTION) / "passages.parquet", workspace.path(TEACHER)
-    total, dim = pq.read_metadata(passages).num_rows, read_shape(teacher).dim
+    passages, folder = workspace.path(COLLECTION) / "passages.parquet", workspace.path(encoder)
+    total, dim = pq.read_metadata(passages).num_rows, read_shape(folder, pooled).dim
     length, resources = workspace.recipe.teacher.document_length, workspace.settings.resources
-    with session.work("index"), Progress("index", total, "passages") as progress:
-        embedded = embed_passages(passages.absolute(), teacher.absolute(), length, resources, os.cpu_count() or 1)
+    with session.work("index"), Progress(f"index {name}".strip(), total, "passages") as progress:
+        cores = os.cpu_count() or 1
+        embedded = embed_passages(passages.absolute(), folder.absolute(), length, resources, cores, pooled)
         write_embeddings(path, identity, dim, progress.counting(embedded))
 
 
@@ -41,7 +53,7 @@ EMBEDDINGS = Node(
     version=2,
     after=(CHECKED_DATA,),
     made_from=lambda workspace: [COLLECTION, TEACHER, workspace.recipe.teacher.document_length],
-    make=_embed,
+    make=partial(embed, encoder=TEACHER),
 )
 """The teacher's token embeddings of all passages."""
 

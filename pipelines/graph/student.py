@@ -9,6 +9,7 @@ from optical.data.batches.token_shards import open_tokens
 from optical.model.folder import read_shape
 from optical.tracking.progress import LineWriter, Progress
 from pipelines.graph.bitext import BITEXT, texts
+from pipelines.graph.earlier import copied_from_earlier
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
 from pipelines.graph.teacher import ENCODER, TEACHER, train
@@ -90,8 +91,11 @@ def _counted(encoded: Iterator["Encoded"], progress: Progress) -> Iterator["Enco
 
 def _train(session: Context, path: Path, identity: str) -> None:
     workspace = session.workspace
+    job = student_job(workspace, workspace.folder(STUDENT))
+    if copied_from_earlier(workspace, STUDENT, workspace.fingerprint_of(STUDENT), job.journal.name):
+        return
     _report_cache(workspace)
-    train(session, student_job(workspace, workspace.folder(STUDENT)), "train", workspace.settings.resources)
+    train(session, job, "train", workspace.settings.resources)
 
 
 def _report_cache(workspace: Workspace) -> None:

@@ -31,10 +31,10 @@ VERBS = {
         ("recipe.teacher", "recipe.evaluation.collection", "recipe.index"),
     ),
     "search": Verb(
-        "rank the passages for every topic, as TREC runs: zero_shot, student, english_ceiling",
+        "rank the passages for every topic, a TREC run for each system that is compared",
         ("recipe.evaluation.collection", "recipe.index"),
     ),
-    "evaluate": Verb("MAP, MRR@10, nDCG@10, R@100, and p against zero-shot", ("recipe.evaluation",)),
+    "evaluate": Verb("measure the runs: means with intervals, and tests of the differences", ("recipe.evaluation",)),
     "export": Verb(
         "write the student as a folder that AutoModel and AutoTokenizer load",
         ("recipe.teacher.weights", "recipe.student"),

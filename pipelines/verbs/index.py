@@ -5,21 +5,26 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
+from pipelines.graph.pretrained import embeddings_node, pretrained_embeddings
 from pipelines.session import Session
 
 
 def index(session: Session) -> dict:
     """Make what the run searches if it is missing; returns its size.
 
-    Exact search reads the embeddings alone; a faiss index over them is made if ``index.search`` is ``faiss``.
+    Exact search reads the embeddings alone; a faiss index over them is made if ``index.search`` is ``faiss``. Each
+    pretrained encoder to compare with has embeddings of its own.
     """
-    session.make(EMBEDDINGS, CANDIDATES)
     workspace = session.workspace
+    session.make(EMBEDDINGS, CANDIDATES, *pretrained_embeddings(workspace.recipe))
     embeddings = workspace.path(EMBEDDINGS)
     facts = {"passages": pq.read_metadata(embeddings / "passages.parquet").num_rows}
     facts |= {"search": workspace.recipe.index.search, "megabytes": _megabytes(embeddings)}
     if workspace.has(CANDIDATES):
         facts["candidates_megabytes"] = _megabytes(workspace.path(CANDIDATES))
+    if compared := [system for system in workspace.recipe.evaluation.compared if system.pretrained]:
+        folders = {system.name: workspace.path(embeddings_node(system.encoder)) for system in compared}
+        facts["pretrained_megabytes"] = {name: _megabytes(folder) for name, folder in folders.items()}
     return facts
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from optical import artefacts
-from optical.evaluation.comparison import Comparison
+from optical.evaluation.comparison import Comparison, Gain
 from optical.evaluation.measures import Measured
+from optical.evaluation.pretrained import file_name
 from optical.model.storage import load_encoder
 from optical.report.build import write_report
 from optical.report.content import ReportContent, TopicText
 from optical.tracking.journal import rows
 from pipelines.cli.repeat import repeat_command
-from pipelines.facts import collection_facts, data_facts, work_done
+from pipelines.facts import collection_facts, data_facts, registered_settings, work_done
 from pipelines.graph.bitext import BITEXT, rejects
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
@@ -20,7 +21,6 @@ from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.runs import RUNS
 from pipelines.graph.student import STUDENT, TOKENS, student_job
 from pipelines.pictures import plan_pictures, problem_in_words
-from pipelines.recipes import known
 from pipelines.session import Session
 from pipelines.verbs.evaluate import evaluate
 from pipelines.verbs.search import collection_info
@@ -28,7 +28,7 @@ from pipelines.verbs.search import collection_info
 
 @dataclass(frozen=True)
 class Summary:
-    """The facts that ``run`` returns: measures by system, p-values, counts of pairs, seconds by verb.
+    """The facts that ``run`` returns: measures by system, tests, counts of pairs, seconds by verb.
 
     There are no systems if the collection has no judgements; ``remarks`` say so.
     """
@@ -37,6 +37,7 @@ class Summary:
     fingerprint: str
     systems: dict[str, Measured]
     p: dict[str, float]
+    gains: dict[str, Gain]
     remarks: tuple[str, ...]
     pairs: int
     rejected: dict[str, int]
@@ -50,6 +51,7 @@ class Summary:
             "fingerprint": self.fingerprint,
             "measures": {name: dict(measured.mean) for name, measured in self.systems.items()},
             "p": self.p,
+            "gains": {name: gain.as_dict() for name, gain in self.gains.items()},
             "remarks": list(self.remarks),
             "pairs": self.pairs,
             "rejected": self.rejected,
@@ -65,7 +67,7 @@ def run(session: Session) -> Summary:
     content = report_content(session, verdict)
     page = write_report(session.run_dir / "report", content)
     for name, measured in verdict.systems.items():
-        named = {f"{name}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
+        named = {f"{file_name(name)}/{key.replace('@', '_at_')}": value for key, value in measured.mean.items()}
         session.mirror.log_metrics(named, step=0)
     session.mirror.log_artifacts(page.parent)
     bitext = session.workspace.info(BITEXT)
@@ -74,6 +76,7 @@ def run(session: Session) -> Summary:
         fingerprint=session.workspace.fingerprint,
         systems=verdict.systems,
         p=verdict.p,
+        gains=verdict.gains,
         remarks=verdict.remarks,
         pairs=sum(bitext["accepted"].values()),
         rejected=rejects(bitext),
@@ -102,12 +105,13 @@ def report_content(session: Session, verdict: Comparison) -> ReportContent:
     plans = plan_pictures(student, job.build_objective(), workspace.path(TOKENS), recipe.train)
     return ReportContent(
         recipe=recipe.as_dict(),
-        registered=base.as_dict() if (base := known(recipe.name)) else None,
+        registered=registered_settings(recipe),
         fingerprint=workspace.fingerprint,
         protocol=recipe.evaluation,
         systems=verdict.systems,
         intervals=verdict.intervals,
         p_values=verdict.p,
+        gains=verdict.gains,
         training=rows(job.journal),
         plans=plans,
         problem=problem_in_words(recipe, bool(plans)),

@@ -37,7 +37,7 @@ def batch(step: int) -> PairBatch:
 def objective(encoder: nn.Module, pairs: PairBatch) -> Outcome:
     """Turns every token towards one direction, the next step towards another."""
     aim = nn.functional.normalize(torch.randn(16, generator=torch.Generator().manual_seed(pairs.step)), dim=0)
-    return Outcome(-(encoder(pairs.source_ids, pairs.source_mask) @ aim)[pairs.source_mask].mean(), {})
+    return Outcome(-(encoder(pairs.source.ids, pairs.source.mask) @ aim)[pairs.source.mask].mean(), {})
 
 
 def trained(encoder: Encoder, max_grad_norm: float, padding: int) -> tuple[dict[str, torch.Tensor], list[float]]:
@@ -46,7 +46,7 @@ def trained(encoder: Encoder, max_grad_norm: float, padding: int) -> tuple[dict[
     norms = []
     for step in range(STEPS):
         pairs = batch(step)
-        pairs.source_ids[~pairs.source_mask] = padding
+        pairs.source.ids[~pairs.source.mask] = padding
         norms.append(update(encoder, objective, optimiser, pairs, 1e-2, max_grad_norm).grad_norm)
     put_rows_back(encoder.backbone)
     return encoder.state_dict(), norms

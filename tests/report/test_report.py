@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optical.evaluation.comparison import Gain
 from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES
+from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.evaluation.significance import Interval
 from optical.report.build import write_report
 from optical.report.content import DataFacts, DatasetFact, ReportContent, TopicText, Work
@@ -82,20 +84,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_has_its_exact_shape() -> None:
     zero = Measured({}, {"AP": 0.207, "RR@10": 0.215, "nDCG@10": 0.25, "R@100": 0.49}, ())
     student = Measured({}, {"AP": 0.482, "RR@10": 0.5, "nDCG@10": 0.5126, "R@100": 1.0}, ())
-    table = measures_table(
-        {"zero_shot": zero, "student": student, "english_ceiling": zero}, {"student": 9.9e-5}, "zero-shot"
-    )
-    assert table == (
+    systems = {"zero_shot": zero, "student": student, "english_ceiling": zero}
+    assert measures_table(systems, {"student": 9.9e-5}, {}, CrossLingual()) == (
         "system           MAP    MRR@10  nDCG@10  R@100   p vs zero-shot\n"
         "zero_shot        0.207  0.215   0.250    0.490   -\n"
         "student          0.482  0.500   0.513    1.000   <0.0001\n"
         "english_ceiling  0.207  0.215   0.250    0.490   -"
     )
+    gains = {"zero_shot": Gain(0.275, Interval(0.2, 0.3), 9.9e-5), "english_ceiling": Gain(-0.01, Interval(-1, 1), 1.0)}
+    assert measures_table(systems, {"student": 9.9e-5, "english_ceiling": 1.0}, gains, CrossLingual()) == (
+        "system           MAP    MRR@10  nDCG@10  R@100   p vs zero-shot   student's gain   p vs student\n"
+        "zero_shot        0.207  0.215   0.250    0.490   -                +0.275           <0.0001\n"
+        "student          0.482  0.500   0.513    1.000   <0.0001          -                -\n"
+        "english_ceiling  0.207  0.215   0.250    0.490   1.0000           -0.010           1.0000"
+    )
 
 
 def test_a_long_system_name_keeps_the_columns_aligned() -> None:
     lines = measures_table(
-        {"a_name_of_twenty_five_let": _measured(0.5), "b": _measured(0.25)}, {"b": 0.0001}, "zero-shot"
+        {"a_name_of_twenty_five_let": _measured(0.5), "b": _measured(0.25)}, {"b": 0.0001}, {}, CrossLingual()
     ).split("\n")
     assert len({line.index(cell) for line, cell in zip(lines, ("MAP", "0.500", "0.250"), strict=True)}) == 1
     assert lines[2].endswith("0.0001")
@@ -113,10 +120,65 @@ def test_the_gain_sentence_states_gain_and_both_shares() -> None:
 def test_the_gain_sentence_of_a_loss_or_without_ceiling() -> None:
     systems = {"zero_shot": _measured(0.5), "student": _measured(0.4), "english_ceiling": _measured(0.4)}
     assert gain_sentence(_content(systems=systems, p_values={})) == (
-        "The student reaches MAP 0.400, -0.100 against zero-shot (0.500); that is 100% of the English ceiling (0.400)."
+        "The student reaches MAP 0.400, -0.100 against zero-shot (0.500); that is 100% of the English ceiling (0.400). "
+        "The student is not better than zero-shot."
     )
     assert gain_sentence(_content(systems={"student": _measured(0.4)})).endswith("no gain is stated.")
     assert gain_sentence(_content(p_values={"student": 0.0})).endswith("p < 0.0001).")
+
+
+@pytest.mark.parametrize(
+    ("dense", "late", "gain", "said"),
+    [
+        (
+            *(0.45, 0.4, Gain(0.05, Interval(0.01, 0.09), 0.02)),
+            " The strongest pretrained encoder beside it is dense:e5 (0.450): the student has +0.050 against it "
+            "(95 % interval +0.010 to +0.090, p = 0.0200).",
+        ),
+        (
+            *(0.45, 0.5, Gain(0.0, Interval(-0.04, 0.04), 1.0)),
+            " The strongest pretrained encoder beside it is late:e5 (0.500): the student has +0.000 against it "
+            "(95 % interval -0.040 to +0.040, p = 1.0000). The student is not better than it.",
+        ),
+        (
+            *(0.625, 0.625, Gain(-0.125, Interval(-0.2, -0.1), 0.00001)),
+            " The strongest pretrained encoder beside it is dense:e5 (0.625): the student has -0.125 against it "
+            "(95 % interval -0.200 to -0.100, p < 0.0001). The student is not better than it.",
+        ),
+        (
+            *(0.4, 0.45, Gain(0.05, Interval(-0.01, 0.09), 0.05)),
+            " The strongest pretrained encoder beside it is late:e5 (0.450): the student has +0.050 against it "
+            "(95 % interval -0.010 to +0.090, p = 0.0500). Chance alone could explain its gain over it.",
+        ),
+    ],
+)
+def test_the_gain_sentence_names_the_strongest_pretrained_encoder(dense, late, gain, said) -> None:
+    systems = {"zero_shot": 0.2, "dense:e5": dense, "late:e5": late, "student": 0.5}
+    content = _content(
+        systems={name: _measured(value) for name, value in systems.items()},
+        protocol=CrossLingual(pretrained=("dense:e5", "late:models/e5")),
+        gains={"dense:e5": gain, "late:e5": gain},
+    )
+    first = "The student reaches MAP 0.500, +0.300 against zero-shot (0.200, p = 0.0123)."
+    assert gain_sentence(content) == first + said
+
+
+def test_a_gain_that_chance_could_explain_is_called_so() -> None:
+    sentence = gain_sentence(_content(p_values={"student": 0.06}))
+    assert sentence.endswith("(0.200, p = 0.0600). Chance alone could explain its gain over zero-shot.")
+
+
+def test_both_tests_are_named_in_words_on_the_page(tmp_path: Path) -> None:
+    gains = {"zero_shot": Gain(0.275, Interval(0.2, 0.3), 0.0123)}
+    page = write_report(tmp_path, _content(gains=gains)).read_text()
+    for expected in (
+        *("<th>p vs zero-shot</th>", "<th>student&#39;s gain</th>", "<th>p vs student</th>", "+0.275 (+0.200, +0.300)"),
+        "p vs zero-shot tests each system against zero-shot. Student&#39;s gain is the mean of the student minus that of "
+        "the row&#39;s system, and p vs student tests it.",
+        "Holm-corrected for 1 comparison(s)",
+        "the comparisons of both columns are corrected together.",
+    ):
+        assert re.search(re.escape(expected).replace("<th>", "<th[^>]*>"), page), expected
 
 
 def test_topics_are_ordered_by_gain() -> None:

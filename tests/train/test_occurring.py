@@ -62,7 +62,7 @@ def test_the_sides_that_the_trained_encoder_reads(new_job):
     assert student.columns_read == ("source_ids",)
     mono = dataclasses.replace(student.train, mixture=MixtureConfig(mono_share=0.5))
     assert dataclasses.replace(student, train=mono).columns_read == ("source_ids", "mono_ids")
-    assert dataclasses.replace(student, teacher=None).columns_read == ("source_ids", "target_ids")
+    assert dataclasses.replace(student, teacher=None).columns_read == ("source_ids", "target_ids", "negative_ids")
 
 
 def test_the_rows_of_source_words_and_special_tokens_are_trained(new_job, tokenizer):

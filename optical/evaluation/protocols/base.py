@@ -1,14 +1,18 @@
 """What every evaluation protocol shares: the systems it compares, its baseline, its measures and its tests."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
-from optical.errors import DataError, require, require_seed
+from optical.errors import DataError, UserError, require, require_seed
 from optical.evaluation.notation import MEASURES, check_notation
+from optical.evaluation.pretrained import distinct_names, parse_pretrained
 
 if TYPE_CHECKING:
     from optical.evaluation.significance import Interval
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +21,17 @@ class System:
 
     name: str
     """Its name in run files, tables and JSON."""
-    encoder: Literal["teacher", "start", "student"]
-    """Which encoder reads the topic: the teacher, the student before its first step, or the trained student."""
+    encoder: str
+    """Which encoder reads the topic: ``teacher``, ``start`` (the student before its first step), ``student``, or the
+    spec of a pretrained encoder."""
     field: Literal["query", "english"]
     """Which text of the topic it reads: the query, or its English translation."""
     label: str
     """Its name inside a sentence."""
     meaning: str
     """Its definition in the report, without a full stop."""
+    pretrained: bool = False
+    """Whether ``encoder`` is the spec of a pretrained encoder, which searches embeddings of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,7 @@ class EvaluationConfig:
         "a two-sided randomisation test over topics (every assignment of signs where few topics differ, else "
         "{resamples:,} random ones), Holm-corrected for {comparisons} comparison(s)"
     )
-    """What ``p_value`` and ``corrected`` do, for the report."""
+    """What ``p_value`` and ``corrected`` do, for the report. A class that overrides one of them has its own."""
 
     collection: str = ""
     """Registry name of the collection, or a folder with passages, topics and qrels."""
@@ -57,11 +64,36 @@ class EvaluationConfig:
     """Seed of the bootstrap and the randomisation test."""
     resamples: int = 10_000
     """Bootstrap resamples and sign flips."""
+    pretrained: tuple[str, ...] = ()
+    """Pretrained encoders to compare with, each a system of its own: ``dense:`` (one vector for each text) or ``late:``
+    (one for each token), then a registered model, a folder, or a hub id with ``@`` and its commit of 40 digits."""
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a class whose report would describe the test that it replaces."""
+        super().__init_subclass__()
+        if (own := {"p_value", "corrected"} & vars(cls).keys()) and "test" not in vars(cls):
+            what = f"overrides {' and '.join(sorted(own))}, and its `test` still describes the inherited one"
+            raise UserError(f"the protocol {cls.__module__}.{cls.__name__}", what, "say in `test` what it does")
 
     def __post_init__(self) -> None:
         check_notation("evaluation.measures", self.measures)
         require_seed("evaluation.seed", self.seed)
         require(self.resamples > 0, "evaluation.resamples", f"is {self.resamples}", "set at least 1")
+        for spec in self.pretrained:
+            parse_pretrained(spec)
+
+    @cached_property
+    def compared(self) -> tuple[System, ...]:
+        """The systems of the protocol and those of the pretrained encoders, which stand behind the baseline."""
+        encoders = [parse_pretrained(spec) for spec in self.pretrained]
+        names = distinct_names([encoder.name for encoder in encoders], [system.name for system in self.systems])
+        others = tuple(
+            System(name=name, encoder=spec, field="query", label=name, meaning=encoder.meaning, pretrained=True)
+            for name, spec, encoder in zip(names, self.pretrained, encoders, strict=True)
+        )
+        places = [place for place, system in enumerate(self.systems, 1) if system.name == self.baseline]
+        place = places[0] if places else len(self.systems)
+        return (*self.systems[:place], *others, *self.systems[place:])
 
     @property
     def tested(self) -> str:
@@ -69,7 +101,7 @@ class EvaluationConfig:
         return self.measures[0]
 
     def possible(self, encoders: Container[str], fields: Container[str]) -> tuple[System, ...]:
-        """The systems that a run can measure.
+        """The systems that a run can measure; every pretrained encoder can be measured.
 
         Args:
             encoders: the encoders that the run has; ``start`` only where it differs from the teacher.
@@ -78,7 +110,11 @@ class EvaluationConfig:
         Raises:
             DataError: the baseline is not among them.
         """
-        found = tuple(system for system in self.systems if system.encoder in encoders and system.field in fields)
+        found = tuple(
+            system
+            for system in self.compared
+            if system.pretrained or (system.encoder in encoders and system.field in fields)
+        )
         if self.baseline not in (system.name for system in found):
             what = f"the protocol {self.protocol} compares with {self.baseline}, which this run cannot measure"
             advice = "give every topic its English translation, or choose another evaluation.protocol"
@@ -87,12 +123,12 @@ class EvaluationConfig:
 
     def ordered(self, names: Iterable[str]) -> list[str]:
         """Names of systems in the order of the protocol; names that it does not have come last, in the order given."""
-        known = {system.name: place for place, system in enumerate(self.systems)}
+        known = {system.name: place for place, system in enumerate(self.compared)}
         return sorted(names, key=lambda name: known.get(name, len(known)))
 
     def label(self, name: str) -> str:
         """The name of a system inside a sentence."""
-        return next((system.label for system in self.systems if system.name == name), name)
+        return next((system.label for system in self.compared if system.name == name), name)
 
     def interval(self, values: Sequence[float]) -> "Interval":
         """The confidence interval of a measure's mean, from its values per topic."""
@@ -100,14 +136,14 @@ class EvaluationConfig:
 
         return bootstrap_interval(values, self.resamples, self.seed)
 
-    def p_value(self, system: Sequence[float], baseline: Sequence[float]) -> float:
-        """P-value of the difference between a system and the baseline, from their values per topic, topics alike."""
+    def p_value(self, system: Sequence[float], other: Sequence[float]) -> float:
+        """P-value of the difference between two systems, from their values per topic, topics alike."""
         from optical.evaluation.significance import paired_randomisation
 
-        return paired_randomisation(system, baseline, self.resamples, self.seed)
+        return paired_randomisation(system, other, self.resamples, self.seed)
 
-    def corrected(self, p_values: Mapping[str, float]) -> dict[str, float]:
-        """The p-values of all systems, corrected for their number."""
+    def corrected(self, p_values: Mapping[_Key, float]) -> dict[_Key, float]:
+        """The p-values of all comparisons, corrected for their number."""
         from optical.evaluation.significance import holm
 
         return holm(p_values)

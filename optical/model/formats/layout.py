@@ -54,8 +54,17 @@ class Layout:
     @property
     def dim(self) -> int | None:
         """Dimension of the token embeddings; None if it is the transformer's width."""
-        widths = [layer.outputs for layer in self.head if isinstance(layer, DenseLayer)]
-        return widths[-1] if widths else None
+        return _last_width(self.head)
+
+    @property
+    def pooled_dim(self) -> int | None:
+        """Dimension of the one vector of a text; None if it is the transformer's width."""
+        return _last_width(self.pooled_head)
+
+
+def _last_width(layers: tuple[Layer, ...]) -> int | None:
+    widths = [layer.outputs for layer in layers if isinstance(layer, DenseLayer)]
+    return widths[-1] if widths else None
 
 
 def read_layout(folder: Path) -> Layout:

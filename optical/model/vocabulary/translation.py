@@ -1,4 +1,4 @@
-"""New word pieces for the student, placed in the teacher's embedding space through the bitext.
+"""New pieces for the student, placed in the teacher's embedding space through the bitext.
 
 A vocabulary learned from English splits words of other languages into many short pieces. The student's vocabulary is
 extended with pieces learned from the source side. Each new piece s starts at sum_t p(t | s) E[t], where p(t | s) is the
@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy import sparse
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from optical.model.encoder import Encoder
-from optical.model.vocabulary.tokenizer import extend_wordpiece, vocabulary_size
+from optical.model.vocabulary.extension import extend
+from optical.model.vocabulary.tokenizer import vocabulary_size
 
 _SWEEPS = 6
 _LEAST_PROBABILITY = 0.02
@@ -27,15 +29,18 @@ def extended_student(teacher: Encoder, sources: Sequence[str], targets: Sequence
     """The student before training: ``teacher`` itself, changed in place so that it also reads the source language.
 
     Args:
-        teacher: a WordPiece encoder that is loaded for this purpose.
+        teacher: an encoder with a vocabulary of WordPiece, Unigram or byte-level BPE, loaded for this purpose.
         sources: source side of the bitext.
         targets: its English side, in the same order.
         vocabulary: size of the vocabulary learned from ``sources``.
+
+    Raises:
+        DataError: the vocabulary is of another kind (see ``extension``).
     """
-    tokenizer = extend_wordpiece(teacher.tokenizer, sources, vocabulary)
+    tokenizer = extend(teacher.tokenizer, sources, vocabulary)
     table = translation_table(
-        [encoding.ids[1:-1] for encoding in tokenizer.encode_batch(list(sources))],
-        [encoding.ids[1:-1] for encoding in teacher.tokenizer.encode_batch(list(targets))],
+        _inner_ids(tokenizer, sources),
+        _inner_ids(teacher.tokenizer, targets),
         vocabulary_size(tokenizer),
         vocabulary_size(teacher.tokenizer),
     )
@@ -91,6 +96,11 @@ def extend_embeddings(encoder: Encoder, table: sparse.csr_matrix) -> None:
     translated = torch.as_tensor(share @ old.numpy(), dtype=old.dtype)
     known = torch.as_tensor(mass > 0).unsqueeze(1)
     _input_embeddings(encoder)[num_old:] = torch.where(known, translated, old.mean(0))
+
+
+def _inner_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """The ids of each text without special tokens."""
+    return [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
 def _input_embeddings(encoder: Encoder) -> Float[Tensor, "tokens hidden"]:

@@ -3,10 +3,14 @@
 import pytest
 import torch
 from scipy import sparse
+from transformers import RobertaConfig, RobertaModel
 
 from optical.model.encode import encode_texts
+from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder, save_encoder
+from optical.model.vocabulary.tokenizer import vocabulary_size
 from optical.model.vocabulary.translation import extend_embeddings, extended_student, translation_table
+from tests.model.vocabulary.tiny import of_roberta, of_xlmr
 
 
 def plain(table: sparse.csr_matrix) -> list[list[float]]:
@@ -107,3 +111,30 @@ def test_rows_that_round_up_the_teachers_matrix_belong_to_no_piece(encoder):
     assert torch.equal(rows[:num_old], old[:num_old])
     # Where the piece has no translation its row is the mean, and either way a mean of old rows, never the filling.
     assert not torch.isin(rows[num_old:], old[num_old:]).all(1).any()
+
+
+@pytest.mark.parametrize("kind", ["Unigram", "BPE"])
+def test_a_student_of_another_kind_of_vocabulary_is_extended_alike(kind):
+    tokenizer = of_xlmr() if kind == "Unigram" else of_roberta()
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    num_old = vocabulary_size(tokenizer)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        backbone = RobertaModel(RobertaConfig(vocab_size=num_old + 5, pad_token_id=1, **sizes))
+    encoder = Encoder(backbone, tokenizer).eval()
+    english = tokenizer.encode("the river, the school").ids
+    old = backbone.get_input_embeddings().weight.detach().clone()
+    sources = ["mto wanasoma mto", "wanasoma", "mto wanasoma shuleni"] * 8
+    targets = ["river", "", "river school"] * 8
+    student = extended_student(encoder, sources, targets, 60)
+    rows = student.backbone.get_input_embeddings().weight.detach()
+    assert torch.equal(rows[:num_old], old[:num_old])
+    assert len(rows) == vocabulary_size(student.tokenizer) > num_old
+    assert student.tokenizer.encode("the river, the school").ids == english
+    [mto] = student.tokenizer.encode(" mto" if kind == "BPE" else "mto", add_special_tokens=False).ids
+    assert mto >= num_old
+    [river] = tokenizer.encode(" river" if kind == "BPE" else "river", add_special_tokens=False).ids
+    known = tokenizer.encode("river", add_special_tokens=False).ids
+    nearest = int(torch.nn.functional.cosine_similarity(rows[mto], rows[:num_old]).argmax())
+    assert nearest in {river, *known}, "its row starts from its translation"
+    assert encode_texts(student, ["mto wanasoma"], 16)[0].isfinite().all()
