@@ -59,7 +59,9 @@ def set_word_embeddings(encoder: Encoder, job: TrainJob, tokens: TokenShards) ->
     if job.word_embeddings == "freeze":
         embedding.requires_grad_(False)
         return {"word_rows": size, "trained_word_rows": 0}
-    seen = occurring_ids(tokens, job.columns_read, size)
+    # Negatives of training pairs are targets of any pairs, held-out ones too.
+    mined = (NEGATIVE,) if job.teacher is None and tokens.has_negatives else ()
+    seen = occurring_ids(tokens, (*job.columns_read, *mined), size)
     ids = np.union1d(seen, [number for number in _always(encoder, tokens) if number < size])
     if len(ids) < _WORTH * size and train_rows(encoder.backbone, ids):
         return {"word_rows": size, "trained_word_rows": len(ids)}

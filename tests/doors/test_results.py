@@ -55,7 +55,8 @@ LATE = {"student", "run", "export"}
 TAUGHT = LATE | {"teacher", "student-start", "tokens", "teacher-cache", "embeddings", "candidates"}
 CHANGES = {
     "bitext": TAUGHT | {"bitext", "teacher-start", "question-tokens"},
-    "questions": TAUGHT | {"questions", "teacher-start", "question-tokens"},
+    "questions": TAUGHT | {"questions", "teacher-start", "negatives", "question-tokens"},
+    "negatives": TAUGHT | {"negatives", "question-tokens"},
     "collection": set(VERSIONS),
     "teacher-start": TAUGHT | {"teacher-start", "question-tokens"},
     "question-tokens": TAUGHT | {"question-tokens"},
@@ -228,7 +229,7 @@ def test_a_field_that_is_used_changes_the_run(settings, given, field, value):
 
 
 def test_candidates_share_the_embeddings_of_an_exact_search(settings):
-    exact = Workspace(DEMO, settings)
+    exact = Workspace(changed(EVERYTHING, index__search="exact"), settings)
     one, other = (Workspace(changed(EVERYTHING, index__factory=name), settings) for name in ("Flat", "IVF8,SQ8"))
     assert one.path(EMBEDDINGS) == other.path(EMBEDDINGS) == exact.path(EMBEDDINGS)
     assert one.path(CANDIDATES) != other.path(CANDIDATES)

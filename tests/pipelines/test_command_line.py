@@ -34,8 +34,8 @@ def test_a_nested_scratch_teacher_can_be_changed():
     ("arguments", "named", "advice"),
     [
         (["--json"], "a verb is needed first", "run"),
-        (["run"], "a recipe is needed", "demo, swahili"),
-        (["run", "--json"], "a recipe is needed before --json", "demo, swahili"),
+        (["run"], "a recipe is needed", "demo, paper, swahili"),
+        (["run", "--json"], "a recipe is needed before --json", "demo, paper, swahili"),
         (["rnu", "demo"], "no verb 'rnu'", "did you mean run?"),
         (["run", "demo", "swahili"], "Unrecognized options: swahili", "--help"),
         (["run", "demo", "--run-name", "shared"], "--run-name: is 'shared'", "give one plain name"),

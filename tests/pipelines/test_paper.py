@@ -65,11 +65,15 @@ def workspace(folder, tmp_path):
 def make(workspace, monkeypatch):
     """Makes a node with its own maker, which trains and tokenises in this process."""
 
+    def trained_here(job, resources):
+        assert resources is workspace.settings.resources
+        ranks.train(job)
+
     def tokenised(files, source, target):
         yield from tokenise._tokenise(pa.table({"shard": files}), source, target)
 
     monkeypatch.setattr(tokenise, "tokenised_pairs", tokenised)
-    monkeypatch.setattr(ray, "fit", lambda job, resources: ranks.train(job))
+    monkeypatch.setattr(ray, "fit", trained_here)
     session = SimpleNamespace(
         workspace=workspace, work=lambda verb: nullcontext(), follow=lambda journal: nullcontext()
     )

@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from optical.data.batches.config import MixtureConfig
 from optical.data.batches.token_shards import open_tokens
-from optical.data.batches.tokenise import write_tokens
+from optical.data.batches.tokenise import with_negatives, write_tokens
 from optical.errors import DataError
 from optical.model.trained_rows import TrainedRows
 from optical.tracking.journal import rows
@@ -105,6 +105,17 @@ def test_a_teacher_ends_in_the_bits_of_dense_training(new_job, monkeypatch, tiny
     monkeypatch.setattr(occurring, "_WORTH", 0)
     train(dense)
     assert equal(job, dense)
+
+
+def test_a_mined_negative_that_is_the_target_of_a_held_out_pair_is_foreseen(new_job, id_table, tiny, tmp_path):
+    pairs = [([2, 5, 3], [2, 40, 3]), *[([2, 5 + number, 3], [2, 20 + number, 3]) for number in range(8)]]
+    mined = with_negatives([id_table(pairs)], np.zeros(len(pairs), np.int64))
+    write_tokens(tmp_path / "mined", "f" * 64, mined, FRAMES, len(pairs), 2, negatives=True)
+    job = dataclasses.replace(new_job(epochs=1), tokens=tmp_path / "mined", teacher=None, objective=tiny.objective)
+    train(job)
+    held = Worker(job, rank=1).encoder.backbone.get_input_embeddings().get_extra_state().tolist()
+    assert 40 in held
+    assert open_tokens(tmp_path / "mined").has_negatives
 
 
 def test_frozen_word_embeddings_stay_and_the_rest_learns(new_job):

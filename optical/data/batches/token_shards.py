@@ -144,6 +144,11 @@ class TokenShards:
         np.add.at(sizes, self.dataset, np.diff(self.starts))
         return sizes
 
+    @property
+    def has_negatives(self) -> bool:
+        """Whether there is a column of mined negatives."""
+        return NEGATIVE in pq.read_schema(self.folder / self.shards[0]).names
+
     def take(self, positions: np.ndarray) -> TokenPairs:
         """The pairs at ``positions``, in that order; only their row groups are read."""
         groups = np.searchsorted(self.starts, positions, side="right") - 1
