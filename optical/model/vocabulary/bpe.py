@@ -42,7 +42,7 @@ def extend_bpe(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> T
     return _extended(tokenizer, content, old, missing, merges)
 
 
-def unextendable(content: dict) -> str | None:
+def unextendable_bpe(content: dict) -> str | None:
     """What keeps a BPE tokenizer, given as ``tokenizer.json`` has it, from being extended; None if nothing does."""
     model = content["model"]
     for part in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"):

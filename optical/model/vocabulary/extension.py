@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from tokenizers import Tokenizer
 
 from optical.errors import DataError
-from optical.model.vocabulary.bpe import extend_bpe, unextendable
+from optical.model.vocabulary.bpe import extend_bpe, unextendable_bpe
 from optical.model.vocabulary.parts import contents
 from optical.model.vocabulary.tokenizer import extend_wordpiece
 from optical.model.vocabulary.unigram import extend_unigram
@@ -33,12 +33,16 @@ def extend(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Token
         DataError: the tokenizer is of another kind, or its normaliser cannot be imitated.
     """
     content = contents(tokenizer)
-    kind = content["model"]["type"]
-    other = unextendable(content) if kind == "BPE" else None if kind in _BY_KIND else kind
-    if other:
+    if refused := unextendable(content):
         raise DataError(
             "student.vocabulary",
-            f"only a vocabulary of WordPiece, Unigram or byte-level BPE can be extended, and this one is {other}",
+            f"only a vocabulary of WordPiece, Unigram or byte-level BPE can be extended, and this one is {refused}",
             "set student.vocabulary to 0",
         )
-    return _BY_KIND[kind](tokenizer, texts, vocabulary)
+    return _BY_KIND[content["model"]["type"]](tokenizer, texts, vocabulary)
+
+
+def unextendable(content: dict) -> str | None:
+    """The kind of a tokenizer, given as ``tokenizer.json`` has it, if that cannot be extended; None if it can."""
+    kind = content["model"]["type"]
+    return unextendable_bpe(content) if kind == "BPE" else None if kind in _BY_KIND else kind

@@ -11,8 +11,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from optical.errors import DataError
 from optical.model.vocabulary import unigram
 from optical.model.vocabulary.extension import extend
-from optical.model.vocabulary.parts import contents
+from optical.model.vocabulary.parts import contents, counted_words
 from optical.model.vocabulary.tokenizer import learn_wordpiece, vocabulary_size
+from optical.model.vocabulary.unigram_learning import learn_unigram
 from tests.model.vocabulary.tiny import ENGLISH, FRENCH, HINDI, SWAHILI, of_roberta, of_xlmr
 
 MAKERS = {
@@ -92,7 +93,8 @@ def test_extending_leaves_the_tokenizer_as_it_was_and_can_be_repeated(kind: str)
 
 def test_two_processes_make_the_same_bytes():
     script = (
-        "from tests.model.vocabulary.tiny import HINDI, SWAHILI, of_roberta, of_xlmr\n"
+        "from optical.model.vocabulary.unigram_learning import learn_unigram
+from tests.model.vocabulary.tiny import HINDI, SWAHILI, of_roberta, of_xlmr\n"
         "from optical.model.vocabulary.extension import extend\n"
         "for old in (of_xlmr(), of_roberta()): print(extend(old, (SWAHILI + HINDI) * 3, 120).to_str())\n"
     )
@@ -143,9 +145,25 @@ def test_what_is_known_adds_nothing(kind: str):
 def test_old_scores_stay_and_new_ones_are_moved_by_one_number():
     old, new = (contents(made["Unigram"])["model"]["vocab"] for made in (MADE, EXTENDED))
     assert new[: len(old)] == old
+    words = counted_words(MADE["Unigram"], (SWAHILI + HINDI) * 3, unigram._WORD_PARTS)
+    learned = learn_unigram(words, 120)
+    shift = unigram.score_shift(dict(old), learned)
+    assert shift < -0.1
+    added = [(piece, score) for piece, score in new[len(old) :] if piece in learned]
+    assert added == [(piece, pytest.approx(max(learned[piece] + shift, -12.0))) for piece, _ in added]
+    assert len(added) > 20
     shared = unigram.score_shift({"a": -5.0, "b": -4.0, "c": -9.0}, {"a": -1.0, "b": -2.0, "c": -3.0, "d": -1.0})
     assert shared == -4.0, "differences -4, -2, -6 with weights e^-1, e^-2, e^-3"
     assert unigram.score_shift({"x": -1.0}, {"a": -1.0}) == 0.0
+
+
+def test_no_new_score_lowers_that_of_unknown_characters():
+    old = [("<unk>", 0.0), ("\u2581", -2.0), ("a", -2.0), ("b", -2.0)]
+    made = Tokenizer(models.Unigram(old, 0, False))
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    new = contents(extend(made, ["ab ab aba c"] * 9, 9))["model"]["vocab"]
+    assert len(new) > 5
+    assert min(score for _, score in new) == -2.0
 
 
 def test_a_piece_of_the_new_language_does_not_outbid_a_piece_of_the_old():
@@ -208,40 +226,20 @@ def test_bytes_that_were_never_seen_become_pieces():
 
 
 def test_an_old_merge_is_not_repeated_behind_its_place():
-    # Learning arrives at the pair (ab, c) by a new way; the old merge of the same pair must keep its rank.
-    vocab = {piece: number for number, piece in enumerate(["a", "b", "c", "d", "ab", "abc", "bd"])}
-    made = Tokenizer(models.BPE(vocab, [("ab", "c"), ("b", "d"), ("a", "b")]))
+    # Nothing old makes "ab", so learning arrives at the old pair (ab, c) once more.
+    vocab = {piece: number for number, piece in enumerate(["a", "b", "c", "d", "ab", "abc", "cd"])}
+    made = Tokenizer(models.BPE(vocab, [("ab", "c"), ("c", "d")]))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    extended = extend(made, ["abc abc", "abcabc dab"] * 4, 4)
-    merges = [tuple(pair) for pair in contents(extended)["model"]["merges"]]
-    assert merges[:3] == [("ab", "c"), ("b", "d"), ("a", "b")]
-    assert len(set(merges)) == len(merges)
+    extended = extend(made, ["abc"] * 4, 4)
+    assert contents(extended)["model"]["merges"] == [["ab", "c"], ["c", "d"], ["a", "b"]]
+    assert tokens(extended, "abc") == ["abc"]
 
 
-# Others
-
-
-def character_bpe(**parts: object) -> Tokenizer:
-    made = Tokenizer(models.BPE({"a": 0, "b": 1}, [], **parts))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel() if parts else pre_tokenizers.Whitespace()
-    return made
-
-
-@pytest.mark.parametrize(
-    ("tokenizer", "name"),
-    [
-        (Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]")), "WordLevel"),
-        (character_bpe(), "BPE of characters"),
-        (Tokenizer(models.BPE()), "BPE of characters"),
-        (character_bpe(dropout=0.1), "BPE with dropout"),
-        (character_bpe(continuing_subword_prefix="##"), "BPE with continuing_subword_prefix"),
-        (character_bpe(end_of_word_suffix="</w>"), "BPE with end_of_word_suffix"),
-        (character_bpe(byte_fallback=True), "BPE with byte_fallback"),
-    ],
-)
-def test_other_kinds_are_refused_by_name(tokenizer: Tokenizer, name: str):
-    with pytest.raises(DataError, match=f"this one is {name}; set student.vocabulary to 0"):
-        extend(tokenizer, SWAHILI, 100)
+def test_a_merge_does_not_reach_into_the_next_word():
+    made = of_roberta()
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    extended = extend(made, ["maji ya maji ya"] * 9, 40)
+    assert tokens(extended, "maji ya maji ya") == ["maji", "\u0120ya", "\u0120maji", "\u0120ya"]
 
 
 def test_bytes_behind_a_split_are_still_bytes():
