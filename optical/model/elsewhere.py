@@ -66,8 +66,8 @@ def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | No
     kind = encoder.backbone.config.model_type
     if kind not in _FAMILIES:
         raise UserError(where, f"is written for {' and '.join(_FAMILIES)}, and the backbone is {kind}", advice)
-    layers = list(encoder.head)
-    if len(layers) != 1 or not _plain(layers[0]):
+    projection = encoder.head[0] if len(encoder.head) == 1 else None
+    if not isinstance(projection, Dense) or not _plain(projection):
         raise UserError(where, "has room for one linear layer without bias or activation, and no other head", advice)
     longest = (lengths or {}).get("document", encoder.positions)
     metadata = metadata_of(encoder.reader.roles, encoder.dim, longest, _FAMILIES[kind])
@@ -75,7 +75,7 @@ def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | No
         raise UserError(where, f"cannot express how a {roles} is read and scored here", advice)
     prefix = encoder.backbone.base_model_prefix
     weights = {f"{prefix}.{name}": value.contiguous() for name, value in encoder.backbone.state_dict().items()}
-    weights["linear.weight"] = layers[0].linear.weight.detach().contiguous()
+    weights["linear.weight"] = projection.linear.weight.detach().contiguous()
     # The encoder may still read the old file, which therefore keeps its content until no one does.
     save_file(weights, folder / f"{WEIGHTS}.new", {"format": "pt"})
     os.replace(folder / f"{WEIGHTS}.new", folder / WEIGHTS)
@@ -83,8 +83,8 @@ def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | No
     _write(folder / METADATA, metadata)
 
 
-def _plain(layer: nn.Module) -> bool:
-    return isinstance(layer, Dense) and layer.linear.bias is None and layer.activation_name == "Identity"
+def _plain(layer: Dense) -> bool:
+    return layer.linear.bias is None and layer.activation_name == "Identity"
 
 
 def _unequal(encoder: Encoder, metadata: dict) -> Role | None:

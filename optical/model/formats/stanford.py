@@ -4,11 +4,11 @@ The projection is ``linear.weight`` in the file of all weights. Two conventions 
 
 * ``insert``, of ColBERT since August 2024: the marker stands behind the opening special token.
 * ``overwrite_dot``, of PLAID-X, ColBERT-X and older ColBERT: a text is read with ``". "`` in front, and the marker
-  takes the place of the first piece. BERT reads the dot as one piece, so both conventions give the same ids. XLM-R reads
-  it as two, and the second one stays in every text.
+  takes the place of the first piece. BERT reads the dot as one piece, so both conventions give the same ids. XLM-R
+  reads it as two, and the second one stays in every text.
 
-``overwrite_dot`` is taken if the metadata have a setting that only PLAID-X has, else ``insert``. A user who knows better
-adds one entry to ``artifact.metadata``: ``"optical": {"markers": "overwrite_dot"}``.
+``overwrite_dot`` is taken if the metadata have a setting that only PLAID-X has, else ``insert``. A user who knows
+better adds one entry to ``artifact.metadata``: ``"optical": {"markers": "overwrite_dot"}``.
 """
 
 import string
