@@ -10,9 +10,10 @@ import torch
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.maxsim import maxsim
-from optical.model.storage import load_encoder
+from optical.model.storage import load_encoder, save_encoder
 from optical.model.text.roles import ROLES
 from tests.model.formats import folders
+from tests.model.formats.encoders import made
 from tests.model.formats.folders import LONG, POSITIONS, TEXTS, pooled, pylate, stanford
 
 peers = pytest.importorskip("sentence_transformers", reason="part of the extra optical-clir[peers]")
@@ -144,3 +145,26 @@ def test_a_pooled_vector_is_theirs(tmp_path, mode, family):
             [ours] = encode_texts(encoder, [text], role, POSITIONS)
             vectors = other.encode([text], prompt_name=name)
             np.testing.assert_allclose(ours.numpy(), vectors, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("family", "roles", "head"),
+    [
+        ("bert", "plain", "one"),
+        ("bert", "markers", "two"),
+        ("bert", "all together", "centring"),
+        ("xlm_roberta", "plain", "none"),
+        ("xlm_roberta", "prefixes", "centring"),
+        ("xlm_roberta", "markers", "one"),
+        ("xlm_roberta", "augmented", "two"),
+        ("xlm_roberta", "all together", "one"),
+        ("modernbert", "prefixes", "one"),
+        ("deberta", "filled otherwise", "two"),
+        ("roberta", "plain", "one"),
+    ],
+)
+def test_they_read_what_is_written_here(tmp_path, family, roles, head):
+    encoder = made(tmp_path / "backbone", family, roles, head)
+    (tmp_path / "saved").mkdir()
+    save_encoder(encoder, tmp_path / "saved", {"query": 20, "document": 30})
+    check_equal(encoder, theirs(tmp_path / "saved"), 30, 20)
