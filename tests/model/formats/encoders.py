@@ -1,5 +1,6 @@
 """Encoders with roles and heads of every kind, put together from tiny folders."""
 
+import string
 from pathlib import Path
 
 import torch
@@ -26,6 +27,18 @@ ROLES: dict[str, Roles] = {
         query=RoleSettings(marker="[unused0]", prefix="query: ", expand_to=12, attends=True),
         document=RoleSettings(marker="[unused1]", prefix="passage: ", silent=(",",)),
     ),
+    "colbert": Roles(
+        query=RoleSettings(marker="[unused0]", expand_to=12),
+        document=RoleSettings(marker="[unused1]", silent=tuple(string.punctuation), silent_by="first_piece"),
+    ),
+    "colbert, all score": Roles(
+        query=RoleSettings(marker="[unused0]", expand_to=12, attends=True), document=RoleSettings(marker="[unused1]")
+    ),
+    "overwritten": Roles(
+        query=RoleSettings(marker="[unused0]", prefix=". ", overwrites=True, expand_to=12),
+        document=RoleSettings(marker="[unused1]", prefix=". ", overwrites=True),
+    ),
+    "inner": Roles(query=RoleSettings(prefix="query: ", scored="inner"), document=RoleSettings(scored="inner")),
     "filled otherwise": Roles(query=RoleSettings(expand_to=12, filler=",")),
 }
 

@@ -85,9 +85,7 @@ def deberta(folder: Path) -> Path:
     return _saved(folder, DebertaV2Model, DebertaV2Config(**SIZES, **sizes, **relative), tokenizer)
 
 
-MAKERS: dict[str, Maker] = {
-    maker.__name__: maker for maker in (bert, xlm_roberta, roberta, modernbert, deberta)
-}
+MAKERS: dict[str, Maker] = {maker.__name__: maker for maker in (bert, xlm_roberta, roberta, modernbert, deberta)}
 
 
 def stanford(folder: Path, maker: Maker = bert, prefix: str = "bert", **metadata: object) -> Path:

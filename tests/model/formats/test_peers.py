@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from optical.model.elsewhere import write_stanford
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.maxsim import maxsim
@@ -168,3 +169,28 @@ def test_they_read_what_is_written_here(tmp_path, family, roles, head):
     (tmp_path / "saved").mkdir()
     save_encoder(encoder, tmp_path / "saved", {"query": 20, "document": 30})
     check_equal(encoder, theirs(tmp_path / "saved"), 30, 20)
+
+
+@pytest.mark.parametrize("family", ["bert", "xlm_roberta", "modernbert", "roberta"])
+def test_they_read_a_folder_of_pylate_that_is_written_again(tmp_path, family):
+    encoder = load_encoder(pylate(tmp_path / "old", folders.MAKERS[family])).eval()
+    (tmp_path / "saved").mkdir()
+    save_encoder(encoder, tmp_path / "saved", {"query": 12, "document": 30})
+    check_equal(encoder, theirs(tmp_path / "saved"), 30)
+    check_equal(encoder, theirs(tmp_path / "old"), 30)
+
+
+@pytest.mark.parametrize("family", ["bert", "xlm_roberta"])
+@pytest.mark.parametrize("roles", ["colbert", "colbert, all score"])
+def test_they_read_the_keys_of_colbert_in_the_same_folder(tmp_path, family, roles):
+    encoder = made(tmp_path / "backbone", family, roles, "one")
+    (tmp_path / "saved").mkdir()
+    lengths = {"query": 12, "document": 30}
+    save_encoder(encoder, tmp_path / "saved", lengths)
+    write_stanford(encoder, tmp_path / "saved", lengths)
+    check_equal(encoder, theirs(tmp_path / "saved"), 30)
+    if family == "bert" or not encoder.reader.roles.document.silent:  # there they take other tokens for punctuation
+        (tmp_path / "saved" / "modules.json").unlink()
+        (tmp_path / "saved" / "config_sentence_transformers.json").unlink()
+        (tmp_path / "saved" / "sentence_bert_config.json").unlink()
+        check_equal(encoder, theirs(tmp_path / "saved"), 30)
