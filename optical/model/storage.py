@@ -88,8 +88,7 @@ def save_encoder(encoder: Encoder, folder: Path, lengths: dict[Role, int] | None
             modules.append(_module(number, "sentence_transformers.models.Normalize", f"{number}_Normalize"))
     known = lengths or {"query": encoder.positions, "document": encoder.positions}
     _write(folder / MODULES, modules)
-    tokens = map(encoder.tokenizer.id_to_token, encoder.reader.frames["document"].silent)
-    silent = tuple(token for token in tokens if token)
+    silent = encoder.reader.tokens_of(encoder.reader.frames["document"].silent)
     _write(folder / SETTINGS, settings_of(encoder.reader.roles, known, silent))
     _write(folder / TRANSFORMER_SETTINGS, {"max_seq_length": encoder.positions, "do_lower_case": False})
 

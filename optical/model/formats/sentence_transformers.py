@@ -66,7 +66,7 @@ def read(folder: Path) -> Layout:
         head=tuple(head[:-1] if ends_unit else head),
         pooling=pooled,  # type: ignore[arg-type]
         pooled_head=tuple(after),
-        unpoolable=unpoolable or _other_similarity(settings, after),
+        unpoolable=unpoolable or (_other_similarity(settings, after) if pooled else ""),
         pad_id=padding_id(folder),
     )
 

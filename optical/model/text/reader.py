@@ -90,6 +90,11 @@ class TextReader:
             raise DataError(TOKENIZER, f"lacks {token!r}, the {purpose}", "replace the model folder")
         return self._vocabulary[token]
 
+    def tokens_of(self, numbers: Sequence[int]) -> tuple[str, ...]:
+        """The tokens of some ids, as the vocabulary writes them."""
+        names = {number: token for token, number in self._vocabulary.items()} if numbers else {}
+        return tuple(names[number] for number in numbers)
+
     @cached_property
     def _vocabulary(self) -> dict[str, int]:
         return self.tokenizer.get_vocab()

@@ -27,7 +27,8 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-WORDS = "query passage child water school river book food teacher road sun rain isn hello world".split()
+WORDS = ["query", "passage", "child", "water", "school", "river", "book", "food", "teacher", "road", "sun", "rain"]
+WORDS += ["isn", "hello", "world"]
 TEXTS = ["Hello, world!", "child water; school (river)", "", "book food teacher road sun rain book food teacher road"]
 LONG = "hello world, the rain. " * 20
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -193,17 +194,11 @@ def _saved(folder: Path, model: type, config: object, tokenizer: PreTrainedToken
     return folder
 
 
-@cache
 def _unigram(special: tuple[str, ...]) -> list[tuple[str, float]]:
-    learning = Tokenizer(models.Unigram())
-    learning.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=70, special_tokens=list(special), unk_token=special[3], show_progress=False
-    )
-    learning.train_from_iterator([" ".join(WORDS)] * 5, trainer)
-    learned = [tuple(piece) for piece in json.loads(learning.to_str())["model"]["vocab"]]
-    known = {piece for piece, _ in learned}
-    return learned + [(mark, -9.0) for mark in string.punctuation if mark not in known]
+    """Special tokens, then the sign for a space (id 4), words behind one, punctuation, letters."""
+    scores = {"\u2581": -4.0} | {f"\u2581{word}": -3.0 for word in WORDS}
+    scores |= dict.fromkeys(string.punctuation, -9.0) | dict.fromkeys(string.ascii_letters, -6.0)
+    return [*((token, 0.0) for token in special), *scores.items()]
 
 
 @cache
