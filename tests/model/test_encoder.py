@@ -46,7 +46,7 @@ def test_padding_does_not_change_a_sentence(encoder):
 
 
 def test_a_long_text_is_cut_and_keeps_its_closing_token(encoder):
-    [row] = encode_texts(encoder, [TEXTS[2]], 4)
+    [row] = encode_texts(encoder, [TEXTS[2]], "query", 4)
     torch.testing.assert_close(row, encode_texts(encoder, ["book river"], "query", 64)[0], atol=1e-5, rtol=0)
 
 

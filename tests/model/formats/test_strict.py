@@ -123,8 +123,7 @@ def test_a_head_of_another_task_is_left_out(tmp_path):
     load_encoder(tmp_path)
 
 
-@pytest.mark.parametrize("bias", [False, True])
-def test_a_dense_without_weights(tmp_path, bias):
+def test_a_dense_without_weights(tmp_path):
     pylate(tmp_path)
     (tmp_path / "1_Dense" / FILE).unlink()
     assert "1_Dense/model.safetensors: weights do not load" in refused(tmp_path)
@@ -198,14 +197,6 @@ def test_damaged_weights(tmp_path):
     assert "weights do not load" in refused(tmp_path)
     (stanford(tmp_path / "colbert") / FILE).write_bytes(b"nothing")
     assert "weights do not load" in refused(tmp_path / "colbert")
-
-
-def test_weights_are_opened_once(tmp_path, monkeypatch):
-    """No file of weights is read in whole by a second reader."""
-    from safetensors import torch as reading
-
-    monkeypatch.setattr(reading, "load_file", lambda *_: pytest.fail("read in whole"))
-    load_encoder(stanford(tmp_path))
 
 
 def test_layouts_are_read_without_torch(tmp_path):
