@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optical.artefacts import sha256_file
 from optical.errors import DataError, InfrastructureError, UserError
-from optical.model.folder import REQUIRED, WEIGHTS, check_folder
+from optical.model.folder import CONFIG, REQUIRED, WEIGHTS, WEIGHTS_INDEX, check_folder
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,9 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
         return None
     from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
-    cached = isinstance(try_to_load_from_cache(name, WEIGHTS, revision=revision), str)
-    return None if cached else hf_hub_url(name, WEIGHTS, revision=revision)
+    names = (WEIGHTS, WEIGHTS_INDEX)
+    cached = any(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file in names)
+    return None if cached else hf_hub_url(name, CONFIG, revision=revision)
 
 
 def _packaged(name: str, model: PackagedModel) -> Path:
