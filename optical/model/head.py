@@ -79,8 +79,7 @@ def _load_dense(folder: Path, layer: DenseLayer, width: int) -> Dense:
     if layer.inputs != width:
         what = f"takes vectors of width {layer.inputs}, and {width} come in"
         raise DataError(file, what, "replace the model folder")
-    if not isinstance(getattr(nn, layer.activation, None), type):
-        raise DataError(file, f"has the activation {layer.activation}, which torch.nn lacks", "use another model")
+    activation = _activation(file, layer.activation)
     wanted = {layer.weight: (layer.outputs, layer.inputs)} | ({layer.bias: (layer.outputs,)} if layer.bias else {})
     try:
         with safe_open(file, "pt") as weights:
@@ -91,5 +90,16 @@ def _load_dense(folder: Path, layer: DenseLayer, width: int) -> Dense:
     except (OSError, SafetensorError) as error:
         raise DataError(file, f"weights do not load ({error})", "replace the model folder") from error
     dense = projection(*found)
-    dense.activation = getattr(nn, layer.activation)()
+    dense.activation = activation
     return dense
+
+
+def _activation(file: Path, name: str) -> nn.Module:
+    kind = getattr(nn, name, None)
+    if not isinstance(kind, type) or not issubclass(kind, nn.Module):
+        raise DataError(file, f"has the activation {name}, which torch.nn lacks", "use another model")
+    try:
+        return kind()
+    except TypeError as error:
+        what = f"has the activation {name}, which needs settings that are not stored ({error})"
+        raise DataError(file, what, "use another model") from error

@@ -18,15 +18,12 @@ from optical.errors import DataError
 from optical.model.encoder import Encoder
 from optical.model.folder import CONFIG, WEIGHTS, check_folder, read_shape
 from optical.model.formats.layout import DenseLayer, Layout, read_layout
-from optical.model.formats.sentence_transformers import (
-    MODULES,
-    SETTINGS,
-    TRANSFORMER_SETTINGS,
-    settings_of,
-)
+from optical.model.formats.modules import MODULES
+from optical.model.formats.sentence_transformers import SETTINGS, TRANSFORMER_SETTINGS, settings_of
 from optical.model.head import Dense, load_head
 from optical.model.text.reader import TextReader, load_reader
 from optical.model.text.roles import Role
+from optical.model.text.special import with_markers
 
 _OTHER_TASKS = (
     *("pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs.", "discriminator_predictions."),
@@ -85,18 +82,24 @@ def save_encoder(encoder: Encoder, folder: Path, lengths: dict[Role, int] | None
             modules.append(_module(number, "sentence_transformers.models.Normalize", f"{number}_Normalize"))
     known = lengths or {"query": encoder.positions, "document": encoder.positions}
     _write(folder / MODULES, modules)
-    _write(folder / SETTINGS, settings_of(encoder.reader.roles, known))
+    silent = encoder.reader.tokens_of(encoder.reader.frames["document"].silent)
+    _write(folder / SETTINGS, settings_of(encoder.reader.roles, known, silent))
     _write(folder / TRANSFORMER_SETTINGS, {"max_seq_length": encoder.positions, "do_lower_case": False})
 
 
 def save_reader(reader: TextReader, folder: Path, max_length: int) -> None:
-    """Write the tokenizer so that ``AutoTokenizer`` loads it, and also reads spelt-out special tokens as text."""
+    """Write the tokenizer so that ``AutoTokenizer`` loads it, and also reads spelt-out special tokens as text.
+
+    Markers are written as added tokens that are not special, because sentence-transformers spells them in front of a
+    text and needs them to stay one token.
+    """
     special = reader.special
     named = {f"{name}_token": token for name, token in vars(special).items() if token}
     PreTrainedTokenizerFast(
-        tokenizer_object=reader.tokenizer,
+        tokenizer_object=with_markers(reader.tokenizer, reader.roles.markers),
         model_max_length=max_length,
         split_special_tokens=True,
+        model_input_names=["input_ids", "attention_mask"],
         **named,
     ).save_pretrained(folder)
 
@@ -106,11 +109,12 @@ def _load_backbone(folder: Path, layout: Layout) -> PreTrainedModel:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     try:
-        config = _without_dropout(AutoConfig.from_pretrained(folder, local_files_only=True))
+        config = _without_dropout(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
         backbone, report = AutoModel.from_pretrained(
             folder,
             config=config,
             local_files_only=True,
+            trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
@@ -118,7 +122,7 @@ def _load_backbone(folder: Path, layout: Layout) -> PreTrainedModel:
         )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise DataError(folder, f"weights do not load ({error})".replace("\n", " "), "replace the folder") from error
-    projected = {layer.weight for layer in layout.head if isinstance(layer, DenseLayer)}
+    projected = {name for layer in layout.head if isinstance(layer, DenseLayer) for name in (layer.weight, layer.bias)}
     missing = sorted(name for name in report["missing_keys"] if not _left_out(name))
     unexpected = sorted(name for name in report["unexpected_keys"] if not _left_out(name) and name not in projected)
     misshapen = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in report["mismatched_keys"])

@@ -1,13 +1,14 @@
 """Where a pretrained encoder comes from: a folder, an installed package, or the hub at a pinned revision."""
 
 import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from optical.artefacts import Fingerprint, exists, locked, sha256_file, writing
 from optical.cache import default_cache
 from optical.errors import DataError, InfrastructureError, UserError
-from optical.model.folder import REQUIRED, WEIGHTS, check_folder
+from optical.model.folder import CONFIG, REQUIRED, WEIGHTS, WEIGHTS_INDEX, check_folder
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,23 @@ PACKAGED = {
 }
 
 
+_COMMIT = re.compile("[0-9a-f]{40}")
+FETCHED = ("*.json", "*.txt", "artifact.metadata", "*.safetensors")
+"""Patterns of the files that a format may need, in subfolders too; ``artifact.metadata`` has no suffix."""
+NOT_FETCHED = ("onnx/*", "openvino/*", "*/onnx/*", "*/openvino/*", "*.fp16.safetensors", "*.bf16.safetensors")
+
+
 def find_weights(name: str, revision: str | None = None, cache: Path | None = None) -> Path:
     """The folder of a pretrained encoder.
 
     Args:
         name: a key of ``PACKAGED``, a folder, or a hub id (``owner/model``).
-        revision: hub commit; required for a hub id, which is fetched as safetensors without remote code.
+        revision: hub commit, 40 hexadecimal digits; required for a hub id, which is fetched as safetensors without
+            remote code.
         cache: where quantised weights of a package are unpacked; by default the user's cache.
 
     Raises:
-        UserError: no such name, or a hub id without revision.
+        UserError: no such name, a hub id without a commit, or one that the hub does not give to this user.
         DataError: the folder is incomplete, or packaged weights differ from their pinned hash.
         InfrastructureError: the hub cannot be reached and its cache has no copy; or unpacked weights cannot be written.
     """
@@ -71,10 +79,12 @@ def find_weights(name: str, revision: str | None = None, cache: Path | None = No
     if not is_hub_id(name):
         advice = f"give a folder with {', '.join(REQUIRED)}, a hub id, or one of: {', '.join(PACKAGED)}"
         raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
+    advice = "set teacher.revision to a commit of 40 hexadecimal digits"
     if not revision:
-        raise UserError(
-            "teacher.revision", f"hub id {name!r} has no pinned revision", "set teacher.revision to a commit"
-        )
+        raise UserError("teacher.revision", f"hub id {name!r} has no pinned revision", advice)
+    if not _COMMIT.fullmatch(revision):
+        what = f"{revision!r} is no commit, and a branch or a tag may change"
+        raise UserError("teacher.revision", what, advice)
     return check_folder(_from_hub(name, revision))
 
 
@@ -93,8 +103,9 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
         return None
     from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
-    cached = isinstance(try_to_load_from_cache(name, WEIGHTS, revision=revision), str)
-    return None if cached else hf_hub_url(name, WEIGHTS, revision=revision)
+    names = (WEIGHTS, WEIGHTS_INDEX)
+    cached = any(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file in names)
+    return None if cached else hf_hub_url(name, CONFIG, revision=revision)
 
 
 def _packaged(name: str, model: PackagedModel) -> Path:
@@ -140,13 +151,29 @@ def _check(file: Path, model: PackagedModel) -> None:
 
 def _from_hub(name: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
+    where = f"{name}@{revision}"
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.txt", "*.safetensors"]))
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=[*FETCHED], ignore_patterns=[*NOT_FETCHED])
+        )
+    except GatedRepoError as error:
+        advice = "accept its terms on the hub and log in with `hf auth login`, or give a folder"
+        raise UserError(where, "the repository is gated, and this user has no access to it", advice) from error
+    except RepositoryNotFoundError as error:
+        raise UserError(where, "the hub has no such repository, or it is private", "correct the name") from error
+    except RevisionNotFoundError as error:
+        raise UserError(where, "the repository has no such commit", "copy one from its list of commits") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InfrastructureError(
-            f"{name}@{revision}",
+            where,
             f"the hub gave nothing ({type(error).__name__})",
             "check the network, or give a folder",
         ) from error

@@ -2,8 +2,12 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import huggingface_hub
 import pytest
+from huggingface_hub import errors
+from huggingface_hub.utils import filter_repo_objects
 
 from optical.artefacts import sha256_file
 from optical.errors import DataError, InfrastructureError, UserError
@@ -44,6 +48,55 @@ def test_a_package_that_is_not_installed_comes_with_its_command(monkeypatch):
         find_weights("toy")
 
 
+@pytest.mark.parametrize("revision", ["main", "v1.0", "abc123", "A" * 40, "g" * 40, "0" * 41])
+def test_a_branch_or_a_tag_is_no_revision(revision):
+    message = f"^teacher.revision: '{revision}' is no commit, and a branch or a tag may change; set .* 40 hexadecimal"
+    with pytest.raises(UserError, match=message):
+        find_weights("owner/model", revision)
+
+
+FILES = [
+    *("config.json", "tokenizer.json", "modules.json", "artifact.metadata", "1_Dense/config.json", "vocab.txt"),
+    *("model.safetensors", "model-00001-of-00002.safetensors", "model.safetensors.index.json"),
+    *("1_Dense/model.safetensors", "2_MultiVectorMask/config.json", "3_Normalize/config.json"),
+]
+OTHERS = ["pytorch_model.bin", "1_Dense/pytorch_model.bin", "xor.dnn", "onnx/model.safetensors", "tf_model.h5", "m.py"]
+
+
+def test_every_file_that_a_format_needs_is_fetched_and_no_pickle(encoder_folder, monkeypatch):
+    asked = {}
+
+    def snapshot_download(name, revision, **patterns):
+        asked.update(patterns)
+        return str(encoder_folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert find_weights("owner/model", "0" * 40) == encoder_folder
+    assert list(filter_repo_objects([*FILES, *OTHERS], **asked)) == FILES
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (errors.GatedRepoError, UserError, "the repository is gated, and this user has no access to it; accept"),
+        (errors.RepositoryNotFoundError, UserError, "the hub has no such repository, or it is private; correct"),
+        (errors.RevisionNotFoundError, UserError, "the repository has no such commit; copy one"),
+        (errors.LocalEntryNotFoundError, InfrastructureError, r"the hub gave nothing \(LocalEntryNotFoundError\)"),
+        (ConnectionError, InfrastructureError, r"the hub gave nothing \(ConnectionError\)"),
+    ],
+)
+def test_what_the_hub_refuses_is_one_line(monkeypatch, error, kind, message):
+    response = SimpleNamespace(headers={}, request=None)
+
+    def snapshot_download(*_, **__):
+        raise error("no\nway", **({"response": response} if issubclass(error, errors.HfHubHTTPError) else {}))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(kind, match=f"^owner/model@{'0' * 40}: {message}") as caught:
+        find_weights("owner/model", "0" * 40)
+    assert "\n" not in str(caught.value)
+
+
 def packaged(folder, monkeypatch, sha256: str) -> None:
     (folder.parent / "toy_package").mkdir()
     (folder.parent / "toy_package" / "__init__.py").touch()
@@ -70,12 +123,12 @@ def test_the_fingerprint_sees_the_projection(encoder_folder):
         "config.json",
         "model.safetensors",
         "tokenizer.json",
-        "1_Dense/model.safetensors",
-        "1_Dense/config.json",
         "tokenizer_config.json",
         "modules.json",
         "config_sentence_transformers.json",
         "sentence_bert_config.json",
+        "1_Dense/model.safetensors",
+        "1_Dense/config.json",
     }
     (encoder_folder / "1_Dense" / "model.safetensors").write_bytes(b"other")
     after = weights_fingerprint(encoder_folder)

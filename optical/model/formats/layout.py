@@ -13,6 +13,8 @@ from optical.errors import DataError
 from optical.model.text.roles import Roles
 
 CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,8 @@ class Layout:
     """How the folder makes one vector of a text, if it says so."""
     pooled_head: tuple[Layer, ...] = ()
     """What is applied to that vector."""
+    unpoolable: str = ""
+    """Why that vector is not computed here; empty if it is, or if the folder says nothing about one."""
     pad_id: int | None = None
     """Padding id of the transformer, if its configuration has one."""
 
@@ -96,6 +100,15 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(file, "is no JSON object", "replace the file")
     return content
+
+
+def token_names(folder: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """The added tokens of the folder's tokenizer, and all tokens of its vocabulary."""
+    content = read_json(folder / "tokenizer.json")
+    vocabulary = content.get("model", {}).get("vocab", {})
+    learned = vocabulary if isinstance(vocabulary, dict) else [piece[0] for piece in vocabulary]
+    added = frozenset(token["content"] for token in content.get("added_tokens", []))
+    return added, added.union(learned)
 
 
 def padding_id(folder: Path) -> int | None:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from optical.model.formats.dense import read_dense
 from optical.model.formats.layout import Layout, padding_id
+from optical.model.formats.modules import dense
 
 DENSE = "1_Dense"
 
 
 def read(folder: Path) -> Layout:
     """The layout of a folder without settings of its own."""
-    head = (read_dense(folder, DENSE),) if (folder / DENSE).is_dir() else ()
+    head = (dense(folder, DENSE, "token_embeddings"),) if (folder / DENSE).is_dir() else ()
     return Layout(format="transformers", head=head, pad_id=padding_id(folder))

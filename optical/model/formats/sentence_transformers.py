@@ -1,33 +1,31 @@
-"""Folders of sentence-transformers and PyLate: ``modules.json`` lists what is applied, one after the other."""
+"""Folders of sentence-transformers and PyLate: ``modules.json`` lists what is applied, one after the other.
 
-import json
+What such a folder says about lengths is not applied, because the recipe says them, but for a fixed width of queries.
+"""
+
 import string
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from optical.errors import DataError
-from optical.model.formats.dense import read_dense
-from optical.model.formats.layout import Layer, Layout, padding_id, read_json
-from optical.model.text.roles import Role, Roles, RoleSettings
+from optical.model.formats.layout import Layer, Layout, padding_id, read_json, token_names
+from optical.model.formats.modules import MODULES, check_transformer, dense, masked, modules_of, normalises, pooling
+from optical.model.text.roles import ROLES, Role, Roles, RoleSettings
 
-MODULES = "modules.json"
 SETTINGS = "config_sentence_transformers.json"
 TRANSFORMER_SETTINGS = "sentence_bert_config.json"
 OWN = "optical"
 """Our own key in ``SETTINGS``: roles with all their fields, which the other keys express in part."""
+_PYLATE, _NATIVE = "ColBERT", "MultiVectorEncoder"
+_OTHER_KINDS = {"CrossEncoder": "a cross-encoder", "SparseEncoder": "a sparse encoder"}
 _SILENT_BY_DEFAULT = tuple(string.punctuation)
 _IDLE = {"Dropout"}
-_POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
-_NAMED_POOLINGS = {"mean": "mean", "cls": "cls"}
 
 
 def recognises(folder: Path) -> bool:
     """Whether the folder has a list of modules."""
-    try:
-        return isinstance(json.loads((folder / MODULES).read_text(encoding="utf-8")), list)
-    except (FileNotFoundError, ValueError):
-        return (folder / MODULES).exists()
+    return (folder / MODULES).exists()
 
 
 def read(folder: Path) -> Layout:
@@ -36,84 +34,83 @@ def read(folder: Path) -> Layout:
     Raises:
         DataError: a module that this project does not apply, or a file of a module is missing.
     """
-    head: list[Layer] = []
-    pooled: list[Layer] = []
-    pooling = ""
     settings = read_json(folder / SETTINGS)
-    masked: dict[str, Any] = {}
-    for module in _modules(folder):
+    kind = str(settings.get("model_type", ""))
+    if kind in _OTHER_KINDS:
+        raise DataError(folder, f"is {_OTHER_KINDS[kind]}", "give an encoder with one vector per token or text")
+    layers: dict[str, list[Layer]] = {"token_embeddings": [], "sentence_embedding": []}
+    pooled, unpoolable, mask = "", "", None
+    for module in modules_of(folder):
         name, path = str(module.get("type", "")).rpartition(".")[2], str(module.get("path", ""))
-        layers = pooled if pooling else head
+        vectors = "sentence_embedding" if pooled or unpoolable else "token_embeddings"
         if name == "Transformer":
-            if path:
-                raise DataError(folder / MODULES, f"keeps its transformer in {path}", "give that layout's flat form")
+            check_transformer(folder, path)
         elif name == "Dense":
-            layers.append(read_dense(folder, path))
+            layers[vectors].append(dense(folder, path, vectors))
         elif name == "Normalize":
-            layers.append("normalise")
+            layers[vectors] += normalises(folder / path, vectors)
         elif name == "Pooling":
-            pooling = _pooling(folder / path / "config.json")
+            pooled, unpoolable = pooling(folder / path / "config.json")
         elif name == "MultiVectorMask":
-            masked = read_json(folder / path / "config.json")
-            if masked.get("keep_only_token_ids") or masked.get("skiplist_tasks", ["document"]) != ["document"]:
-                raise DataError(folder / path, "masks by other rules than a skiplist of documents", "use another model")
+            mask = masked(folder / path / "config.json")
         elif name not in _IDLE:
             raise DataError(folder / MODULES, f"has a module {name}, which is not applied here", "use another model")
-    if head and head[-1] == "normalise":
-        head.pop()
+    head, after = layers.values()
+    ends_unit = bool(head) and head[-1] == "normalise"
+    if kind == _NATIVE and not ends_unit:
+        what = "does not scale its token vectors to length 1, and only cosines are compared here"
+        raise DataError(folder / MODULES, what, "use a model that ends with Normalize")
     return Layout(
         format="sentence-transformers",
-        roles=_roles(folder, settings, masked),
-        head=tuple(head),
-        pooling=pooling,  # type: ignore[arg-type]
-        pooled_head=tuple(pooled),
+        roles=own_roles(folder) or _roles(folder, settings, mask),
+        head=tuple(head[:-1] if ends_unit else head),
+        pooling=pooled,  # type: ignore[arg-type]
+        pooled_head=tuple(after),
+        unpoolable=unpoolable or (_other_similarity(settings, after) if pooled else ""),
         pad_id=padding_id(folder),
     )
 
 
-def _modules(folder: Path) -> list[dict[str, Any]]:
+def own_roles(folder: Path) -> Roles | None:
+    """The roles under our own key of ``SETTINGS``, if it is there.
+
+    Raises:
+        DataError: they are not what this version writes.
+    """
+    plain = read_json(folder / SETTINGS).get(OWN, {}).get("roles")
     try:
-        found = json.loads((folder / MODULES).read_text(encoding="utf-8"))
-        return [dict(module) for module in sorted(found, key=lambda module: module.get("idx", 0))]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(folder / MODULES, f"is no list of modules ({error})", "replace the file") from error
+        return Roles(**{role: _own(plain[role]) for role in ROLES}) if plain else None
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"has roles under {OWN!r} that are not read ({error})"
+        raise DataError(folder / SETTINGS, what, f"correct or remove {OWN}.roles") from error
 
 
-def _pooling(file: Path) -> str:
-    config = read_json(file)
-    on = [key for key, value in config.items() if key.startswith("pooling_mode_") and value is True]
-    named = _NAMED_POOLINGS.get(str(config.get("pooling_mode")))
-    if named or (len(on) == 1 and on[0] in _POOLINGS):
-        return named or _POOLINGS[on[0]]
-    raise DataError(
-        file, f"pools by {config.get('pooling_mode') or on}, and only mean and cls are applied", "use another model"
-    )
+def settings_of(roles: Roles, lengths: dict[Role, int], silent: tuple[str, ...]) -> dict[str, Any]:
+    """``SETTINGS`` of a late-interaction model, as PyLate writes them, with our own key.
 
-
-def _roles(folder: Path, settings: dict[str, Any], masked: dict[str, Any]) -> Roles:
-    if own := settings.get(OWN, {}).get("roles"):
-        return Roles(**{role: _own(own[role]) for role in ("query", "document")})
-    transformer = read_json(folder / TRANSFORMER_SETTINGS)
-    pylate = settings.get("model_type") == "ColBERT"
-    if not pylate and settings.get("model_type") != "MultiVectorEncoder":
-        return Roles(query=_prompted(folder, settings, "query"), document=_prompted(folder, settings, "document"))
-    if pylate:
-        expand = int(settings.get("query_length") or 32) if settings.get("do_query_expansion", True) else 0
-        attends, filler = bool(settings.get("attend_to_expansion_tokens")), ""
-        words = settings.get("skiplist_words")
-        silent = _SILENT_BY_DEFAULT if words is None else tuple(words)
-    else:
-        expansion = transformer.get("query_expansion") or {}
-        if expansion.get("strategy", "fixed") != "fixed":
-            what = f"fills queries by the strategy {expansion['strategy']!r}, and only 'fixed' is applied"
-            raise DataError(folder / TRANSFORMER_SETTINGS, what, "use another model")
-        expand, attends = int(expansion.get("length", 0)), bool(expansion.get("attend"))
-        filler, silent = str(expansion.get("token") or ""), tuple(masked.get("skiplist_words") or ())
-    query, document = (_marked(folder, settings, role) for role in ("query", "document"))
-    return Roles(
-        query=RoleSettings(**query, expand_to=expand, attends=attends, filler=filler),
-        document=RoleSettings(**document, silent=silent),
-    )
+    Args:
+        roles: of the model.
+        lengths: longest query and document in tokens, for other libraries.
+        silent: tokens of a document that do not score.
+    """
+    query, document = roles.query, roles.document
+    width = query.expand_to or lengths["query"]
+    expansion = {"strategy": "fixed", "attend": query.attends, "token": query.filler or None, "length": width}
+    return {
+        "model_type": _PYLATE,
+        "similarity_fn_name": "MaxSim",
+        "prompts": {"query": query.prefix, "document": document.prefix},
+        "default_prompt_name": None,
+        "query_prefix": query.marker,
+        "document_prefix": document.marker,
+        "query_length": width,
+        "document_length": lengths["document"],
+        "do_query_expansion": query.expand_to > 0,
+        "attend_to_expansion_tokens": query.attends,
+        **({"query_expansion": expansion} if query.filler and query.expand_to else {}),
+        "skiplist_words": list(silent),
+        OWN: {"roles": {"query": asdict(query), "document": asdict(document)}},
+    }
 
 
 def _own(plain: dict[str, Any]) -> RoleSettings:
@@ -121,54 +118,72 @@ def _own(plain: dict[str, Any]) -> RoleSettings:
     return RoleSettings(**fields)
 
 
-def _prompted(folder: Path, settings: dict[str, Any], role: Role) -> RoleSettings:
-    """A prompt of a single-vector model; ``passage`` is a second name of the document's."""
+def _roles(folder: Path, settings: dict[str, Any], mask: dict[Role, tuple[str, ...]] | None) -> Roles:
+    kind = settings.get("model_type")
+    if kind == _NATIVE:
+        expansion = _expansion(folder, read_json(folder / TRANSFORMER_SETTINGS).get("query_expansion"))
+        if expansion and mask is None:
+            what = "fills queries, and has no MultiVectorMask that lets the filling tokens score"
+            raise DataError(folder / MODULES, what, "use another model")
+        silent: dict[Role, tuple[str, ...]] = mask or {}
+    elif kind == _PYLATE or "query_prefix" in settings or "document_prefix" in settings:
+        expansion = _pylate_expansion(folder, settings)
+        words = settings.get("skiplist_words")
+        silent = {"document": _SILENT_BY_DEFAULT if words is None else tuple(words)}
+    else:
+        return Roles(query=_prompted(settings, "query"), document=_prompted(settings, "document"))
+    query, document = (_marked(folder, settings, role) | {"silent": silent.get(role, ())} for role in ROLES)
+    return Roles(query=RoleSettings(**query, **expansion), document=RoleSettings(**document))
+
+
+def _pylate_expansion(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    if "query_expansion" in settings:
+        return _expansion(folder, settings["query_expansion"])
+    if settings.get("do_query_expansion") is False:
+        return {}
+    attends = settings.get("attend_to_expansion_tokens", settings.get("attend_to_mask_tokens"))
+    return {"expand_to": int(settings.get("query_length") or 32), "attends": bool(attends)}
+
+
+def _expansion(folder: Path, expansion: dict[str, Any] | None) -> dict[str, Any]:
+    if not expansion:
+        return {}
+    strategy, width = expansion.get("strategy"), expansion.get("length")
+    if strategy != "fixed" or not isinstance(width, int) or width < 1:
+        what = f"fills queries by the strategy {strategy!r} to {width!r} tokens, and only 'fixed' is applied"
+        raise DataError(folder / TRANSFORMER_SETTINGS, what, "use another model")
+    return {"expand_to": width, "attends": bool(expansion.get("attend")), "filler": str(expansion.get("token") or "")}
+
+
+def _prompted(settings: dict[str, Any], role: Role) -> RoleSettings:
+    """A prompt of a single-vector model; ``passage`` and ``corpus`` are other names of the document's."""
     prompts = settings.get("prompts") or {}
-    names = ("query",) if role == "query" else ("document", "passage")
+    names = ("query",) if role == "query" else ("document", "passage", "corpus")
     return RoleSettings(prefix=next((prompts[name] for name in names if prompts.get(name)), ""))
 
 
 def _marked(folder: Path, settings: dict[str, Any], role: Role) -> dict[str, Any]:
-    """Marker and prefix of a late-interaction model; a prompt that is a token of the vocabulary is a marker."""
+    """Marker and prefix of a late-interaction model: a token of the vocabulary that stands first is the marker.
+
+    PyLate names the marker apart. sentence-transformers writes it into the prompt, where only an added token stays one
+    token.
+    """
     prompt = str((settings.get("prompts") or {}).get(role) or "")
-    if f"{role}_prefix" in settings:
-        marker = str(settings[f"{role}_prefix"] or "")
-        return _known(folder, marker, prompt.removeprefix(marker))
-    return _known(folder, prompt, "")
+    key = f"{role}_prefix"
+    marker = str(settings.get(key) or "")
+    text = marker + prompt.removeprefix(marker) if key in settings else prompt
+    if not text.strip():
+        return {"prefix": text}
+    added, known = token_names(folder)
+    if marker.strip():
+        token = next((token for token in (marker, marker.split(None, 1)[0]) if token in known), "")
+    else:
+        token = max((token for token in added if text.startswith(token)), key=len, default="")
+    return {"marker": token, "prefix": text.removeprefix(token)}
 
 
-def _known(folder: Path, marker: str, prefix: str) -> dict[str, Any]:
-    """The marker if the vocabulary has it, with or without a space behind it; else it is text."""
-    if not marker.strip():
-        return {"prefix": marker + prefix}
-    vocabulary = _added_and_learned(folder)
-    for token in (marker, marker.split(None, 1)[0]):
-        if token in vocabulary and (token == marker or marker.strip() == token):
-            return {"marker": token, "prefix": prefix}
-    return {"prefix": marker + prefix}
-
-
-def _added_and_learned(folder: Path) -> set[str]:
-    content = read_json(folder / "tokenizer.json")
-    vocabulary = content.get("model", {}).get("vocab", {})
-    learned = vocabulary if isinstance(vocabulary, dict) else [piece[0] for piece in vocabulary]
-    return {*learned, *(token["content"] for token in content.get("added_tokens", []))}
-
-
-def settings_of(roles: Roles, lengths: dict[Role, int]) -> dict[str, Any]:
-    """``SETTINGS`` of a late-interaction model, as PyLate writes them, with our own key."""
-    query, document = roles.query, roles.document
-    return {
-        "model_type": "ColBERT",
-        "similarity_fn_name": "MaxSim",
-        "prompts": {"query": query.prefix, "document": document.prefix},
-        "default_prompt_name": None,
-        "query_prefix": query.marker,
-        "document_prefix": document.marker,
-        "query_length": query.expand_to or lengths["query"],
-        "document_length": lengths["document"],
-        "do_query_expansion": query.expand_to > 0,
-        "attend_to_expansion_tokens": query.attends,
-        "skiplist_words": list(document.silent),
-        OWN: {"roles": {"query": asdict(query), "document": asdict(document)}},
-    }
+def _other_similarity(settings: dict[str, Any], head: list[Layer]) -> str:
+    similarity = settings.get("similarity_fn_name") or "cosine"
+    if settings.get("truncate_dim"):
+        return f"is cut to its first {settings['truncate_dim']} numbers"
+    return "" if similarity == "cosine" or "normalise" in head[-1:] else f"is compared by {similarity}, not by cosine"

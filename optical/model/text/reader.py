@@ -120,6 +120,11 @@ class TextReader:
             raise DataError(TOKENIZER, f"lacks {token!r}, the {purpose}", "replace the model folder")
         return self._vocabulary[token]
 
+    def tokens_of(self, numbers: Sequence[int]) -> tuple[str, ...]:
+        """The tokens of some ids, as the vocabulary writes them."""
+        names = {number: token for token, number in self._vocabulary.items()} if numbers else {}
+        return tuple(names[number] for number in numbers)
+
     @cached_property
     def _vocabulary(self) -> dict[str, int]:
         return self.tokenizer.get_vocab()
@@ -162,7 +167,7 @@ class TextReader:
 
     def _silent(self, settings: RoleSettings) -> tuple[int, ...]:
         if settings.silent_by == "first_piece":
-            return tuple(sorted({self._pieces(text)[0] for text in settings.silent}))
+            return tuple(sorted({piece for text in settings.silent for piece in self._pieces(text)[:1]}))
         return tuple(sorted(self._vocabulary[text] for text in settings.silent if text in self._vocabulary))
 
     def _framed(self, ids: list[int], frame: Frame) -> bool:
@@ -192,7 +197,9 @@ def load_reader(folder: Path) -> TextReader:
         raise DataError(path, f"is not a tokenizer ({error})", "replace the file") from error
     layout = read_layout(Path(folder))
     special = read_special(Path(folder), vocabulary)
-    return TextReader(reading_text(content, special), special, layout.roles, layout.pad_id)
+    reader = TextReader(reading_text(content, special, layout.roles.markers), special, layout.roles, layout.pad_id)
+    _ = reader.frames  # a token that a role needs and the vocabulary lacks is missed here, before any work
+    return reader
 
 
 def _lists(rows: Sequence[Sequence[int]]) -> pa.ListArray:

@@ -54,3 +54,8 @@ class Roles:
     def of(self, role: Role) -> RoleSettings:
         """The settings of one role."""
         return self.query if role == "query" else self.document
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """The markers that exist, each once."""
+        return tuple(dict.fromkeys(marker for marker in (self.query.marker, self.document.marker) if marker))

@@ -4,6 +4,7 @@ Nothing else in the project names a special token: whoever needs one asks the re
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,17 +69,40 @@ def read_special(folder: Path, vocabulary: dict[str, int]) -> SpecialTokens:
     return SpecialTokens(**named)
 
 
-def reading_text(content: dict[str, Any], special: SpecialTokens) -> Tokenizer:
-    """A tokenizer from its JSON, without truncation and padding, that reads a spelt-out special token as text."""
-    added = [
-        token | {"special": token["special"] or token["content"] in special.all} for token in content["added_tokens"]
-    ]
+def reading_text(content: dict[str, Any], special: SpecialTokens, markers: Sequence[str] = ()) -> Tokenizer:
+    """A tokenizer from its JSON, without truncation and padding, that reads a spelt-out special token as text.
+
+    Args:
+        content: of ``tokenizer.json``.
+        special: its special tokens.
+        markers: other tokens that only a role puts into a text.
+    """
+    named = {*special.all, *markers}
+    added = [token | {"special": token["special"] or token["content"] in named} for token in content["added_tokens"]]
     tokenizer = Tokenizer.from_str(json.dumps(content | {"added_tokens": added}))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     # The JSON of a tokenizer does not store this switch, so it is set whenever one is created.
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def with_markers(tokenizer: Tokenizer, markers: Sequence[str]) -> Tokenizer:
+    """The tokenizer, which reads each spelt-out marker as one token wherever it stands.
+
+    Args:
+        tokenizer: its vocabulary has the markers.
+        markers: tokens.
+    """
+    content = json.loads(tokenizer.to_str())
+    numbers = tokenizer.get_vocab()
+    plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
+    marked = [{"id": numbers[marker], "content": marker, **plain} for marker in dict.fromkeys(markers)]
+    others = [token for token in content["added_tokens"] if token["content"] not in markers]
+    added = sorted([*others, *marked], key=lambda token: token["id"])
+    found = Tokenizer.from_str(json.dumps(content | {"added_tokens": added}))
+    found.encode_special_tokens = tokenizer.encode_special_tokens
+    return found
 
 
 def _json(file: Path) -> dict[str, Any]:

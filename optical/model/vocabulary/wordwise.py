@@ -93,13 +93,18 @@ class WordwiseTokenizer:
 
 
 def _splits_at_spaces(tokenizer: Tokenizer) -> bool:
-    """Whether a tokenizer is of BERT's kind or of ours, and no added token contains white space."""
+    """Whether a tokenizer is of BERT's kind or of ours, and no added token that it looks for contains white space."""
     content = json.loads(tokenizer.to_str())
+    sought = [
+        token["content"]
+        for token in content["added_tokens"]
+        if not (token["special"] and tokenizer.encode_special_tokens)
+    ]
     return (
         looks_across_no_space(content["normalizer"], content["pre_tokenizer"])
         and content["model"]["type"] == "WordPiece"
         and _repeats_no_sentence(content["post_processor"] or {"type": None})
-        and not any(any(map(str.isspace, token["content"])) for token in content["added_tokens"])
+        and not any(any(map(str.isspace, token)) for token in sought)
     )
 
 

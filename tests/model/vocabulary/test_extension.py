@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from optical.errors import DataError
 from optical.model.vocabulary import unigram
 from optical.model.vocabulary.extension import extend
 from optical.model.vocabulary.parts import contents, counted_words
@@ -93,8 +92,7 @@ def test_extending_leaves_the_tokenizer_as_it_was_and_can_be_repeated(kind: str)
 
 def test_two_processes_make_the_same_bytes():
     script = (
-        "from optical.model.vocabulary.unigram_learning import learn_unigram
-from tests.model.vocabulary.tiny import HINDI, SWAHILI, of_roberta, of_xlmr\n"
+        "from tests.model.vocabulary.tiny import HINDI, SWAHILI, of_roberta, of_xlmr\n"
         "from optical.model.vocabulary.extension import extend\n"
         "for old in (of_xlmr(), of_roberta()): print(extend(old, (SWAHILI + HINDI) * 3, 120).to_str())\n"
     )

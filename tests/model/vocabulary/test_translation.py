@@ -138,4 +138,4 @@ def test_a_student_of_another_kind_of_vocabulary_is_extended_alike(kind):
     known = tokenizer.encode("river", add_special_tokens=False).ids
     nearest = int(torch.nn.functional.cosine_similarity(rows[mto], rows[:num_old]).argmax())
     assert nearest in {river, *known}, "its row starts from its translation"
-    assert encode_texts(student, ["mto wanasoma"], 16)[0].isfinite().all()
+    assert encode_texts(student, ["mto wanasoma"], "query", 16)[0].isfinite().all()

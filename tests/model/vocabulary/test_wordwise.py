@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from optical.model.text.roles import Role, Roles, RoleSettings
 from optical.model.text.tokens import IDS
 from optical.model.vocabulary import wordwise as wordwise_module
 from optical.model.vocabulary.tokenizer import extend_wordpiece, learn_wordpiece
@@ -23,6 +24,17 @@ PIECES = [*" \t\u00a0\u2028.,'-", "[MASK]", "[ MASK ]", "##s", "\u0301", "e\u030
 PIECES += ["\u03a3\u03a3", "\uac00", "\x00", "\ufffd", "x" * 120, "the", "water", "maji", "WATER"]
 PIECES += ["मुले", "र्", "\u200c", "می", "Vie\u0323\u0302t", "ọkọ̀", "ß", "ς", "i\u0307", "\u1161", "กา" * 60, "\ufe0f"]
 SENTENCES = st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join), max_size=6)
+
+
+MARKER = "[MASK]"
+OVERWRITTEN = RoleSettings(marker=MARKER, prefix=". ", overwrites=True)
+ROLES = [
+    Roles(),
+    Roles(document=RoleSettings(marker=MARKER), query=RoleSettings(marker=MARKER, expand_to=8)),
+    Roles(query=RoleSettings(prefix="Water is: "), document=RoleSettings(prefix="mtoto ")),
+    Roles(query=RoleSettings(marker=MARKER, prefix="the water, "), document=RoleSettings(prefix="  ")),
+    Roles(query=OVERWRITTEN, document=OVERWRITTEN),
+]
 
 
 def directly(tokenizer: Tokenizer, sentences: list[str]) -> list[list[int]]:
@@ -43,6 +55,52 @@ def test_the_ids_are_those_of_the_tokenizer(kind: int, blocks: list[list[str]], 
         found = wordwise.encode(pa.array(sentences, pa.string()))
         assert found.type == IDS
         assert found.to_pylist() == directly(tokenizer, sentences)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    kind=st.integers(0, 3),
+    roles=st.sampled_from(ROLES),
+    role=st.sampled_from(["query", "document"]),
+    sentences=SENTENCES,
+)
+def test_the_ids_are_those_of_the_reader_in_every_role(kind: int, roles: Roles, role: Role, sentences: list[str]):
+    known = reader(of_each_kind()[kind]).with_roles(roles)
+    wordwise = WordwiseTokenizer(known, role)
+    assert wordwise.by_words
+    found = wordwise.encode(pa.array(sentences, pa.string())).to_pylist()
+    assert found == known.encode(sentences, role).to_pylist()
+    # What the reader itself gives: special tokens, marker, prefix and text read together by the tokenizer.
+    frame, prefix = known.frames[role], roles.of(role).prefix
+    own = len(known.tokenizer.encode(prefix, add_special_tokens=False).ids)
+    for ids, text in zip(found, sentences, strict=True):
+        together = known.tokenizer.encode(prefix + text, add_special_tokens=False).ids
+        assert ids == [*frame.before, *together[own:], *frame.after]
+
+
+@pytest.mark.parametrize("prefix", ["the", "query:", "a\u00a0"])
+def test_a_prefix_that_ends_inside_a_word_is_read_with_the_sentence(prefix: str):
+    known = reader(TOKENIZER).with_roles(Roles(query=RoleSettings(prefix=prefix)))
+    wordwise = WordwiseTokenizer(known, "query")
+    assert not wordwise.by_words
+    assert WordwiseTokenizer(known, "document").by_words
+    assert wordwise.encode(pa.array(["water", "is"])).to_pylist() == known.encode(["water", "is"], "query").to_pylist()
+
+
+def test_an_added_token_with_a_space_hinders_only_if_it_is_looked_for():
+    tokenizer = changed()
+    tokenizer.add_special_tokens(["[Q] "])
+    tokenizer.encode_special_tokens = True
+    roles = Roles(query=RoleSettings(marker="[Q] "))
+    wordwise = WordwiseTokenizer(reader(tokenizer).with_roles(roles), "query")
+    assert wordwise.by_words
+    texts = ["[Q] the water", "water [Q]  is"]
+    assert (
+        wordwise.encode(pa.array(texts)).to_pylist()
+        == reader(tokenizer).with_roles(roles).encode(texts, "query").to_pylist()
+    )
+    tokenizer.encode_special_tokens = False
+    assert not WordwiseTokenizer(reader(tokenizer).with_roles(roles), "query").by_words
 
 
 def test_a_word_is_tokenised_once(monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,100 @@
+"""What other libraries make of a folder that ``storage.save_encoder`` wrote, and the same folder for ColBERT."""
+
+import json
+import os
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import nn
+
+from optical.errors import UserError
+from optical.model.encoder import Encoder
+from optical.model.folder import CONFIG, WEIGHTS
+from optical.model.formats.layout import read_json
+from optical.model.formats.stanford import ARCHITECTURE, METADATA, metadata_of, roles_of
+from optical.model.head import Dense, Normalise
+from optical.model.text.roles import ROLES, Role, Roles
+
+_FAMILIES = {"bert": "bert-base-uncased", "xlm-roberta": "xlm-roberta-base"}
+_BOTH = "sentence-transformers and PyLate"
+
+
+def limits_elsewhere(roles: Roles, head: nn.Sequential | None = None) -> list[str]:
+    """Sentences on what other libraries do not do with an exported encoder; none if they compute the same vectors.
+
+    Args:
+        roles: of the encoder.
+        head: of the encoder.
+    """
+    found = []
+    for role in ROLES:
+        settings = roles.of(role)
+        if settings.scored == "inner":
+            what = "only the tokens of the text itself score: leave out special tokens, marker and prefix"
+            found.append(f"In a {role}, {what}. {_BOTH} score all tokens.")
+        if settings.overwrites:
+            what = f"the marker takes the place of the first piece of the prefix {settings.prefix!r}"
+            found.append(f"In a {role}, {what}. {_BOTH} put the marker before the prefix.")
+    if roles.query.silent:
+        found.append(
+            f"In a query, {len(roles.query.silent)} tokens do not score. {_BOTH} let all tokens of a query score."
+        )
+    if roles.document.expand_to:
+        found.append(f"A document is filled up to {roles.document.expand_to} tokens. {_BOTH} fill queries only.")
+    if roles.query.expand_to and roles.query.filler:
+        found.append(f"A query is filled with {roles.query.filler!r}. PyLate fills with the mask token.")
+    if head is not None and any(isinstance(layer, Normalise) for layer in list(head)[:-1]):
+        found.append("Vectors are scaled to length 1 before the last linear layer. PyLate cannot load that.")
+    return found
+
+
+def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | None = None) -> None:
+    """Change a folder that ``save_encoder`` wrote so that ColBERT and PLAID-X load it too, with the same vectors.
+
+    The weights get ColBERT's names, with the projection beside them; ``artifact.metadata`` is added.
+
+    Args:
+        encoder: that the folder was written from.
+        folder: written by ``save_encoder``.
+        lengths: as they were given to ``save_encoder``.
+
+    Raises:
+        UserError: ColBERT cannot express the encoder.
+    """
+    folder = Path(folder)
+    where, advice = "ColBERT's format", "export without it"
+    kind = encoder.backbone.config.model_type
+    if kind not in _FAMILIES:
+        raise UserError(where, f"is written for {' and '.join(_FAMILIES)}, and the backbone is {kind}", advice)
+    projection = encoder.head[0] if len(encoder.head) == 1 else None
+    if not isinstance(projection, Dense) or not _plain(projection):
+        raise UserError(where, "has room for one linear layer without bias or activation, and no other head", advice)
+    longest = (lengths or {}).get("document", encoder.positions)
+    metadata = metadata_of(encoder.reader.roles, encoder.dim, longest, _FAMILIES[kind])
+    if (roles := _unequal(encoder, metadata)) is not None:
+        raise UserError(where, f"cannot express how a {roles} is read and scored here", advice)
+    prefix = encoder.backbone.base_model_prefix
+    weights = {f"{prefix}.{name}": value.contiguous() for name, value in encoder.backbone.state_dict().items()}
+    weights["linear.weight"] = projection.linear.weight.detach().contiguous()
+    # The encoder may still read the old file, which therefore keeps its content until no one does.
+    save_file(weights, folder / f"{WEIGHTS}.new", {"format": "pt"})
+    os.replace(folder / f"{WEIGHTS}.new", folder / WEIGHTS)
+    _write(folder / CONFIG, read_json(folder / CONFIG) | {"architectures": [ARCHITECTURE]})
+    _write(folder / METADATA, metadata)
+
+
+def _plain(layer: Dense) -> bool:
+    return layer.linear.bias is None and layer.activation_name == "Identity"
+
+
+def _unequal(encoder: Encoder, metadata: dict) -> Role | None:
+    """The role that ColBERT's metadata do not reproduce."""
+    reader = encoder.reader
+    if not metadata["query_token_id"] or not metadata["doc_token_id"] or not metadata["query_maxlen"]:
+        return "document" if metadata["query_token_id"] and metadata["query_maxlen"] else "query"
+    again = reader.with_roles(roles_of(metadata, Path(METADATA))).frames
+    return next((role for role in ROLES if again[role] != reader.frames[role]), None)
+
+
+def _write(file: Path, content: dict) -> None:
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
