@@ -12,7 +12,9 @@ import pytest
 from transformers import AutoModel, AutoTokenizer
 
 from optical.artefacts import sha256_file
+from optical.model.storage import load_encoder
 from pipelines.__main__ import main
+from tests.pooling import save_pooled
 from tune.search import main as search
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
@@ -87,6 +89,30 @@ def test_candidates_are_made_beside_the_embeddings_that_are_there(first, runs, c
     (candidates,) = set(runs.glob("shared/[a-z]*")) - before
     assert candidates.name.startswith("candidates-")
     assert (embeddings / "manifest.json").stat().st_mtime_ns == made
+
+
+def test_an_encoder_beside_the_student_gets_its_own_row_and_nothing_is_trained_anew(first, runs, capsys):
+    pooled = save_pooled(load_encoder(first / "student" / "encoder"), runs.parent / "pooled")
+    before = {folder.name for folder in runs.glob("shared/[a-z]*")}
+    specs = [f"dense:{pooled}", f"late:{first / 'student' / 'encoder'}"]
+    flags = ["--run-name", "beside", "--evaluation.pretrained", *specs]
+    assert _run(runs, *flags) == 0
+    said = capsys.readouterr()
+    assert {name.split("-")[0] for name in {folder.name for folder in runs.glob("shared/[a-z]*")} - before} == {
+        "embeddings"
+    }
+    assert _student(runs, "beside") == _student(runs, "first")
+    assert not (runs / "beside" / "student" / "checkpoints").exists()
+    assert "student  that of" in said.err
+    rows = [line.split()[0] for line in said.out.splitlines()[1:6]]
+    assert rows == ["zero_shot", "dense:pooled", "late:encoder", "student", "english_ceiling"]
+    found = json.loads((runs / "beside" / "evaluation.json").read_text())
+    assert set(found["gains"]) == {"zero_shot", "dense:pooled", "late:encoder", "english_ceiling"}
+    assert (runs / "beside" / "runs" / "dense-pooled.trec").is_file()
+    page = (runs / "beside" / "report" / "report.md").read_text()
+    assert "The strongest pretrained encoder beside it is" in page and "pretrained weights" in page
+    card = (runs / "beside" / "export" / "README.md").read_text()
+    assert "| dense:pooled |" in card and str(runs.parent) not in card.replace("\\", "")
 
 
 def test_the_exported_student_loads_with_transformers(first):

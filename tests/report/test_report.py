@@ -172,9 +172,12 @@ def test_both_tests_are_named_in_words_on_the_page(tmp_path: Path) -> None:
     gains = {"zero_shot": Gain(0.275, Interval(0.2, 0.3), 0.0123)}
     page = write_report(tmp_path, _content(gains=gains)).read_text()
     for expected in (
-        *("<th>p vs zero-shot</th>", "<th>student&#39;s gain</th>", "<th>p vs student</th>", "+0.275 (+0.200, +0.300)"),
-        "p vs zero-shot tests each system against zero-shot. Student&#39;s gain is the mean of the student minus that "
-        "of the row&#39;s system, and p vs student tests it.",
+        *("<th>p vs zero-shot</th>", "<th>student&#39;s gain</th>", "<th>p vs student</th>"),
+        *(
+            "+0.275 (+0.200, +0.300)",
+            "p vs zero-shot tests each system against zero-shot. Student&#39;s gain is the mean",
+        ),
+        "of the student minus that of the row&#39;s system, and p vs student tests it.",
         "Holm-corrected for 1 comparison(s)",
         "the comparisons of both columns are corrected together.",
     ):
