@@ -93,8 +93,7 @@ def test_extending_leaves_the_tokenizer_as_it_was_and_can_be_repeated(kind: str)
 
 def test_two_processes_make_the_same_bytes():
     script = (
-        "from optical.model.vocabulary.unigram_learning import learn_unigram
-from tests.model.vocabulary.tiny import HINDI, SWAHILI, of_roberta, of_xlmr\n"
+        "from tests.model.vocabulary.tiny import HINDI, SWAHILI, of_roberta, of_xlmr\n"
         "from optical.model.vocabulary.extension import extend\n"
         "for old in (of_xlmr(), of_roberta()): print(extend(old, (SWAHILI + HINDI) * 3, 120).to_str())\n"
     )
@@ -252,3 +251,29 @@ def test_bytes_behind_a_split_are_still_bytes():
     )
     made.normalizer = normalizers.NFC()
     assert len(extend(made, SWAHILI * 3, 40).get_vocab()) == len(made.get_vocab()) + 40
+
+
+# Others
+
+
+def character_bpe(**parts: object) -> Tokenizer:
+    made = Tokenizer(models.BPE({"a": 0, "b": 1}, [], **parts))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel() if parts else pre_tokenizers.Whitespace()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "name"),
+    [
+        (Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]")), "WordLevel"),
+        (character_bpe(), "BPE of characters"),
+        (Tokenizer(models.BPE()), "BPE of characters"),
+        (character_bpe(dropout=0.1), "BPE with dropout"),
+        (character_bpe(continuing_subword_prefix="##"), "BPE with continuing_subword_prefix"),
+        (character_bpe(end_of_word_suffix="</w>"), "BPE with end_of_word_suffix"),
+        (character_bpe(byte_fallback=True), "BPE with byte_fallback"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(tokenizer: Tokenizer, name: str):
+    with pytest.raises(DataError, match=f"this one is {name}; set student.vocabulary to 0"):
+        extend(tokenizer, SWAHILI, 100)
