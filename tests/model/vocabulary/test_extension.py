@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from optical.errors import DataError
 from optical.model.vocabulary import unigram
 from optical.model.vocabulary.extension import extend
 from optical.model.vocabulary.parts import contents, counted_words
@@ -250,3 +251,29 @@ def test_bytes_behind_a_split_are_still_bytes():
     )
     made.normalizer = normalizers.NFC()
     assert len(extend(made, SWAHILI * 3, 40).get_vocab()) == len(made.get_vocab()) + 40
+
+
+# Others
+
+
+def character_bpe(**parts: object) -> Tokenizer:
+    made = Tokenizer(models.BPE({"a": 0, "b": 1}, [], **parts))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel() if parts else pre_tokenizers.Whitespace()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "name"),
+    [
+        (Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]")), "WordLevel"),
+        (character_bpe(), "BPE of characters"),
+        (Tokenizer(models.BPE()), "BPE of characters"),
+        (character_bpe(dropout=0.1), "BPE with dropout"),
+        (character_bpe(continuing_subword_prefix="##"), "BPE with continuing_subword_prefix"),
+        (character_bpe(end_of_word_suffix="</w>"), "BPE with end_of_word_suffix"),
+        (character_bpe(byte_fallback=True), "BPE with byte_fallback"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(tokenizer: Tokenizer, name: str):
+    with pytest.raises(DataError, match=f"this one is {name}; set student.vocabulary to 0"):
+        extend(tokenizer, SWAHILI, 100)

@@ -139,3 +139,14 @@ def test_a_student_of_another_kind_of_vocabulary_is_extended_alike(kind):
     nearest = int(torch.nn.functional.cosine_similarity(rows[mto], rows[:num_old]).argmax())
     assert nearest in {river, *known}, "its row starts from its translation"
     assert encode_texts(student, ["mto wanasoma"], "query", 16)[0].isfinite().all()
+
+
+def test_special_tokens_are_no_translations():
+    tokenizer = of_xlmr()
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    backbone = RobertaModel(RobertaConfig(vocab_size=vocabulary_size(tokenizer), pad_token_id=1, **sizes))
+    river = tokenizer.encode("river", add_special_tokens=False).ids
+    student = extended_student(Encoder(backbone, reader(tokenizer)), ["mto"] * 8, ["river"] * 8, 60)
+    [mto] = student.tokenizer.encode("mto", add_special_tokens=False).ids
+    rows = student.backbone.get_input_embeddings().weight
+    torch.testing.assert_close(rows[mto], rows[river].mean(0))
