@@ -27,6 +27,7 @@ from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.student import STUDENT, STUDENT_START, TOKENS
 from pipelines.graph.teacher import NEGATIVES, PRETRAINED, QUESTION_TOKENS, TEACHER, TEACHER_START
 from pipelines.graph.workspace import Workspace
+from pipelines.public import public_recipe
 from pipelines.recipes import recipe
 from tests.doors.recipes import changed
 from tests.readers import save_tokenizer
@@ -194,3 +195,9 @@ def test_a_recipe_with_a_trained_teacher_comes_back_from_its_file(workspace, tmp
     whole = recipe("paper")
     (tmp_path / "run.json").write_text(json.dumps({"recipe": whole.as_dict()}))
     assert recipe_from_file(str(tmp_path / "run.json")) == whole
+
+
+def test_a_published_recipe_names_the_files_of_the_training_without_their_folders(workspace):
+    public = public_recipe(changed(workspace.recipe, teacher__training__pairs=("/home/me/questions.tsv",)))
+    assert public.teacher.training.pairs == ("questions.tsv",)
+    assert public.teacher.weights == "mbert"
