@@ -1,9 +1,11 @@
 """Tiny model folders of every kind, as their own tools lay them out, with random weights."""
 
 import json
+import shutil
 import string
+import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 import torch
@@ -31,13 +33,30 @@ WORDS = ["query", "passage", "child", "water", "school", "river", "book", "food"
 WORDS += ["isn", "hello", "world"]
 TEXTS = ["Hello, world!", "child water; school (river)", "", "book food teacher road sun rain book food teacher road"]
 LONG = "hello world, the rain. " * 20
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 POSITIONS = 40
 BERT = ["[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 XLMR = ["<s>", "<pad>", "</s>", "<unk>"]
 Maker = Callable[..., Path]
 
 
+def copied(maker: Maker) -> Maker:
+    """Make each folder once, and copy it from then on."""
+    kept: dict[str, tempfile.TemporaryDirectory] = {}
+
+    @wraps(maker)
+    def make(folder: Path, **config: object) -> Path:
+        key = repr(config)
+        if key not in kept:
+            kept[key] = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+            maker(Path(kept[key].name), **config)
+        shutil.copytree(kept[key].name, folder, dirs_exist_ok=True)
+        return folder
+
+    return make
+
+
+@copied
 def bert(folder: Path, **config: object) -> Path:
     """BERT, in lower case, with markers in its vocabulary: ids 1 and 2; [CLS] 4, [SEP] 5, [MASK] 6."""
     letters = [*string.ascii_lowercase, *(f"##{letter}" for letter in string.ascii_lowercase)]
@@ -46,6 +65,7 @@ def bert(folder: Path, **config: object) -> Path:
     return _saved(folder, BertModel, BertConfig(**SIZES | sizes), BertTokenizer(vocab=vocabulary))
 
 
+@copied
 def xlm_roberta(folder: Path, markers: bool = True, **config: object) -> Path:
     """XLM-R with the markers of ColBERT as added tokens."""
     tokenizer = XLMRobertaTokenizer(vocab=[*_unigram(tuple(XLMR)), ("<mask>", 0.0)])
@@ -55,6 +75,7 @@ def xlm_roberta(folder: Path, markers: bool = True, **config: object) -> Path:
     return _saved(folder, XLMRobertaModel, XLMRobertaConfig(**SIZES | sizes), tokenizer)
 
 
+@copied
 def roberta(folder: Path) -> Path:
     """RoBERTa, byte pairs."""
     vocabulary, merges = _byte_pairs((*XLMR, "<mask>"))
@@ -62,6 +83,7 @@ def roberta(folder: Path) -> Path:
     return _saved(folder, RobertaModel, config, RobertaTokenizer(vocab=vocabulary, merges=merges))
 
 
+@copied
 def modernbert(folder: Path) -> Path:
     """ModernBERT, byte pairs with the special tokens of BERT."""
     vocabulary, merges = _byte_pairs(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"))
@@ -78,6 +100,7 @@ def modernbert(folder: Path) -> Path:
     return _saved(folder, ModernBertModel, ModernBertConfig(**SIZES, **sizes, **special, **ends), known)
 
 
+@copied
 def deberta(folder: Path) -> Path:
     """DeBERTa, Unigram with the special tokens of BERT."""
     tokenizer = DebertaV2Tokenizer(vocab=_unigram(("[PAD]", "[CLS]", "[SEP]", "[UNK]")), add_prefix_space=True)

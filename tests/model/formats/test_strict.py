@@ -53,21 +53,21 @@ def vectors(encoder: Encoder) -> torch.Tensor:
 
 
 def test_missing_weights(tmp_path):
-    folder = with_weights(bert(tmp_path), lambda weights: weights.pop("encoder.layer.1.output.dense.weight"))
-    assert "its weights do not fit bert: it lacks encoder.layer.1.output.dense.weight; give the weights" in refused(
+    folder = with_weights(bert(tmp_path), lambda weights: weights.pop("encoder.layer.0.output.dense.weight"))
+    assert "its weights do not fit bert: it lacks encoder.layer.0.output.dense.weight; give the weights" in refused(
         folder
     )
 
 
 def test_missing_layer(tmp_path):
     bert(tmp_path)
-    change(tmp_path / "config.json", num_hidden_layers=3)
-    assert "it lacks encoder.layer.2.attention" in refused(tmp_path)
+    change(tmp_path / "config.json", num_hidden_layers=2)
+    assert "it lacks encoder.layer.1.attention" in refused(tmp_path)
     assert "and 13 more" in refused(tmp_path)
 
 
 def test_extra_layer(tmp_path):
-    bert(tmp_path)
+    bert(tmp_path, num_hidden_layers=2)
     change(tmp_path / "config.json", num_hidden_layers=1)
     assert "it also has encoder.layer.1.attention" in refused(tmp_path)
 
