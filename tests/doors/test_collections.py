@@ -505,7 +505,7 @@ def test_a_report_without_measures_says_so(tmp_path: Path):
 
 
 def test_run_without_judgements_tells_what_was_not_done(tmp_path, monkeypatch, capsys):
-    summary = run_verb.Summary("demo", "f", {}, {}, ("there are no judgements",), 9, {}, {}, "report.html")
+    summary = run_verb.Summary("demo", "f", {}, {}, {}, ("there are no judgements",), 9, {}, {}, "report.html")
     monkeypatch.setattr(run_verb, "run", lambda _: summary)
     files = {"passages.tsv": PASSAGES, "topics.tsv": TOPICS}
     assert main(["run", *flags(tmp_path, laid(tmp_path / "mine", files))]) == 0

@@ -35,7 +35,7 @@ from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.runs import RUNS
-from pipelines.graph.student import STUDENT, STUDENT_START, TOKENS
+from pipelines.graph.student import STUDENT, STUDENT_BRIDGE, STUDENT_START, TOKENS
 from pipelines.graph.teacher import TEACHER
 from pipelines.model_card import model_card
 from pipelines.public import public_name, public_recipe, public_weights
@@ -199,6 +199,7 @@ def open_session(tmp_path, encoder_folder, tokens, monkeypatch):
         COLLECTION: tmp_path / "collection",
         TEACHER: encoder_folder,
         STUDENT_START: student,
+        STUDENT_BRIDGE: student,
         TOKENS: tokens,
         STUDENT: student,
     }

@@ -54,6 +54,8 @@ DEMO = recipe("demo")
 PASSAGES = {"p1": "child water school", "p2": "river", "p3": "sun rain tree food", "p4": "book house"}
 QUERIES = {"q1": "mtoto maji", "q2": "mto", "q3": "jua mvua mti"}
 
+IDENTITY = "torch.nn.modules.linear.Identity"
+
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
@@ -121,7 +123,7 @@ def test_a_folder_that_projects_before_it_pools_is_refused(encoder, tmp_path):
     folder = save_pooled(encoder, tmp_path / "pooling")
     modules = json.loads((folder / "modules.json").read_text())
     (folder / "1_Dense").mkdir()
-    dense = {"in_features": 32, "out_features": 16, "bias": False}
+    dense = {"in_features": 32, "out_features": 16, "bias": False, "activation_function": IDENTITY}
     (folder / "1_Dense" / "config.json").write_text(json.dumps(dense))
     own = {"idx": 1, "name": "1", "path": "1_Dense", "type": "pylate.models.Dense.Dense"}
     (folder / "modules.json").write_text(json.dumps([modules[0], own, *modules[1:]]))
@@ -134,7 +136,8 @@ def test_a_projection_behind_the_pooling_gives_the_dimension(encoder, tmp_path):
     folder = save_pooled(encoder, tmp_path / "pooling")
     modules = json.loads((folder / "modules.json").read_text())
     (folder / "2_Dense").mkdir()
-    (folder / "2_Dense" / "config.json").write_text(json.dumps({"in_features": 32, "out_features": 8, "bias": False}))
+    dense = {"in_features": 32, "out_features": 8, "bias": False, "activation_function": IDENTITY}
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(dense))
     own = {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}
     (folder / "modules.json").write_text(json.dumps([*modules[:2], own]))
     assert (read_shape(folder, pooled=True).dim, read_shape(folder).dim) == (8, 32)

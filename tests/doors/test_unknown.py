@@ -42,7 +42,7 @@ def test_many_unknown_tokens_are_said_aloud(
 ):
     places = {TEACHER_START: folder, QUESTIONS: Path("questions")}
     recipe = SimpleNamespace(bitext=SimpleNamespace(dev_pairs=2))
-    workspace = SimpleNamespace(recipe=recipe, path=places.get)
+    workspace = SimpleNamespace(recipe=recipe, path=places.get, has=lambda node: False)
     session = SimpleNamespace(work=lambda verb: nullcontext(), workspace=workspace)
     table = tokenised(folder, ["maji ni baridi"] * (100 - strange) + ["ሰላም ni baridi"] * strange)
     monkeypatch.setattr(tokenise, "tokenised_pairs", lambda shards, *folders: [table])

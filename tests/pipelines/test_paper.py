@@ -78,7 +78,11 @@ def make(workspace, monkeypatch):
     session = SimpleNamespace(
         workspace=workspace, work=lambda verb: nullcontext(), follow=lambda journal: nullcontext()
     )
-    return lambda node: node.make(session, workspace.path(node), workspace.fingerprint_of(node))
+
+    def made(node):
+        node.for_recipe(workspace.recipe).make(session, workspace.path(node), workspace.fingerprint_of(node))
+
+    return made
 
 
 def write_pairs(workspace, node, pairs) -> None:
