@@ -188,7 +188,8 @@ class Recipe:
     def trainings(self) -> dict[str, TrainConfig]:
         """Every training of the run, by the section that configures it."""
         teacher = self.teacher.trained
-        return {"train": self.train} | ({f"{teacher.section}.train": teacher.train} if teacher else {})
+        bridge = {"student.bridge": self.student.bridge} if self.student.bridge else {}
+        return {"train": self.train} | bridge | ({f"{teacher.section}.train": teacher.train} if teacher else {})
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON-serialisable values (tuples become lists)."""

@@ -4,7 +4,7 @@ This module imports neither torch nor, until a shape is asked for, transformers.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from optical.artefacts import sha256_file
@@ -40,11 +40,13 @@ _TEXT_SETTINGS = (
 
 @dataclass(frozen=True)
 class Shape:
-    """Longest sentence in tokens that an encoder can read, dimension of its embeddings, type of its vocabulary."""
+    """Longest sentence in tokens that an encoder can read, dimension of its embeddings, type of its vocabulary, and
+    number of transformer layers (0: not known)."""
 
     positions: int
     dim: int
     vocabulary: str
+    layers: int = field(default=0, compare=False)
 
 
 def check_folder(folder: Path) -> Path:
@@ -103,7 +105,7 @@ def read_shape(folder: Path, pooled: bool = False) -> Shape:
         raise DataError(folder, what, "give the tokenizer that belongs to the weights")
     read_special(folder, ids)
     _check_expansion(folder, layout, longest)
-    return Shape(longest, dim, kind)
+    return Shape(longest, dim, kind, getattr(config, "num_hidden_layers", 0))
 
 
 def weights_fingerprint(folder: Path) -> dict[str, str]:

@@ -57,7 +57,7 @@ FETCHED = ("*.json", "*.txt", "artifact.metadata", "*.safetensors")
 NOT_FETCHED = ("onnx/*", "openvino/*", "*/onnx/*", "*/openvino/*", "*.fp16.safetensors", "*.bf16.safetensors")
 
 
-def find_weights(name: str, revision: str | None = None, cache: Path | None = None) -> Path:
+def find_weights(name: str, revision: str | None = None, cache: Path | None = None, section: str = "teacher") -> Path:
     """The folder of a pretrained encoder.
 
     Args:
@@ -65,6 +65,7 @@ def find_weights(name: str, revision: str | None = None, cache: Path | None = No
         revision: hub commit, 40 hexadecimal digits; required for a hub id, which is fetched as safetensors without
             remote code.
         cache: where quantised weights of a package are unpacked; by default the user's cache.
+        section: of the recipe that names the encoder, for errors.
 
     Raises:
         UserError: no such name, a hub id without a commit, or one that the hub does not give to this user.
@@ -73,18 +74,19 @@ def find_weights(name: str, revision: str | None = None, cache: Path | None = No
     """
     if name in PACKAGED:
         model = PACKAGED[name]
+        _check_installed(name, model, section)
         return _unpacked(name, model, cache or default_cache()) if model.quantised else _packaged(name, model)
     if Path(name).is_dir():
         return check_folder(Path(name))
     if not is_hub_id(name):
         advice = f"give a folder with {', '.join(REQUIRED)}, a hub id, or one of: {', '.join(PACKAGED)}"
-        raise UserError("teacher.weights", f"{name!r} is no folder and no registered model", advice)
-    advice = "set teacher.revision to a commit of 40 hexadecimal digits"
+        raise UserError(f"{section}.weights", f"{name!r} is no folder and no registered model", advice)
+    advice = f"set {section}.revision to a commit of 40 hexadecimal digits"
     if not revision:
-        raise UserError("teacher.revision", f"hub id {name!r} has no pinned revision", advice)
+        raise UserError(f"{section}.revision", f"hub id {name!r} has no pinned revision", advice)
     if not _COMMIT.fullmatch(revision):
         what = f"{revision!r} is no commit, and a branch or a tag may change"
-        raise UserError("teacher.revision", what, advice)
+        raise UserError(f"{section}.revision", what, advice)
     return check_folder(_from_hub(name, revision))
 
 
@@ -109,7 +111,7 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
 
 
 def _packaged(name: str, model: PackagedModel) -> Path:
-    folder = check_folder(_installed(name, model))
+    folder = check_folder(_installed(model))
     _check(folder / WEIGHTS, model)
     return folder
 
@@ -122,7 +124,7 @@ def _unpacked(name: str, model: PackagedModel, cache: Path) -> Path:
     folder = cache / "weights" / f"{name}-{identity[:12]}"
     if exists(folder, identity.kind, identity):
         return folder
-    file = _installed(name, model)
+    file = _installed(model)
     _check(file, model)
     try:
         with locked(folder):
@@ -135,10 +137,16 @@ def _unpacked(name: str, model: PackagedModel, cache: Path) -> Path:
     return folder
 
 
-def _installed(name: str, model: PackagedModel) -> Path:
+def _check_installed(name: str, model: PackagedModel, section: str) -> None:
     found = importlib.util.find_spec(model.package)
     if found is None or not found.submodule_search_locations:
-        raise UserError("teacher.weights", f"{name} comes in a package that is not installed", model.install)
+        raise UserError(f"{section}.weights", f"{name} comes in a package that is not installed", model.install)
+
+
+def _installed(model: PackagedModel) -> Path:
+    found = importlib.util.find_spec(model.package)
+    if found is None or not found.submodule_search_locations:
+        raise ValueError(f"{model.package} is not installed")
     return Path(found.submodule_search_locations[0]) / model.inside
 
 

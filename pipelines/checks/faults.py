@@ -18,11 +18,13 @@ from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe, TeacherConfig
 from optical.train.config import TrainConfig
+from pipelines.checks.student import student_faults
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES
 from pipelines.graph.pretrained import find_pretrained
+from pipelines.graph.student import STUDENT_WEIGHTS
 from pipelines.graph.teacher import PRETRAINED
 from pipelines.graph.workspace import Workspace
 
@@ -35,7 +37,8 @@ def check_recipe(workspace: Workspace) -> None:
         DataError: the folder of a pretrained encoder to compare with is incomplete, or does not pool though it should.
     """
     folder = None if workspace.recipe.teacher.scratch else workspace.path(PRETRAINED)
-    for fault in faults(workspace.recipe, folder):
+    own = workspace.path(STUDENT_WEIGHTS) if workspace.has(STUDENT_WEIGHTS) else None
+    for fault in faults(workspace.recipe, folder, own):
         raise fault
     for spec in workspace.recipe.evaluation.pretrained:
         check_pretrained(spec)
@@ -45,22 +48,21 @@ def check_recipe(workspace: Workspace) -> None:
         raise UserError("num_workers", what, "set 1: another number would train another student of the same name")
 
 
-def faults(recipe: Recipe, teacher: Path | None) -> Iterator[UserError]:
+def faults(recipe: Recipe, teacher: Path | None, student: Path | None = None) -> Iterator[UserError]:
     """Impossible values in a recipe, field by field.
 
     Args:
         recipe: the recipe.
         teacher: folder of the pretrained weights; None if it is not available, or if there are none.
+        student: folder of the student's own weights, likewise.
     """
     trained = recipe.teacher.trained
     shape = _shape(recipe.teacher, teacher)
     yield from _length_faults(recipe, shape)
-    yield from _mixture_faults("train", recipe.train, recipe.bitext.datasets)
-    if trained:
-        yield from _mixture_faults(f"{trained.section}.train", trained.train, trained.pairs)
-    if recipe.student.vocabulary and shape and shape.vocabulary != "WordPiece":
-        what = f"is {recipe.student.vocabulary}, and the teacher's vocabulary is {shape.vocabulary}, not WordPiece"
-        yield UserError("student.vocabulary", what, "set 0, or take a teacher of the BERT kind")
+    for where, train in recipe.trainings.items():
+        read = trained.pairs if trained and where.startswith("teacher") else recipe.bitext.datasets
+        yield from _mixture_faults(where, train, read)
+    yield from student_faults(recipe, shape, teacher, student)
     deepest = max(recipe.evaluation.measures, key=lambda measure: cutoff(measure) or 0)
     if recipe.index.depth < (passages := cutoff(deepest) or 0):
         what = f"is {recipe.index.depth}, and {deepest} looks at {passages} passages of every query"

@@ -58,10 +58,14 @@ def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     config = recipe.teacher
     if config.weights == "scratch":
         yield Finding("teacher", True, "trained by the run")
-    elif address := hub_address(config.weights, config.revision):
-        yield _fetchable("teacher", address)
     else:
-        yield Finding("teacher", True, str(find_weights(config.weights, config.revision, settings.cache)))
+        yield _weights("teacher", config.weights, config.revision, settings)
+
+
+def student(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether the student's own weights exist, or can be fetched, if it has some."""
+    if recipe.student.weights:
+        yield _weights("student", recipe.student.weights, recipe.student.revision, settings)
 
 
 def pretrained(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
@@ -76,23 +80,31 @@ def pretrained(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 
 
 def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
-    """Whether the recipe's fields are possible with this teacher, as far as it is available."""
-    found = list(faults(recipe, _teacher_here(recipe, settings)))
+    """Whether the recipe's fields are possible with these weights, as far as they are available."""
+    teacher, student = recipe.teacher, recipe.student
+    folder = None if teacher.scratch else _here(teacher.weights, teacher.revision, settings)
+    own = _here(student.weights, student.revision, settings) if student.weights else None
+    found = list(faults(recipe, folder, own))
     yield from (Finding(fault.where, False, str(fault)) for fault in found)
     if not found:
         yield Finding("fields", True, "nothing is out of range")
 
 
-CHECKS = (languages, bitext, collection, teacher, pretrained, fields)
+CHECKS = (languages, bitext, collection, teacher, student, pretrained, fields)
 
 
-def _teacher_here(recipe: Recipe, settings: Settings) -> Path | None:
-    """The folder of the pretrained weights; None without them (the check ``teacher`` reports why)."""
-    config = recipe.teacher
-    if config.scratch or hub_address(config.weights, config.revision):
+def _weights(section: str, weights: str, revision: str | None, settings: Settings) -> Finding:
+    if address := hub_address(weights, revision):
+        return _fetchable(section, address)
+    return Finding(section, True, str(find_weights(weights, revision, settings.cache, section)))
+
+
+def _here(weights: str, revision: str | None, settings: Settings) -> Path | None:
+    """The folder of pretrained weights; None without them (another check reports why)."""
+    if hub_address(weights, revision):
         return None
     try:
-        return find_weights(config.weights, config.revision, settings.cache)
+        return find_weights(weights, revision, settings.cache)
     except OpticalError:
         return None
 

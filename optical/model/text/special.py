@@ -4,7 +4,7 @@ Nothing else in the project names a special token: whoever needs one asks the re
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from optical.errors import DataError
 
 TOKENIZER = "tokenizer.json"
 _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+_UNKNOWN = 10.0
+"""What a Unigram model subtracts from its lowest score for an unknown character."""
 _USUAL = {
     "pad": ("[PAD]", "<pad>", "<|padding|>"),
     "unk": ("[UNK]", "<unk>"),
@@ -72,6 +74,9 @@ def read_special(folder: Path, vocabulary: dict[str, int]) -> SpecialTokens:
 def reading_text(content: dict[str, Any], special: SpecialTokens, markers: Sequence[str] = ()) -> Tokenizer:
     """A tokenizer from its JSON, without truncation and padding, that reads a spelt-out special token as text.
 
+    A Unigram model has the special tokens among its own pieces, often with the best score of all. They get so low a
+    score that the letters of ``</s>`` are read one by one.
+
     Args:
         content: of ``tokenizer.json``.
         special: its special tokens.
@@ -79,7 +84,8 @@ def reading_text(content: dict[str, Any], special: SpecialTokens, markers: Seque
     """
     named = {*special.all, *markers}
     added = [token | {"special": token["special"] or token["content"] in named} for token in content["added_tokens"]]
-    tokenizer = Tokenizer.from_str(json.dumps(content | {"added_tokens": added}))
+    model = _with_hidden(content["model"], named) if content["model"]["type"] == "Unigram" else content["model"]
+    tokenizer = Tokenizer.from_str(json.dumps(content | {"added_tokens": added, "model": model}))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     # The JSON of a tokenizer does not store this switch, so it is set whenever one is created.
@@ -103,6 +109,13 @@ def with_markers(tokenizer: Tokenizer, markers: Sequence[str]) -> Tokenizer:
     found = Tokenizer.from_str(json.dumps(content | {"added_tokens": added}))
     found.encode_special_tokens = tokenizer.encode_special_tokens
     return found
+
+
+def _with_hidden(model: dict[str, Any], pieces: Collection[str]) -> dict[str, Any]:
+    """A Unigram model that reads no text as one of some pieces, unless it can spell it in no other way."""
+    lowest = min((score for _, score in model["vocab"]), default=0.0) - _UNKNOWN
+    vocabulary = [[piece, (len(piece) + 1) * lowest if piece in pieces else score] for piece, score in model["vocab"]]
+    return model | {"vocab": vocabulary}
 
 
 def _json(file: Path) -> dict[str, Any]:
