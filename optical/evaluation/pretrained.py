@@ -48,8 +48,8 @@ class Pretrained:
     def meaning(self) -> str:
         """Its definition in a report, without a full stop."""
         return (
-            f"a pretrained encoder, {self.name.partition(':')[2]}, reads the query as it is, nothing trained, and "
-            f"searches its own embeddings of the passages exactly: {_MEANINGS[self.kind]}"
+            f"the pretrained encoder {self.name.partition(':')[2]} as it is: it reads the query, and searches its own "
+            f"embeddings of the passages exactly, with {_MEANINGS[self.kind]}"
         )
 
 

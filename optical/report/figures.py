@@ -29,6 +29,8 @@ GREY, BLUE, ORANGE, GREEN, PURPLE = "#9aa3ad", "#0072b2", "#d98200", "#009e73", 
 INK, FAINT = "#24292f", "#d8dee4"
 _SYSTEM_COLOURS = {"zero_shot": GREY, "student_start": GREEN, "student": BLUE, "english_ceiling": ORANGE}
 _OTHER_COLOURS = 3 * (GREEN, PURPLE, "#56b4e9", "#f0c419")
+_LETTERS_PER_INCH = 6
+"""Letters of names that fit into an inch of the legend of measures, beside its squares."""
 # matplotlib takes each letter from the first of these families that is installed and has it.
 _FAMILIES = (
     "DejaVu Sans",
@@ -89,10 +91,12 @@ def plot_measures(path: Path, systems: Mapping[str, Mapping[str, tuple[float, fl
     if not systems or not all(systems.values()):
         raise DataError(path, "no measures to draw", "measure at least one system")
     measures = list(dict.fromkeys(measure for bars in systems.values() for measure in bars))
-    figure = new_figure(max(6.5, 2.4 * len(measures)), 4.1)
+    inches = max(6.5, max(2.4, 0.6 * len(systems)) * len(measures))
+    figure = new_figure(inches, 4.1)
     axes = figure.subplots()
     width = 0.82 / len(systems)
-    extra = iter(_OTHER_COLOURS)
+    taken = {_SYSTEM_COLOURS.get(name) for name in systems}
+    extra = (colour for colour in _OTHER_COLOURS if colour not in taken)
     for place, (name, bars) in enumerate(systems.items()):
         colour = _SYSTEM_COLOURS.get(name) or next(extra, INK)
         offset = (place - (len(systems) - 1) / 2) * width
@@ -102,7 +106,9 @@ def plot_measures(path: Path, systems: Mapping[str, Mapping[str, tuple[float, fl
     axes.set_ylim(0, 1.08 * max(highest, 0.01))
     style(axes, "")
     axes.tick_params(axis="x", length=0)
-    figure.legend(loc="outside upper center", ncols=len(systems), frameon=False, fontsize=11, labelcolor=INK)
+    fits = sum(map(len, systems)) <= _LETTERS_PER_INCH * inches
+    columns = len(systems) if fits else max(1, int(_LETTERS_PER_INCH * inches / max(map(len, systems))))
+    figure.legend(loc="outside upper center", ncols=columns, frameon=False, fontsize=11, labelcolor=INK)
     return save(figure, path)
 
 

@@ -147,7 +147,8 @@ def _differences(content: ReportContent) -> dict[str, str]:
         f"how often chance alone would make a difference in {tested} as large, were the row's system and "
         f"{protocol.label(protocol.baseline)} equally good: {named_test(protocol, content.p_values, content.gains)}",
         f"the {tested} of the {subject} minus that of the row's system. Its interval holds 95 % of the differences "
-        "over topics drawn with replacement, the same topics for both",
+        "over topics drawn with replacement, the same topics for both; it is not corrected for the number of "
+        "comparisons, as p is",
         f"the same test of the {subject} against the row's system; the comparisons of both columns are corrected "
         "together",
     ]

@@ -286,7 +286,7 @@ def test_every_product_has_a_row_for_each_encoder(run, tmp_path, capsys):
     )
     page = write_report(tmp_path / "report", content).read_text()
     assert "The strongest pretrained encoder beside it is" in page and "is not better than" in page
-    assert "<dt>late:a b &amp; &lt;c&gt;</dt><dd>a pretrained encoder, a b &amp; &lt;c&gt;, reads the query" in page
+    assert "<dt>late:a b &amp; &lt;c&gt;</dt><dd>the pretrained encoder a b &amp; &lt;c&gt; as it is: it reads" in page
     card = model_card(public_recipe(run.recipe), "f" * 64, 16, True, DataFacts(9), json.loads(json.dumps(said)))
     card = card.replace("\\", "")
     assert "| dense:pooling model |" in card and "Holm-corrected for 7 comparison(s)" in card

@@ -95,3 +95,14 @@ def test_no_global_state_and_no_scratch_files(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["training.png"]
     code = "import sys, optical.report.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_many_long_names_fit_and_no_two_of_the_first_systems_share_a_colour(tmp_path: Path) -> None:
+    names = ["zero_shot", *(f"{kind}:multilingual-e5-small" for kind in ("dense", "late")), "student_start", "student"]
+    bars = {name: {key: (0.5, 0.5, 0.5) for key in ("AP", "RR@10")} for name in names}
+    path = plot_measures(tmp_path / "measures.png", bars)
+    picture = imread(path)
+    assert (picture[:, [0, -1], :3] > 0.99).all()  # nothing is cut off at the sides
+    below = slice(picture.shape[0] // 4, None)  # leaves the legend out
+    columns = np.flatnonzero(_pixels(path, GREEN)[below].any(axis=0))
+    assert (np.diff(columns) > 10).sum() == 1  # one green bar for each measure
