@@ -17,7 +17,7 @@ from tests.model.formats import folders
 from tests.model.formats.encoders import made
 from tests.model.formats.folders import LONG, POSITIONS, TEXTS, pooled, pylate, stanford
 
-peers = pytest.importorskip("sentence_transformers", reason="part of the extra optical-clir[peers]")
+peers = pytest.importorskip("sentence_transformers", minversion="6.0", reason="part of the extra optical-clir[peers]")
 pytestmark = pytest.mark.filterwarnings("default")
 DOCUMENTS = [*TEXTS[:2], LONG]
 QUERIES = ["Hello, world?", "river (school)", LONG]
