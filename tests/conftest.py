@@ -23,7 +23,7 @@ from optical.model.scratch import scratch_encoder
 from optical.model.storage import save_encoder
 from optical.model.text.padding import TokenBatch
 from optical.model.vocabulary.tokenizer import learn_wordpiece
-from optical.objectives import base, contrastive, ot
+from optical.objectives import base, contrastive, ot, pooled, score_kl
 from optical.objectives.ot import Config as OTConfig
 from optical.recipe import ScratchConfig
 from optical.train.config import TrainConfig
@@ -34,7 +34,7 @@ from tests.readers import FRAMES
 torch.set_num_threads(1)
 
 # These modules import the names of their annotations for type checkers only; the run-time checker looks them up here.
-for module in (base, contrastive, ot):
+for module in (base, contrastive, ot, pooled, score_kl):
     vars(module).update(Encoder=Encoder, Tensor=torch.Tensor, TokenBatch=TokenBatch)
 for module in (index_base, exact_kind, faiss_kind):
     vars(module).update(np=np, faiss=faiss, Embeddings=Embeddings, MaxSim=MaxSim)

@@ -74,8 +74,9 @@ def find_weights(name: str, revision: str | None = None, cache: Path | None = No
     """
     if name in PACKAGED:
         model = PACKAGED[name]
-        _check_installed(name, model, section)
-        return _unpacked(name, model, cache or default_cache()) if model.quantised else _packaged(name, model)
+        if model.quantised:
+            return _unpacked(name, model, cache or default_cache(), section)
+        return _packaged(name, model, section)
     if Path(name).is_dir():
         return check_folder(Path(name))
     if not is_hub_id(name):
@@ -110,13 +111,13 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
     return None if cached else hf_hub_url(name, CONFIG, revision=revision)
 
 
-def _packaged(name: str, model: PackagedModel) -> Path:
-    folder = check_folder(_installed(model))
+def _packaged(name: str, model: PackagedModel, section: str) -> Path:
+    folder = check_folder(_installed(name, model, section))
     _check(folder / WEIGHTS, model)
     return folder
 
 
-def _unpacked(name: str, model: PackagedModel, cache: Path) -> Path:
+def _unpacked(name: str, model: PackagedModel, cache: Path, section: str) -> Path:
     """The model folder that is made of quantised weights once; a damaged one is made anew."""
     from optical.model.packaged.e5 import VERSION, write_e5
 
@@ -124,7 +125,7 @@ def _unpacked(name: str, model: PackagedModel, cache: Path) -> Path:
     folder = cache / "weights" / f"{name}-{identity[:12]}"
     if exists(folder, identity.kind, identity):
         return folder
-    file = _installed(model)
+    file = _installed(name, model, section)
     _check(file, model)
     try:
         with locked(folder):
@@ -137,16 +138,10 @@ def _unpacked(name: str, model: PackagedModel, cache: Path) -> Path:
     return folder
 
 
-def _check_installed(name: str, model: PackagedModel, section: str) -> None:
+def _installed(name: str, model: PackagedModel, section: str) -> Path:
     found = importlib.util.find_spec(model.package)
     if found is None or not found.submodule_search_locations:
         raise UserError(f"{section}.weights", f"{name} comes in a package that is not installed", model.install)
-
-
-def _installed(model: PackagedModel) -> Path:
-    found = importlib.util.find_spec(model.package)
-    if found is None or not found.submodule_search_locations:
-        raise ValueError(f"{model.package} is not installed")
     return Path(found.submodule_search_locations[0]) / model.inside
 
 

@@ -70,7 +70,7 @@ class InBatchContrastive(Objective):
         from optical.model.maxsim import maxsim
 
         sources = encoder(batch.source.ids, batch.source.mask)
-        documents = self._documents(encoder, batch)
+        documents = batch_documents(self, encoder, batch)
         own = documents.first + torch.arange(len(sources), device=sources.device)
         scores = maxsim(sources, batch.source.scored, documents.embeddings, documents.scored)
         logits = scores / batch.source.scored.sum(1, keepdim=True) / self.temperature
@@ -81,30 +81,9 @@ class InBatchContrastive(Objective):
         correct = (logits.detach().argmax(1) == own).float()
         return Losses(entropy, {"in_batch_accuracy": correct})
 
-    def _documents(self, encoder: Embed, batch: PairBatch) -> _Documents:
-        """The targets of the global batch, and the mined negatives if it has any."""
-        import torch
-
-        from optical.model.gathered import gathered, padded_to
-
-        sides = [batch.target, *([batch.negative] if batch.negative else [])]
-        shape = len(batch.weight), max(side.ids.shape[1] for side in sides)
-        mined = [self.embed_targets(encoder, side) for side in sides[1:]]
-        parts = [padded_to(part, shape) for part in (self.targets(encoder, batch), *mined)]
-        embeddings, first = gathered(torch.cat(parts))
-        scored, _ = gathered(torch.cat([padded_to(side.scored, shape) for side in sides]))
-        # Padding has the number -1, so that equal rows are equal texts.
-        read = [side.ids.masked_fill(~(side.mask | side.scored), -1) for side in sides]
-        ids, _ = gathered(torch.cat([padded_to(part, shape, -1) for part in read]), -1)
-        counts, _ = gathered((batch.weight > 0).repeat(len(sides)))
-        text = torch.unique(ids, dim=0, return_inverse=True)[1]
-        place = torch.arange(len(text), device=text.device)
-        earliest = place.new_full((len(text),), len(text)).scatter_reduce(0, text[counts], place[counts], "amin")
-        return _Documents(embeddings, scored, text, earliest[text] == place, first)
-
 
 @dataclass(frozen=True)
-class _Documents:
+class Documents:
     """The documents that a rank's sources are scored against, of all ranks.
 
     Args:
@@ -120,3 +99,25 @@ class _Documents:
     text: Tensor
     once: Tensor
     first: int
+
+
+def batch_documents(objective: Objective, encoder: Embed, batch: PairBatch) -> Documents:
+    """The targets of the global batch, and the mined negatives if it has any."""
+    import torch
+
+    from optical.model.gathered import gathered, padded_to
+
+    sides = [batch.target, *([batch.negative] if batch.negative else [])]
+    shape = len(batch.weight), max(side.ids.shape[1] for side in sides)
+    mined = [objective.embed_targets(encoder, side) for side in sides[1:]]
+    parts = [padded_to(part, shape) for part in (objective.targets(encoder, batch), *mined)]
+    embeddings, first = gathered(torch.cat(parts))
+    scored, _ = gathered(torch.cat([padded_to(side.scored, shape) for side in sides]))
+    # Padding has the number -1, so that equal rows are equal texts.
+    read = [side.ids.masked_fill(~(side.mask | side.scored), -1) for side in sides]
+    ids, _ = gathered(torch.cat([padded_to(part, shape, -1) for part in read]), -1)
+    counts, _ = gathered((batch.weight > 0).repeat(len(sides)))
+    text = torch.unique(ids, dim=0, return_inverse=True)[1]
+    place = torch.arange(len(text), device=text.device)
+    earliest = place.new_full((len(text),), len(text)).scatter_reduce(0, text[counts], place[counts], "amin")
+    return Documents(embeddings, scored, text, earliest[text] == place, first)

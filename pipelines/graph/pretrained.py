@@ -10,7 +10,6 @@ from pathlib import Path
 from optical.errors import UserError
 from optical.evaluation.pretrained import FIELD, Pretrained, parse_pretrained
 from optical.model.folder import weights_fingerprint
-from optical.model.formats.layout import read_layout
 from optical.model.weights import find_weights, is_hub_id
 from optical.recipe import Recipe
 from pipelines.graph.collection import COLLECTION
@@ -33,9 +32,8 @@ def embeddings_node(spec: str) -> Node:
     own = encoder_node(spec)
 
     def made_from(workspace: Workspace) -> list[object]:
-        # The file that names the pooling is none of those whose hashes identify the weights.
-        pooling = [read_layout(workspace.path(own)).pooling] if encoder.pooled else []
-        return [COLLECTION, own, workspace.recipe.teacher.document_length, *pooling]
+        pooled = ["pooled"] if encoder.pooled else []
+        return [COLLECTION, own, workspace.recipe.teacher.document_length, *pooled]
 
     return Node(
         kind=EMBEDDINGS.kind,
