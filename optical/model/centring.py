@@ -18,9 +18,8 @@ from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.head import Normalise, projection
 from optical.model.maxsim import maxsim
-from optical.model.text.roles import ROLES
 
-_SENTENCES, _JUDGED, _LENGTH = 2000, 400, 128
+_SENTENCES, _JUDGED, _LENGTH, _AT_ONCE = 1000, 300, 128, 32
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,18 @@ def centre_on(
         targets: its English side, in the same order.
         directions: principal directions to remove too.
         only_if_better: leave the encoder as it is unless, centred, it finds the translations of more source sentences
-            (mean reciprocal rank over 400 evenly spaced pairs), sources read as queries and targets as documents.
+            (mean reciprocal rank over some 300 evenly spaced pairs), sources read as queries and targets as documents.
     """
-    pairs = [pair for pair in zip(sources, targets, strict=True) if pair[0].strip() and pair[1].strip()]
-    some = _spaced(pairs, _SENTENCES)
-    found = moments(encode_texts(encoder, [target for _, target in some], "document", _LENGTH))
+    pairs = _spaced([pair for pair in zip(sources, targets, strict=True) if pair[0].strip() and pair[1].strip()])
+    documents = encode_texts(encoder, [target for _, target in pairs], "document", _LENGTH)
+    found = moments(documents)
     moved = centred(encoder, found, directions)
-    before, after = (_translations_found(one, _spaced(pairs, _JUDGED)) for one in (encoder, moved))
+    judged = [source for source, _ in pairs[:: len(pairs) // _JUDGED or 1]]
+    queries = encode_texts(encoder, judged, "query", _LENGTH)
+    plain = (queries, documents[:: len(pairs) // _JUDGED or 1])
+    # The layers of centring take unit vectors, so no text is encoded again.
+    both = (plain, tuple([_moved(moved, vectors) for vectors in side] for side in plain))
+    before, after = (_translations_found(*sides) for sides in both)
     taken = after > before or not only_if_better
     told = f"translations found {before:.3f} without, {after:.3f} with it (MRR); {'taken' if taken else 'not taken'}"
     length = float(found.mean.norm())
@@ -97,26 +101,25 @@ def centre_on(
     return (moved if taken else encoder), facts
 
 
-def _translations_found(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> float:
-    """Mean reciprocal rank of each source's own target among all targets."""
-    queries, documents = (
-        nn.utils.rnn.pad_sequence(encode_texts(encoder, texts, role, _LENGTH), batch_first=True)
-        for texts, role in zip(zip(*pairs, strict=True), ROLES, strict=True)
-    )
-    masks = queries.any(2), documents.any(2)
-    scores = torch.cat(
-        [
-            maxsim(queries[row : row + 32], masks[0][row : row + 32], documents, masks[1])
-            for row in range(0, len(queries), 32)
-        ]
-    )
+@torch.no_grad()
+def _moved(encoder: Encoder, vectors: Float[Tensor, "tokens dim"]) -> Float[Tensor, "tokens dim"]:
+    return nn.functional.normalize(encoder.head[-1](vectors), dim=-1)
+
+
+def _translations_found(
+    queries: Sequence[Float[Tensor, "_ dim"]], documents: Sequence[Float[Tensor, "_ dim"]]
+) -> float:
+    """Mean reciprocal rank of each query's own document among all documents."""
+    padded = [nn.utils.rnn.pad_sequence(list(side), batch_first=True) for side in (queries, documents)]
+    masks = [side.any(2) for side in padded]
+    parts = zip(padded[0].split(_AT_ONCE), masks[0].split(_AT_ONCE), strict=True)
+    scores = torch.cat([maxsim(some, mask, padded[1], masks[1]) for some, mask in parts])
     ranks = (~(scores < scores.diagonal().unsqueeze(1))).sum(1)
     return float((1 / ranks.double()).mean())
 
 
-def _spaced(pairs: Sequence[tuple[str, str]], count: int) -> list[tuple[str, str]]:
-    step = max(1, len(pairs) // count)
-    return list(pairs[::step][:count])
+def _spaced(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return list(pairs[:: max(1, len(pairs) // _SENTENCES)][:_SENTENCES])
 
 
 def freeze_centring(encoder: Encoder) -> None:
