@@ -100,8 +100,8 @@ class TeacherConfig:
     """Which tokens of a query score in MaxSim: all, or only those of the text itself, without special tokens, marker
     and prefix. It holds for the student too."""
     centre: Literal["off", "on", "dev"] = "off"
-    """Whether the mean token vector of English texts is subtracted from every token vector, of passages and queries,
-    teacher and student; ``dev``: if the teacher then finds the translations of more bitext sentences."""
+    """Whether the mean token vector of the collection's passages is subtracted from every token vector, of passages and
+    queries, teacher and student; ``dev``: if the teacher then finds the translations of more bitext sentences."""
     centre_directions: int = 0
     """So many of the strongest principal directions are removed too, where token vectors are centred."""
     target_role: Role = "query"

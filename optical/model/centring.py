@@ -8,6 +8,7 @@ before the normalisation that always comes last. Whatever reads the folder appli
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -19,7 +20,8 @@ from optical.model.encoder import Encoder
 from optical.model.head import Normalise, projection
 from optical.model.maxsim import maxsim
 
-_SENTENCES, _JUDGED, _LENGTH, _AT_ONCE = 1000, 300, 128, 32
+_PASSAGES, _JUDGED, _LENGTH, _AT_ONCE = 1000, 300, 128, 32
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -69,28 +71,32 @@ def centred(encoder: Encoder, found: Moments, directions: int = 0) -> Encoder:
 
 
 def centre_on(
-    encoder: Encoder, sources: Sequence[str], targets: Sequence[str], directions: int = 0, only_if_better: bool = False
+    encoder: Encoder,
+    passages: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    directions: int = 0,
+    only_if_better: bool = False,
 ) -> tuple[Encoder, dict[str, str | float]]:
-    """The encoder centred on the English side of bitext, and what was found.
+    """The encoder centred on the passages that it will search, and what was found.
 
-    The mean is that of the tokens of English sentences read as documents. Passages of a collection are not needed: the
-    vector is the same property of the encoder, and no test collection decides it.
+    The mean is that of the tokens of up to 1,000 evenly spaced passages, read as documents. It has to be the collection's
+    own: that of other English passages, at a cosine of .99 to it, gains nothing.
 
     Args:
         encoder: without gradients.
-        sources: source side of the bitext.
-        targets: its English side, in the same order.
+        passages: of the collection; no topic and no judgement is read.
+        pairs: bitext, source and English, to judge the gain by.
         directions: principal directions to remove too.
         only_if_better: leave the encoder as it is unless, centred, it finds the translations of more source sentences
-            (mean reciprocal rank over some 300 evenly spaced pairs), sources read as queries and targets as documents.
+            (mean reciprocal rank over some 300 pairs), sources read as queries and targets as documents.
     """
-    pairs = _spaced([pair for pair in zip(sources, targets, strict=True) if pair[0].strip() and pair[1].strip()])
-    documents = encode_texts(encoder, [target for _, target in pairs], "document", _LENGTH)
-    found = moments(documents)
+    found = moments(encode_texts(encoder, _spaced(passages, _PASSAGES), "document", _LENGTH))
     moved = centred(encoder, found, directions)
-    judged = [source for source, _ in pairs[:: len(pairs) // _JUDGED or 1]]
-    queries = encode_texts(encoder, judged, "query", _LENGTH)
-    plain = (queries, documents[:: len(pairs) // _JUDGED or 1])
+    judged = _spaced([pair for pair in pairs if pair[0].strip() and pair[1].strip()], _JUDGED)
+    plain = (
+        encode_texts(encoder, [source for source, _ in judged], "query", _LENGTH),
+        encode_texts(encoder, [target for _, target in judged], "document", _LENGTH),
+    )
     # The layers of centring take unit vectors, so no text is encoded again.
     both = (plain, tuple([_moved(moved, vectors) for vectors in side] for side in plain))
     before, after = (_translations_found(*sides) for sides in both)
@@ -118,8 +124,8 @@ def _translations_found(
     return float((1 / ranks.double()).mean())
 
 
-def _spaced(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    return list(pairs[:: max(1, len(pairs) // _SENTENCES)][:_SENTENCES])
+def _spaced(items: Sequence[_Item], count: int) -> list[_Item]:
+    return list(items[:: max(1, len(items) // count)][:count])
 
 
 def freeze_centring(encoder: Encoder) -> None:

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
 from optical.model.folder import weights_fingerprint
 from optical.model.weights import find_weights
 from optical.recipe import Recipe
 from optical.resources import Resources
 from optical.tracking.progress import LineWriter
 from pipelines.graph.bitext import BITEXT, QUESTIONS, texts
+from pipelines.graph.collection import COLLECTION
 from pipelines.graph.milestones import CHECKED_DATA
 from pipelines.graph.node import Node
 from pipelines.graph.tokens import ReadBy, tokenised
@@ -101,9 +104,11 @@ def _adapt(session: Context, path: Path, identity: str) -> None:
     facts: dict = {}
     if config.centre != "off":
         with session.work("centre"):
+            passages = pq.read_table(workspace.path(COLLECTION) / "passages.parquet")["text"].to_pylist()
             sources, targets = (texts(workspace, BITEXT, side) for side in ("source", "target"))
+            pairs = list(zip(sources, targets, strict=True))
             only_if_better = config.centre == "dev"
-            encoder, facts = centre_on(encoder, sources, targets, config.centre_directions, only_if_better)
+            encoder, facts = centre_on(encoder, passages, pairs, config.centre_directions, only_if_better)
         LineWriter().show(f"centring  {facts['centring']}", final=True)
     write_encoder(encoder, path, identity, facts)
 
@@ -170,7 +175,7 @@ TEACHER = Node(
     after=(CHECKED_DATA,),
     made_from=lambda workspace: [
         *(TRAINED, {name: workspace.decisive["teacher"].get(name) for name in _ADAPTED}),
-        *([BITEXT] if workspace.recipe.teacher.centre != "off" else []),
+        *([COLLECTION, BITEXT] if workspace.recipe.teacher.centre != "off" else []),
     ],
     make=_adapt,
     needed=lambda recipe: recipe.teacher.is_adapted,
