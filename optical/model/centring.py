@@ -79,8 +79,8 @@ def centre_on(
 ) -> tuple[Encoder, dict[str, str | float]]:
     """The encoder centred on the passages that it will search, and what was found.
 
-    The mean is that of the tokens of up to 1,000 evenly spaced passages, read as documents. It has to be the collection's
-    own: that of other English passages, at a cosine of .99 to it, gains nothing.
+    The mean is that of the tokens of up to 1,000 evenly spaced passages, read as documents. It has to be the mean of
+    the collection: that of other English passages, at a cosine of .99 to it, gains nothing.
 
     Args:
         encoder: without gradients.
