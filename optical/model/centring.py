@@ -20,7 +20,7 @@ from optical.model.encoder import Encoder
 from optical.model.head import Normalise, projection
 from optical.model.maxsim import maxsim
 
-_PASSAGES, _JUDGED, _LENGTH, _AT_ONCE = 1000, 300, 128, 32
+_PASSAGES, _JUDGED, _LENGTH, _AT_ONCE = 256, 300, 128, 32
 _Item = TypeVar("_Item")
 
 
@@ -79,7 +79,7 @@ def centre_on(
 ) -> tuple[Encoder, dict[str, str | float]]:
     """The encoder centred on the passages that it will search, and what was found.
 
-    The mean is that of the tokens of up to 1,000 evenly spaced passages, read as documents. It has to be the mean of
+    The mean is that of the tokens of up to 256 evenly spaced passages, read as documents. It has to be the mean of
     the collection: that of other English passages, at a cosine of .99 to it, gains nothing.
 
     Args:

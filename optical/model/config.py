@@ -38,7 +38,7 @@ class ScratchShape:
 class StartConfig:
     """How the student differs from the teacher before the first step."""
 
-    weights: str = ""
+    weights: str | None = None
     """A registered model, a folder, or a hub id, of any family; by default the teacher's."""
     revision: str | None = None
     """Hub revision (commit of 40 digits); required for a hub id."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from optical.errors import UserError
 from optical.model.folder import Shape, read_shape
 from optical.model.text.special import TOKENIZER
-from optical.model.vocabulary.extension import unextendable
 from optical.recipe import Recipe
 
 
@@ -34,9 +33,16 @@ def student_faults(recipe: Recipe, teacher: Shape | None, taught: Path | None, o
     if own:
         yield from _length_faults(recipe, shape.positions)
     folder = own or taught
-    if student.vocabulary and folder and (kind := unextendable(json.loads((folder / TOKENIZER).read_text()))):
+    if student.vocabulary and folder and (kind := _unextendable(folder)):
         what = f"is {student.vocabulary}, and the vocabulary is {kind}, which is not extended"
         yield UserError("student.vocabulary", what, "set 0, or take WordPiece, Unigram or byte-level BPE")
+
+
+def _unextendable(folder: Path) -> str | None:
+    # Its libraries take a second to load, so they are loaded only where a vocabulary is to be extended.
+    from optical.model.vocabulary.extension import unextendable
+
+    return unextendable(json.loads((folder / TOKENIZER).read_text(encoding="utf-8")))
 
 
 def _length_faults(recipe: Recipe, positions: int) -> Iterator[UserError]:

@@ -135,7 +135,7 @@ STUDENT_WEIGHTS: Node = Node(
     kind="student-weights",
     made_from=lambda workspace: [weights_fingerprint(workspace.path(STUDENT_WEIGHTS))],
     folder=lambda workspace: find_weights(
-        workspace.recipe.student.weights, workspace.recipe.student.revision, workspace.settings.cache, "student"
+        workspace.recipe.student.weights or "", workspace.recipe.student.revision, workspace.settings.cache, "student"
     ),
     needed=lambda recipe: bool(recipe.student.weights),
 )
