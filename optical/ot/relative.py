@@ -72,10 +72,9 @@ def from_scale(plan: Plan, problem: Problem, scale: Float[Tensor, " batch"]) -> 
     """
     scale = scale.double()
     by_pair = scale.unsqueeze(1)
-    potentials = {"f": plan.f * by_pair, "g": plan.g * by_pair}
     # Computed from C, the plan would differ by the rounding of C / s.
-    known = {"given_matrix": plan.matrix, "given_cost": None}
-    return replace(plan, problem=problem, epsilon=plan.epsilon * scale, **potentials, **known)
+    known = replace(plan, problem=problem, given_matrix=plan.matrix, given_cost=None)
+    return replace(known, f=plan.f * by_pair, g=plan.g * by_pair, epsilon=plan.epsilon * scale)
 
 
 def _mean_square(side: Tensor, mass: Tensor) -> Float[Tensor, " batch"]:

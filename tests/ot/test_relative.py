@@ -84,12 +84,11 @@ def test_the_proximal_step_is_relative_too(fresh_seed):
         torch.testing.assert_close(result.value[row], alone.value[0], rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize(("gradient", "value"), [("detached", "transport"), ("implicit", "transport")])
-@pytest.mark.parametrize("method", ["sinkhorn"])
-def test_single_precision_takes_the_compiled_solver(monkeypatch, method, gradient, value):
+@pytest.mark.parametrize("gradient", ["detached", "implicit"])
+def test_single_precision_takes_the_compiled_solver(monkeypatch, gradient):
     calls, solve = [], compiled.sinkhorn
     monkeypatch.setattr(compiled, "sinkhorn", lambda *given: calls.append(len(given[0].cost)) or solve(*given))
-    single = solved(*near(dtype=torch.float32), gradient=gradient, value=value, tolerance=1e-6, backend="compiled")
+    single = solved(*near(dtype=torch.float32), gradient=gradient, tolerance=1e-6, backend="compiled")
     assert calls == [4]
     torch.testing.assert_close(single.value, solved(*near()).value.float(), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(single.entropy, solved(*near()).entropy.float(), atol=1e-4, rtol=0)
@@ -207,12 +206,10 @@ def test_no_pair_at_all():
 
 def test_bad_input_is_refused_by_name():
     source, target = near(dtype=torch.float32)
-    with pytest.raises(UserError, match="^epsilon_unit: is 'mean'; choose from cost, mean_cost"):
-        LossSettings(epsilon_unit="mean")
     with pytest.raises(UserError, match="^backend 'triton': .*epsilon in the cost's units"):
         solved(source, target, backend="triton")
     with pytest.raises(UserError, match="^problem 1: its target side has no mass"):
         empty = MASKS[1] & (torch.arange(4) != 1).unsqueeze(1)
         transport_loss(source, target, MASKS[0], empty, epsilon_unit="mean_cost")
     with pytest.raises(NotFiniteError, match="^cost, pair 0: its mean cost is inf"):
-        solved(1e20 * source, target, cost="squared_euclidean")
+        solved(1.5e19 * source, 1.5e19 * target, cost="squared_euclidean")
