@@ -9,6 +9,13 @@ the problem with costs C and regularisation epsilon s has the plan of the proble
 so the solvers, which take one epsilon for a batch, solve for C / s. This multiplies the penalty of ``unbalanced`` and
 the proximal step of ``ipot`` by s too. The mass of ``partial`` has another unit, and is not changed.
 
+How the value is chosen: measured on 192 Swahili-English news pairs as each encoder reads them, the mean cosine cost is
+0.25 for multilingual-e5-small (0.20 to 0.29 in nine pairs of ten) and 0.92 for all-MiniLM-L6-v2. exp(H(P) - H(a)), with
+H the entropy, is the number of target tokens that a source token's mass reaches. Of 22 target tokens, e5's plan reaches
+20 at 0.1 in the cost's units, which is nearly the plan a b^T that aligns nothing; 7 at 0.1 of the mean cost, and 4 at
+0.05. For MiniLM 0.1 in either unit is about the same (14 of 20 tokens). Which value trains best is not known from this;
+the dev measure decides.
+
 s is a constant: no gradient flows through it. It depends on the real tokens of its own pair alone, so neither padding
 nor the other pairs of a batch change the result.
 """
