@@ -24,7 +24,7 @@ class CampaignConfig:
     max_concurrent: int = 1
     """Trials at work at the same time; each has ``num_workers`` workers of its own."""
     epsilon: tuple[float, float] = (0.02, 0.5)
-    """Range of ``objective.epsilon``, sampled log-uniformly; not searched where the objective uses none."""
+    """Range of ``objective.epsilon``, in its unit, sampled log-uniformly; not searched where there is none."""
     learning_rate: tuple[float, float] = (1e-4, 3e-3)
     """Range of ``train.learning_rate``, sampled log-uniformly."""
     fields: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optical.model.encoder import Encoder
     from optical.model.text.padding import TokenBatch
 
-_ITERATION_FIELDS = ("epsilon", "tolerance", "max_iterations", "acceleration")
+_ITERATION_FIELDS = ("epsilon", "epsilon_unit", "tolerance", "max_iterations", "acceleration")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +68,11 @@ class Config(LossSettings, ObjectiveConfig):
         cost = f"{self.cost.replace('_', ' ')} cost"
         if self.order_weight:
             cost += f" + {self.order_weight:g} |i/n - j/m|"
-        words = {"unbalanced": [f"penalty {self.penalty:g}"], "partial": [f"mass {self.mass:g}"]}
+        unit = " of each pair's mean cost" if self.epsilon_unit == "mean_cost" else ""
+        words = {"unbalanced": [f"penalty {self.penalty:g}{unit}"], "partial": [f"mass {self.mass:g}"]}
         method_settings = words.get(self.method, [])
         stopping = f"tolerance {self.tolerance:g}, at most {self.max_iterations} iterations"
-        settings = [] if self.method == "exact" else [f"epsilon {self.epsilon:g}", stopping]
+        settings = [] if self.method == "exact" else [f"epsilon {self.epsilon:g}{unit}", stopping]
         parts = [f"Method {self.method}", cost, *method_settings, *settings]
         masses = "uniform masses" if self.marginals == "uniform" else f"masses by {self.marginals}"
         special = "left out" if self.special_tokens == "drop" else "taking part"

@@ -2,8 +2,9 @@
 
 Reading order: ``problem`` (input and output) and ``settings``; ``cost`` and ``marginals`` (how a sentence pair becomes
 a problem); ``solver``, which calls one of ``methods/``; ``sinkhorn/``, which the methods share (sweeps, Newton steps);
-``values`` (duality gap); ``loss``, ``gradients`` and ``divergence`` (the losses for training); ``kernels/`` (a compiled
-CPU kernel, a Triton kernel for GPUs, and the choice between them and torch).
+``values`` (duality gap); ``loss``, ``relative`` (epsilon in units of the mean cost), ``gradients`` and ``divergence``
+(the losses for training); ``kernels/`` (a compiled CPU kernel, a Triton kernel for GPUs, and the choice between them
+and torch).
 
 Symbols follow the literature: C cost, a and b marginals, P plan, f and g potentials, u and v scalings.
 """

@@ -16,8 +16,9 @@ from optical.ot.kernels import backends
 from optical.ot.kernels.fused import fused_loss
 from optical.ot.marginals import WEIGHTED, marginal
 from optical.ot.problem import Plan, Potentials, Problem
-from optical.ot.settings import Cost, Gradient, LossSettings, Marginals, Method, Options, Settings, Value
-from optical.ot.solver import solve_with
+from optical.ot.relative import cost_scale, from_scale, to_scale
+from optical.ot.settings import Cost, EpsilonUnit, Gradient, LossSettings, Marginals, Method, Options, Settings, Value
+from optical.ot.solver import check_start, solve_with
 from optical.ot.transported import TransportLoss
 from optical.ot.values import primal_value
 
@@ -42,6 +43,7 @@ def transport_loss(
     method: Method = "sinkhorn",
     gradient: Gradient = "detached",
     value: Value = "transport",
+    epsilon_unit: EpsilonUnit = "cost",
     order_weight: float = 0.0,
     source_weights: Float[Tensor, "batch source"] | None = None,
     target_weights: Float[Tensor, "batch target"] | None = None,
@@ -68,6 +70,9 @@ def transport_loss(
         method: see ``Settings``.
         gradient: ``detached``, ``implicit`` or ``unrolled``; the last two only for Sinkhorn's <P, C>.
         value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
+        epsilon_unit: ``cost`` if epsilon and the penalty are in the cost's units, ``mean_cost`` if they are shares of
+            each pair's mean cost (see ``relative``). The second writes the cost matrix to memory and gives it to the
+            solver (for Sinkhorn on the CPU the compiled one); the first may take a fused kernel, which is faster.
         order_weight: weight of the order-aware term added to the cost.
         source_weights: token weights of the source marginal.
         target_weights: token weights of the target marginal.
@@ -84,6 +89,7 @@ def transport_loss(
         marginals=marginals,
         gradient=gradient,
         value=value,
+        epsilon_unit=epsilon_unit,
         order_weight=order_weight,
         **options,
     )
@@ -111,12 +117,18 @@ def loss_with(
         a = marginal(settings.marginals, source_mask, source, source_weights)
         b = marginal(settings.marginals, target_mask, target, target_weights)
         plain = cost == "cosine" and not order_weight and form == ("detached", "transport")
-        if backend := backends.fused(source, target, solved_with, plain and start is None):
+        # The exact method has no epsilon.
+        relative = settings.epsilon_unit == "mean_cost" and settings.method != "exact"
+        if backend := backends.fused(source, target, solved_with, plain and not relative and start is None):
             return fused_loss(backend, source, target, a, b, solved_with)
         source = _without_padding("source", source, source_mask, cost)
         target = _without_padding("target", target, target_mask, cost)
         matrix = cost_matrix(cost, source, target, source_mask, target_mask, order_weight)
-        return _solved(matrix, a, b, solved_with, start, _LOSSES[form])
+        problem = Problem(matrix.detach(), _in_precision(a, matrix.dtype), _in_precision(b, matrix.dtype))
+        if not relative:
+            return _solved(matrix, problem, solved_with, start, _LOSSES[form])
+        scale = cost_scale(problem, source, target)
+        return _solved_to_scale(matrix, problem, scale, solved_with, start, _LOSSES[form])
 
 
 def _check_weights(marginals: str, *weights: Tensor | None) -> None:
@@ -132,13 +144,30 @@ def _without_padding(name: str, side: Tensor, mask: Tensor, cost: str) -> Tensor
 
 
 def _solved(
-    cost: Tensor, a: Tensor, b: Tensor, settings: Settings, start: Potentials | None, loss: Callable[..., Tensor]
+    cost: Tensor, problem: Problem, settings: Settings, start: Potentials | None, loss: Callable[..., Tensor]
 ) -> TransportLoss:
-    problem = Problem(cost.detach(), _in_precision(a, cost.dtype), _in_precision(b, cost.dtype))
     with torch.no_grad():
         plan = solve_with(problem, settings, start)
     value = loss(cost, plan, settings)
     return TransportLoss(value, plan.marginal_error, plan.iterations, plan.converged, lambda: plan, plan.entropy)
+
+
+def _solved_to_scale(
+    cost: Tensor,
+    problem: Problem,
+    scale: Tensor,
+    settings: Settings,
+    start: Potentials | None,
+    loss: Callable[..., Tensor],
+) -> TransportLoss:
+    """The loss with epsilon in units of ``scale``: that of cost / scale, times scale, which is held constant."""
+    # IPOT refuses a start, whatever it is.
+    if start is not None and settings.method != "ipot":
+        check_start(problem, start)
+        start = to_scale(start, scale)
+    cost = cost / scale.view(-1, 1, 1)
+    solved = _solved(cost, replace(problem, cost=cost.detach()), settings, start, loss)
+    return replace(solved, value=scale * solved.value, make_plan=lambda: from_scale(solved.plan, problem, scale))
 
 
 def _in_precision(mass: Tensor, dtype: torch.dtype) -> Tensor:

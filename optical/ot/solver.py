@@ -86,7 +86,7 @@ def _bounded_start(problem: Problem, start: Potentials | None, settings: Setting
     """
     if start is None or settings.method in ("exact", "ipot"):
         return start
-    _check_start(problem, start)
+    check_start(problem, start)
     if not problem.cost.numel():
         return start
     real = problem.b > 0
@@ -109,7 +109,12 @@ def _range(values: Tensor, real: Tensor) -> Tensor:
     return (values.masked_fill(~real, -torch.inf).amax(1) - lowest).clamp_min(0).nan_to_num(0, 0, 0)
 
 
-def _check_start(problem: Problem, start: Potentials) -> None:
+def check_start(problem: Problem, start: Potentials) -> None:
+    """Refuse potentials of other shapes than the problem's, or that are not finite on its real tokens.
+
+    Raises:
+        UserError: names the potential and the shapes, or the problem and the token.
+    """
     given = {"a": problem.a, "b": problem.b, "start.f": start.f, "start.g": start.g}
     source, target = "batch source", "batch target"
     checks.arguments(given, {"a": source, "b": target, "start.f": source, "start.g": target})

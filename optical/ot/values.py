@@ -34,10 +34,10 @@ def primal_value(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
     value = (matrix * plan.problem.real_cost.double()).sum((1, 2))
     if settings.method in ("exact", "ipot"):
         return value
-    value = value + settings.epsilon * _divergence(matrix, a.unsqueeze(2) * b.unsqueeze(1)).sum(2).sum(1)
+    value = value + plan.epsilon.double() * _divergence(matrix, a.unsqueeze(2) * b.unsqueeze(1)).sum(2).sum(1)
     if settings.method == "unbalanced":
         rows, columns = _divergence(matrix.sum(2), a), _divergence(matrix.sum(1), b)
-        value = value + settings.penalty * (rows.sum(1) + columns.sum(1))
+        value = value + _penalty(plan, settings) * (rows.sum(1) + columns.sum(1))
     return value
 
 
@@ -67,14 +67,15 @@ def entropy_of_potentials(
 
 
 def _sinkhorn(plan: Plan, settings: Settings) -> Tensor:
+    del settings
     f, g = _relative(plan)
-    return _dot(plan.problem.a, f) + _dot(plan.problem.b, g) - _excess(plan, settings)
+    return _dot(plan.problem.a, f) + _dot(plan.problem.b, g) - _excess(plan)
 
 
 def _unbalanced(plan: Plan, settings: Settings) -> Tensor:
-    rho, (f, g) = settings.penalty, _relative(plan)
+    rho, (f, g) = _penalty(plan, settings).unsqueeze(1), _relative(plan)
     f, g = (-rho * torch.expm1(-side / rho) for side in (f, g))
-    return _dot(plan.problem.a, f) + _dot(plan.problem.b, g) - _excess(plan, settings)
+    return _dot(plan.problem.a, f) + _dot(plan.problem.b, g) - _excess(plan)
 
 
 def _partial(plan: Plan, settings: Settings) -> Tensor:
@@ -85,7 +86,7 @@ def _partial(plan: Plan, settings: Settings) -> Tensor:
     ]
     level = (highest[0] + highest[1]).squeeze(1)
     value = _dot(plan.problem.a, f - highest[0]) + _dot(plan.problem.b, g - highest[1])
-    return value + level * settings.mass - _excess(plan, settings)
+    return value + level * settings.mass - _excess(plan)
 
 
 def _linear(plan: Plan, settings: Settings) -> Tensor:
@@ -114,9 +115,14 @@ def _relative(plan: Plan) -> tuple[Tensor, Tensor]:
     return f, g
 
 
-def _excess(plan: Plan, settings: Settings) -> Tensor:
+def _penalty(plan: Plan, settings: Settings) -> Float[Tensor, " batch"]:
+    """The penalty of each problem: in the unit in which the plan's epsilon is the settings' one."""
+    return settings.penalty * (plan.epsilon.double() / settings.epsilon)
+
+
+def _excess(plan: Plan) -> Tensor:
     a, b = plan.problem.a.double(), plan.problem.b.double()
-    return settings.epsilon * (plan.matrix.double().sum((1, 2)) - a.sum(1) * b.sum(1))
+    return plan.epsilon.double() * (plan.matrix.double().sum((1, 2)) - a.sum(1) * b.sum(1))
 
 
 def _dot(masses: Tensor, potentials: Tensor) -> Tensor:

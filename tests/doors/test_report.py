@@ -69,15 +69,17 @@ def student(tiny, tokenizer) -> Encoder:
         OTConfig(method="exact", cost="angular", special_tokens="keep"),
         OTConfig(method="ipot", cost="squared_euclidean", order_weight=0.5, epsilon=0.3),
         OTConfig(epsilon=0.02, special_tokens="keep", tolerance=1e-6),
+        OTConfig(epsilon=0.05, epsilon_unit="mean_cost", tolerance=1e-6),
     ],
-    ids=lambda config: f"{config.method}-{config.cost}",
+    ids=lambda config: f"{config.method}-{config.cost}-{config.epsilon_unit}",
 )
 def test_a_picture_shows_the_plan_of_the_problem_that_was_trained(encoder, student, tokens, config):
     train = TrainConfig(source_length=5, target_length=6)
     pictures = plan_pictures(student, TransportDistillation(encoder, config), tokens, train)
     batch = padded(read_split(tokens, "dev").cut(5, 6))
     masks = [side.scored if config.special_tokens == "keep" else side.inner for side in (batch.source, batch.target)]
-    fields = {"method", "cost", "order_weight", "epsilon", "tolerance", "max_iterations", "penalty", "mass"}
+    fields = {"method", "cost", "order_weight", "epsilon", "epsilon_unit", "tolerance", "max_iterations"}
+    fields |= {"penalty", "mass"}
     with torch.no_grad():
         sides = student(batch.source.ids, batch.source.mask), encoder(batch.target.ids, batch.target.mask)
         trained = transport_loss(*sides, *masks, **{name: getattr(config, name) for name in fields})
@@ -131,7 +133,13 @@ def test_no_sentence_is_pictured_twice_and_all_were_held_out(encoder, student, t
             ["Method exact, cosine cost + 0.3 |i/n - j/m|; uniform", "special tokens taking part"],
             ["epsilon", "tolerance"],
         ),
-        ({"objective.method": "unbalanced", "objective.penalty": 2.0}, ["penalty 2, epsilon"], ["mass 1"]),
+        ({"objective.method": "unbalanced", "objective.penalty": 2.0}, ["penalty 2, epsilon"], ["mass 1", "mean cost"]),
+        (
+            {"objective.method": "unbalanced", "objective.epsilon_unit": "mean_cost"},
+            ["penalty 1 of each pair's mean cost, epsilon 0.1 of each pair's mean cost, tolerance"],
+            ["mass 1"],
+        ),
+        ({"objective.method": "exact", "objective.epsilon_unit": "mean_cost"}, ["Method exact"], ["mean cost"]),
     ],
 )
 def test_the_caption_names_the_problem_with_the_settings_its_method_reads(changes, said, unsaid):

@@ -70,8 +70,10 @@ def test_a_pair_of_no_weight_gives_no_loss_and_no_gradient(encoder, student, bat
     assert all((p.grad == 0).all() for p in student.parameters() if p.grad is not None)
 
 
-def test_shares_sum_to_the_global_mean(encoder, student, batch):
-    objective = TransportDistillation(encoder, OTConfig(tolerance=1e-6, max_iterations=1000))
+@pytest.mark.parametrize("unit", ["cost", "mean_cost"])
+def test_shares_sum_to_the_global_mean(encoder, student, batch, unit):
+    config = OTConfig(tolerance=1e-6, max_iterations=1000, epsilon_unit=unit)
+    objective = TransportDistillation(encoder, config)
     whole = objective(student, batch)
     shares = []
     for rank in range(2):
@@ -82,3 +84,21 @@ def test_shares_sum_to_the_global_mean(encoder, student, batch):
 def test_a_plan_that_did_not_converge_is_counted(encoder, student, batch):
     config = OTConfig(epsilon=0.01, tolerance=1e-7, max_iterations=1)
     assert TransportDistillation(encoder, config)(student, batch).observed["unconverged"].item() > 0.5
+
+
+def test_a_relative_epsilon_is_that_share_of_each_pairs_own_mean_cost(encoder, student, batch):
+    config = OTConfig(epsilon=0.05, epsilon_unit="mean_cost", tolerance=1e-6, max_iterations=1000)
+    objective = TransportDistillation(encoder, config)
+    together = objective.losses(student, batch).value
+    for pair in range(batch.num_pairs):
+        alone = batch.rows(slice(pair, pair + 1))
+        torch.testing.assert_close(objective.losses(student, alone).value[0], together[pair])
+        mean = TransportDistillation(encoder, dataclasses.replace(config, epsilon=1e6)).losses(student, alone).value
+        absolute = dataclasses.replace(config, epsilon=0.05 * mean.item(), epsilon_unit="cost")
+        expected = TransportDistillation(encoder, absolute).losses(student, alone).value[0]
+        torch.testing.assert_close(together[pair], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_unit_is_idle_for_the_exact_method_alone():
+    assert "epsilon_unit" in OTConfig(method="exact").idle()
+    assert "epsilon_unit" not in OTConfig().idle()

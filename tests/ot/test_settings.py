@@ -1,6 +1,9 @@
 """Names that settings allow are the names that the code knows."""
 
+from dataclasses import fields
 from typing import get_args
+
+import pytest
 
 from optical.ot import cost, loss, marginals, settings
 
@@ -19,3 +22,13 @@ def _allowed(gradient: str, value: str) -> bool:
     except settings.UserError:
         return False
     return True
+
+
+@pytest.mark.parametrize("name", ["cost", "epsilon_unit"])
+def test_a_name_that_the_type_excludes_is_refused_where_types_are_not_checked(name):
+    made = object.__new__(settings.LossSettings)
+    for field in fields(settings.LossSettings):
+        object.__setattr__(made, field.name, field.default)
+    object.__setattr__(made, name, "mean")
+    with pytest.raises(settings.UserError, match=f"^{name}: is 'mean'; choose from cos"):
+        made.__post_init__()

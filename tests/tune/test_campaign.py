@@ -99,11 +99,13 @@ def test_what_is_not_understood_is_refused_in_one_line(arguments, capsys):
 
 def test_any_field_is_searched_by_naming_it():
     fields = ("train.weight_decay=0.001..0.1", "objective.method=sinkhorn,partial", "train.batch_pairs=16..64")
-    config = CampaignConfig(fields=(*fields, "train.mixture.curriculum=true,false"))
+    words = ("train.mixture.curriculum=true,false", "objective.epsilon_unit=cost,mean_cost")
+    config = CampaignConfig(fields=(*fields, *words))
     space = config.space(recipe("demo"))
     draws = [{path: domain.sample() for path, domain in space.items()} for _ in range(40)]
     assert {draw["objective.method"] for draw in draws} == {"sinkhorn", "partial"}
     assert {draw["train.mixture.curriculum"] for draw in draws} == {True, False}
+    assert {draw["objective.epsilon_unit"] for draw in draws} == {"cost", "mean_cost"}
     assert all(0.001 <= draw["train.weight_decay"] <= 0.1 for draw in draws)
     assert all(16 <= draw["train.batch_pairs"] <= 64 and isinstance(draw["train.batch_pairs"], int) for draw in draws)
     changed = applied(recipe("demo"), draws[0])

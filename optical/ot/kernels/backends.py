@@ -38,7 +38,8 @@ def fused(source: Tensor, target: Tensor, settings: Settings, plain: bool) -> st
         source: (batch, source, dim) embeddings.
         target: (batch, target, dim) embeddings.
         settings: the method and the requested backend.
-        plain: whether the loss is <P, C> of the cosine cost with a detached plan; the kernels compute no other.
+        plain: whether the loss is <P, C> of the cosine cost with a detached plan and epsilon in the cost's units; the
+            kernels compute no other.
 
     Raises:
         UserError: ``triton`` was requested and cannot do this on this machine.
@@ -74,7 +75,10 @@ def _not_fused(backend: str, source: Tensor, target: Tensor, settings: Settings,
     if settings.method != "sinkhorn":
         return f"the method {settings.method!r} is solved by torch only"
     if not plain:
-        return "the kernel computes only <P, C> of the cosine cost with a detached plan, without the order term"
+        return (
+            "the kernel computes only <P, C> of the cosine cost with a detached plan and epsilon in the cost's units,"
+            " without the order term"
+        )
     if backend == "compiled" and (reason := _no_numba()):
         return reason
     return import_module(f"optical.ot.kernels.{backend}.backend").not_fused(source, target)
