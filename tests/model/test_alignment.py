@@ -189,7 +189,7 @@ def test_a_reading_is_as_wide_as_its_query_augmentation():
     reading = reader(encoder, 64)([long, "a"])
     assert reading.ids.shape == (2, 6)
     assert reading.spans[0][-1].tolist() == [len(long), len(long) + 1]
-    assert long.startswith("".join(long[first:last] for first, last in reading.spans[0].tolist()[1:-1]))
+    assert [long[first:last] for first, last in reading.spans[0].tolist()[1:-1]] == long.split()[:4]
     filled = ~reading.mask[1]
     assert filled.any() and not reading.spans[1][filled].any()
 
