@@ -96,9 +96,9 @@ class TeacherConfig:
     """Text put in front of queries, such as ``query: ``; by default what the model folder says."""
     document_prefix: str | None = None
     """Text put in front of documents, such as ``passage: ``; by default what the model folder says."""
-    query_tokens: Literal["all", "inner"] = "all"
+    query_tokens: Literal["all", "inner"] | None = None
     """Which tokens of a query score in MaxSim: all, or only those of the text itself, without special tokens, marker
-    and prefix. It holds for the student too."""
+    and prefix; by default what the model folder says. It holds for the student too."""
     centre: Literal["off", "on", "dev"] = "off"
     """Whether the mean token vector of the collection's passages is subtracted from every token vector, of passages and
     queries, teacher and student; ``dev``: if the teacher then finds the translations of more bitext sentences."""
@@ -117,10 +117,10 @@ class TeacherConfig:
     def __post_init__(self) -> None:
         for name in ("query_length", "document_length"):
             require(getattr(self, name) >= 4, f"teacher.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
-        choices = {"target_role": ROLES, "query_tokens": ("all", "inner"), "centre": ("off", "on", "dev")}
+        choices = {"target_role": ROLES, "query_tokens": ("all", "inner", None), "centre": ("off", "on", "dev")}
         for name, known in choices.items():
             value = getattr(self, name)
-            require(value in known, f"teacher.{name}", f"is {value!r}", f"choose from {', '.join(known)}")
+            require(value in known, f"teacher.{name}", f"is {value!r}", f"choose from {', '.join(filter(None, known))}")
         directions = self.centre_directions
         require(directions >= 0, "teacher.centre_directions", f"is {directions}", "set 0 or more")
         require(
@@ -135,8 +135,8 @@ class TeacherConfig:
     @property
     def is_adapted(self) -> bool:
         """Whether it reads texts otherwise than its folder says, or its vectors may be centred."""
-        prefixes = (self.query_prefix, self.document_prefix)
-        return self.query_tokens != "all" or self.centre != "off" or any(prefix is not None for prefix in prefixes)
+        read = (self.query_prefix, self.document_prefix, self.query_tokens)
+        return self.centre != "off" or any(setting is not None for setting in read)
 
     @property
     def trained(self) -> TeacherTraining | None:

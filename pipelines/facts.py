@@ -24,7 +24,8 @@ from optical.tracking.journal import read_journal
 from pipelines.circumstances import WORK
 from pipelines.graph.bitext import BITEXT, QUESTIONS, rejects
 from pipelines.graph.collection import COLLECTION
-from pipelines.graph.student import TOKENS
+from pipelines.graph.student import STUDENT_START, TOKENS
+from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.public import public_weights
 from pipelines.recipes import known as registered_recipe
@@ -63,7 +64,7 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
         rejects=rejects(bitext),
         meanings=REASONS | {"accepted": "clean pairs, to learn from", "all pairs": "every pair that was read"},
         datasets=[*(replace(fact, name=called(fact.name)) for fact in facts), *_weights(workspace)],
-        notes=[_split(workspace), _comparison(bitext, called)],
+        notes=[_split(workspace), _comparison(bitext, called), *_encoders(workspace)],
     )
 
 
@@ -149,10 +150,13 @@ def _questions(workspace: Workspace) -> list[DatasetFact]:
 
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
-    """The pretrained weights that the teacher is or starts from; encoders to compare with."""
+    """The pretrained weights that the teacher is or starts from; those of the student; encoders to compare with."""
+    student = workspace.recipe.student.weights
     teacher = [] if workspace.recipe.teacher.scratch else [workspace.recipe.teacher.weights]
     compared = [parse_pretrained(spec).weights for spec in workspace.recipe.evaluation.pretrained]
     facts = [DatasetFact(public_weights(name), _licence(name), "teacher", _WEIGHTS, "English") for name in teacher]
+    if student:
+        facts.append(DatasetFact(public_weights(student), _licence(student), "student", _WEIGHTS, "see its card"))
     for name in dict.fromkeys(compared):
         facts.append(DatasetFact(public_weights(name), _licence(name), "comparison", _WEIGHTS, "see its card"))
     return facts
@@ -173,6 +177,16 @@ def _split(workspace: Workspace) -> str:
         f"Of the accepted pairs {info['train']:,} were trained on, {info['dev']:,} held out for the dev measures, and "
         f"{info['no_tokens']:,} left out because a side had no token. Training cut {' and '.join(cut)}."
     )
+
+
+def _encoders(workspace: Workspace) -> list[str]:
+    """How the teacher was centred, and how a student with weights of its own came into the teacher's space."""
+    recipe, told = workspace.recipe, []
+    if recipe.teacher.centre != "off":
+        told.append(f"Centring of the teacher: {workspace.info(TEACHER)['centring']}.")
+    if recipe.student.weights and recipe.student.start != "none":
+        told.append(f"Start of the student: {workspace.info(STUDENT_START)['start']}.")
+    return told
 
 
 def _comparison(info: Mapping, called: Callable[[str], str]) -> str:

@@ -1,6 +1,8 @@
 """The model card of an exported student: use, measures, data, limits and training."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from huggingface_hub import ModelCardData
 
@@ -8,6 +10,9 @@ from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import HUB
 from optical.data.registry.languages import known
 from optical.evaluation.comparison import Gain
+from optical.model.elsewhere import limits_elsewhere
+from optical.model.formats.layout import DenseLayer, Layer, Layout
+from optical.model.text.frame import Frame
 from optical.model.weights import is_hub_id
 from optical.recipe import Recipe, TeacherConfig
 from optical.report.blocks import Block, Code, Heading, Paragraph, render_blocks
@@ -20,28 +25,47 @@ from pipelines.cli.repeat import repeat_command
 from pipelines.facts import language_name, query_languages
 
 _LOADING = """import torch
-from transformers import AutoModel, AutoTokenizer
-{imports}
+{imports}from transformers import AutoModel, AutoTokenizer
+
 folder = "."  # where this file is
 tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
-query = tokenizer("{query}", truncation=True, max_length={length}, return_tensors="pt")
+query = tokenizer({prefix}"{query}", truncation=True, max_length={length}, return_tensors="pt")
 with torch.no_grad():
     vectors = model(**query).last_hidden_state[0]
-{projection}vectors = torch.nn.functional.normalize(vectors, dim=-1)  # one unit vector for each token
+{head}vectors = torch.nn.functional.normalize(vectors, dim=-1)  # one unit vector for each token
+{inner}# The score of a passage: each query vector's largest inner product with a passage vector, summed."""
+_LOADING_HERE = """from pathlib import Path
+
+from optical.model.encode import encode_texts  # the project that trained it
+from optical.model.storage import load_encoder
+
+folder = Path(".")  # where this file is
+[vectors] = encode_texts(load_encoder(folder).eval(), ["{query}"], "query", {length})
 # The score of a passage: each query vector's largest inner product with a passage vector, summed."""
-_PROJECTION = 'vectors = vectors @ load_file(f"{folder}/1_Dense/model.safetensors")["linear.weight"].T\n'
+_NORMALISED = "vectors = torch.nn.functional.normalize(vectors, dim=-1)\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardEncoder:
+    """What a card says about the student's folder."""
+
+    dim: int
+    """Dimension of the token vectors."""
+    layout: Layout
+    """How it reads texts, and what follows the transformer."""
+    frame: Frame
+    """Of its queries."""
 
 
 def model_card(
-    recipe: Recipe, fingerprint: str, dim: int, projected: bool, data: DataFacts, evaluation: Mapping | None
+    recipe: Recipe, fingerprint: str, encoder: CardEncoder, data: DataFacts, evaluation: Mapping | None
 ) -> str:
     """The card as Markdown with YAML front matter.
 
     Args:
         recipe: the recipe that trained the student, from ``public.public_recipe``.
         fingerprint: identity of the run.
-        dim: dimension of the token vectors.
-        projected: whether a linear map follows the last layer.
+        encoder: the student's folder.
         data: data sets and licences, with names from ``public.public_name``.
         evaluation: the content of ``evaluation.json``; None before ``evaluate``.
     """
@@ -51,14 +75,14 @@ def model_card(
     blocks: list[Block] = [
         Paragraph(
             f"A query encoder for {spoken}, distilled from {teacher} by {recipe.objective.means()}. "
-            f"It gives one vector per token, {dim} dimensions. Documents are encoded by the teacher, and one index of "
-            "them serves the student as it serves the teacher."
+            f"{_start(recipe)}It gives one vector per token, {encoder.dim} dimensions. Documents are encoded by the "
+            "teacher, and one index of them serves the student as it serves the teacher."
         ),
         Heading("How to load it"),
-        Code(_loading(recipe, projected), "python"),
+        Code(_loading(recipe, encoder), "python"),
         *_measured(recipe, evaluation),
         *_data(data),
-        *_limits(recipe, spoken, data),
+        *_limits(recipe, encoder, spoken, data),
         *_training(recipe, fingerprint),
     ]
     title = f"# OPTICAL student for {spoken} queries"
@@ -74,11 +98,17 @@ def _teacher(teacher: TeacherConfig) -> str:
     return f"the English teacher {teacher.weights}"
 
 
+def _start(recipe: Recipe) -> str:
+    """Where a student with weights of its own comes from; empty for a copy of the teacher."""
+    student = recipe.student
+    return f"It started from {student.weights}, not from the teacher. " if student.weights else ""
+
+
 def _front(recipe: Recipe, languages: list[str]) -> str:
     """The front matter that the hub reads. The publisher decides the licence, which the data sets below restrict."""
     registered = [datasets()[spec] for spec in recipe.bitext.datasets if spec in datasets()]
     on_hub = [entry.origin.removeprefix(HUB) for entry in registered if entry.origin.startswith(HUB)]
-    weights = recipe.teacher.weights
+    weights = recipe.student.weights or recipe.teacher.weights
     return ModelCardData(
         language=list(dict.fromkeys(map(_hub_code, [*languages, recipe.bitext.target]))),
         license="unknown",
@@ -98,13 +128,49 @@ def _hub_code(code: str) -> str:
     return next((alias for alias in found.aliases if len(alias) == 2), found.code)
 
 
-def _loading(recipe: Recipe, projected: bool) -> str:
+def _loading(recipe: Recipe, encoder: CardEncoder) -> str:
+    """Code that computes the vectors of a query: of transformers alone, where that can say how the query is read."""
+    settings, length = encoder.layout.roles.query, recipe.teacher.query_length
+    if settings.marker or settings.expand_to or settings.silent:
+        return _LOADING_HERE.format(query="...", length=length)
+    head = "".join(_layer(number, layer) for number, layer in enumerate(encoder.layout.head))
+    before, after = len(encoder.frame.before), -len(encoder.frame.after) or None
+    inner = f"vectors = vectors[{before}:{after or ''}]  # only the text's own tokens score\n"
     return _LOADING.format(
-        imports="from safetensors.torch import load_file\n" if projected else "",
+        imports="from safetensors.torch import load_file\n" if "load_file" in head else "",
+        prefix=f"{json.dumps(settings.prefix)} + " if settings.prefix else "",
         query="...",
-        length=recipe.teacher.query_length,
-        projection=_PROJECTION if projected else "",
+        length=length,
+        head=head,
+        inner=inner if settings.scored == "inner" else "",
     )
+
+
+def _layer(number: int, layer: Layer) -> str:
+    """Code that applies a layer of the head."""
+    if not isinstance(layer, DenseLayer):
+        return _NORMALISED
+    name, bias = f"layer_{number}", f' + layer_{number}["{layer.bias}"]' if layer.bias else ""
+    applied = f'vectors @ {name}["{layer.weight}"].T{bias}'
+    if layer.activation != "Identity":
+        applied = f"torch.nn.{layer.activation}()({applied})"
+    return f'{name} = load_file(f"{{folder}}/{layer.weights}")\nvectors = {applied}\n'
+
+
+def _reading(encoder: CardEncoder) -> str:
+    """How a query is read, in sentences."""
+    settings = encoder.layout.roles.query
+    said = [f"A query is read with {json.dumps(settings.prefix)} in front."] if settings.prefix else []
+    if settings.marker:
+        said.append(f"The marker {settings.marker} stands before it.")
+    if settings.expand_to:
+        said.append(f"A shorter query is filled up to {settings.expand_to} tokens, which score too.")
+    if settings.scored == "inner":
+        said.append("Only the tokens of the text itself score.")
+    else:
+        but = f" but {len(encoder.frame.silent)} that are silent" if settings.silent else ""
+        said.append(f"Every token scores, special tokens included{but}.")
+    return " ".join(said)
 
 
 def _measured(recipe: Recipe, evaluation: Mapping | None) -> list[Block]:
@@ -137,20 +203,29 @@ def _data(data: DataFacts) -> list[Block]:
     ]
 
 
-def _limits(recipe: Recipe, spoken: str, data: DataFacts) -> list[Block]:
+def _limits(recipe: Recipe, encoder: CardEncoder, spoken: str, data: DataFacts) -> list[Block]:
     teacher = recipe.teacher
     closed = [fact.name for fact in data.datasets if fact.name in datasets() and not datasets()[fact.name].commercial]
     limits = [
-        f"It encodes queries in {spoken}, of at most {teacher.query_length} tokens; the rest is cut. Every token "
-        "scores, [CLS] and [SEP] included; there is no marker and no query augmentation.",
+        f"It encodes queries in {spoken}, of at most {teacher.query_length} tokens; the rest is cut. "
+        + _reading(encoder),
         f"Passages must be encoded by its own teacher, which reads {teacher.document_length} tokens of each; with "
-        "another teacher's index the scores mean nothing."
-        + (" That teacher was trained by the same run and is not in this folder." if teacher.trained else ""),
+        "another teacher's index the scores mean nothing." + _other_than_its_weights(teacher),
         "The figures come from one training run and one collection; other topics, domains and seeds give others.",
     ]
+    limits += limits_elsewhere(encoder.layout.roles, encoder.layout.head)
     if closed:
         limits.append(f"The licence of {', '.join(closed)} forbids commercial use.")
     return [Heading("Limits"), *map(Paragraph, limits)]
+
+
+def _other_than_its_weights(teacher: TeacherConfig) -> str:
+    """What tells the teacher apart from the weights that it is named by."""
+    if teacher.trained:
+        return " That teacher was trained by the same run and is not in this folder."
+    if teacher.centre != "off":
+        return " That teacher may be centred (see the data), by a vector that is not in this folder."
+    return ""
 
 
 def _training(recipe: Recipe, fingerprint: str) -> list[Block]:

@@ -24,7 +24,7 @@ def public_name(spec: str) -> str:
 
 
 def public_weights(name: str) -> str:
-    """The public name of a teacher: a registered model, a hub id, or the folder's name without its path.
+    """The public name of an encoder: a registered model, a hub id, or the folder's name without its path.
 
     >>> public_weights("/home/me/teacher"), public_weights("scratch")
     ('teacher', 'scratch')
@@ -34,7 +34,7 @@ def public_weights(name: str) -> str:
 
 def public_recipe(recipe: Recipe) -> Recipe:
     """The recipe without local paths."""
-    bitext, teacher, evaluation = recipe.bitext, recipe.teacher, recipe.evaluation
+    bitext, teacher, student, evaluation = recipe.bitext, recipe.teacher, recipe.student, recipe.evaluation
     teacher = replace(teacher, weights=public_weights(teacher.weights))
     if teacher.scratch:
         teacher = replace(teacher, scratch=replace(teacher.scratch, pairs=_public(teacher.scratch.pairs)))
@@ -44,6 +44,7 @@ def public_recipe(recipe: Recipe) -> Recipe:
         recipe,
         bitext=replace(bitext, datasets=_public(bitext.datasets)),
         teacher=teacher,
+        student=replace(student, weights=public_weights(student.weights)),
         evaluation=replace(
             evaluation,
             collection=public_name(evaluation.collection),

@@ -44,12 +44,14 @@ def write_embeddings(path: Path, made_from: str, dim: int, passages: Iterable[pa
     """Write and commit a stream of embedded passages; returns their number.
 
     Raises:
-        DataError: there is no passage.
+        DataError: there is no passage, or none with a token that scores.
     """
     with artefacts.writing(path, EMBEDDINGS, made_from, {"dim": dim}) as scratch:
         docids, lengths = _store(scratch / _TOKENS, passages)
         if not docids:
             raise DataError(path, "the collection holds no passage", "check the collection's passages file")
+        if not any(lengths):
+            raise DataError(path, "no passage has a token that scores", "check the passages and the encoder's skiplist")
         pq.write_table(pa.table({"docid": docids, "length": pa.array(lengths, pa.int32())}), scratch / _PASSAGES)
     return len(docids)
 

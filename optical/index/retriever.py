@@ -68,7 +68,7 @@ class Retriever:
     def run(
         self, qids: Sequence[str], texts: Sequence[str], advance: Callable[[int], None] = lambda count: None
     ) -> Run:
-        """The best passages of every query, at most ``depth`` each.
+        """The best passages of every query, at most ``depth`` each; none for a query without a token that scores.
 
         Args:
             qids: one id per query.
@@ -82,7 +82,9 @@ class Retriever:
             some = slice(start, start + self.queries_at_once)
             queries = encode_texts(self.encoder, texts[some], "query", self.query_length, per_forward)
             scores = self.index.scores([query.numpy() for query in queries])
-            for qid, row in zip(qids[some], scores, strict=True):
+            for qid, query, row in zip(qids[some], queries, scores, strict=True):
+                if not len(query):
+                    continue  # Every passage would score 0: nothing is found, rather than the first of them.
                 best = np.argsort(-row, kind="stable")[: self.depth]
                 scored += [ScoredDoc(qid, docids[i], float(row[i])) for i in best if np.isfinite(row[i])]
             advance(len(queries))

@@ -135,7 +135,7 @@ def reader(encoder: Encoder, length: int) -> Reader:
             before, after = [(0, 0)] * len(frame.before), [(0, 0)] * len(frame.after)
             before[:1], after[-1:] = [(-1, 0)][: len(before)], [(len(text), len(text) + 1)][: len(after)]
             placed = [*before, *own, *after]
-            kept = cut(range(len(placed)), most, len(after))
+            kept = cut(range(len(placed)), frame.longest(most), len(after))
             row[: len(kept)] = torch.tensor([placed[place] for place in kept]).view(-1, 2)
         return Reading(batch.ids, batch.mask, spans)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -10,7 +11,7 @@ from torch import nn
 from optical.errors import UserError
 from optical.model.encoder import Encoder
 from optical.model.folder import CONFIG, WEIGHTS
-from optical.model.formats.layout import read_json
+from optical.model.formats.layout import Layer, read_json
 from optical.model.formats.stanford import ARCHITECTURE, METADATA, metadata_of, roles_of
 from optical.model.head import Dense, Normalise
 from optical.model.text.roles import ROLES, Role, Roles
@@ -19,12 +20,12 @@ _FAMILIES = {"bert": "bert-base-uncased", "xlm-roberta": "xlm-roberta-base"}
 _BOTH = "sentence-transformers and PyLate"
 
 
-def limits_elsewhere(roles: Roles, head: nn.Sequential | None = None) -> list[str]:
+def limits_elsewhere(roles: Roles, head: Iterable[nn.Module | Layer] = ()) -> list[str]:
     """Sentences on what other libraries do not do with an exported encoder; none if they compute the same vectors.
 
     Args:
         roles: of the encoder.
-        head: of the encoder.
+        head: layers of the encoder, or what its folder says about them.
     """
     found = []
     for role in ROLES:
@@ -43,7 +44,7 @@ def limits_elsewhere(roles: Roles, head: nn.Sequential | None = None) -> list[st
         found.append(f"A document is filled up to {roles.document.expand_to} tokens. {_BOTH} fill queries only.")
     if roles.query.expand_to and roles.query.filler:
         found.append(f"A query is filled with {roles.query.filler!r}. PyLate fills with the mask token.")
-    if head is not None and any(isinstance(layer, Normalise) for layer in list(head)[:-1]):
+    if any(layer == "normalise" or isinstance(layer, Normalise) for layer in list(head)[:-1]):
         found.append("Vectors are scaled to length 1 before the last linear layer. PyLate cannot load that.")
     return found
 

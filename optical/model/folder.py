@@ -116,7 +116,7 @@ def weights_fingerprint(folder: Path) -> dict[str, str]:
     layout = read_layout(folder)
     for layer in (*layout.head, *layout.pooled_head):
         if isinstance(layer, DenseLayer):
-            names.add(layer.weights)
+            names |= {layer.weights, str(Path(layer.weights).with_name(CONFIG))}
     if (folder / MODULES).is_file():
         names |= {f"{module['path']}/{CONFIG}" for module in modules_of(folder) if module.get("path")}
     return {name: sha256_file(folder / name) for name in sorted(names) if (folder / name).is_file()}

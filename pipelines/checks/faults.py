@@ -18,6 +18,7 @@ from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe, TeacherConfig
 from optical.train.config import TrainConfig
+from pipelines.checks.reading import reading_faults
 from pipelines.checks.student import student_faults
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
@@ -63,6 +64,10 @@ def faults(recipe: Recipe, teacher: Path | None, student: Path | None = None) ->
         read = trained.pairs if trained and where.startswith("teacher") else recipe.bitext.datasets
         yield from _mixture_faults(where, train, read)
     yield from student_faults(recipe, shape, teacher, student)
+    yield from reading_faults(recipe, teacher, student)
+    if shape and recipe.teacher.centre != "off" and recipe.teacher.centre_directions >= shape.dim:
+        what = f"is {recipe.teacher.centre_directions}, and the teacher's vectors have {shape.dim} dimensions"
+        yield UserError("teacher.centre_directions", what, "set a smaller number")
     deepest = max(recipe.evaluation.measures, key=lambda measure: cutoff(measure) or 0)
     if recipe.index.depth < (passages := cutoff(deepest) or 0):
         what = f"is {recipe.index.depth}, and {deepest} looks at {passages} passages of every query"
@@ -124,7 +129,10 @@ def _length_faults(recipe: Recipe, shape: Shape | None) -> Iterator[UserError]:
         return
     lengths = {f"teacher.{name}": getattr(recipe.teacher, name) for name in ("query_length", "document_length")}
     for where, train in recipe.trainings.items():
-        lengths |= {f"{where}.{name}": getattr(train, name) for name in ("source_length", "target_length")}
+        # A student with weights of its own reads the sources itself (``student_faults``).
+        by_teacher = where.startswith("teacher") or not recipe.student.weights
+        sides = ("source_length", "target_length") if by_teacher else ("target_length",)
+        lengths |= {f"{where}.{name}": getattr(train, name) for name in sides}
     for where, length in lengths.items():
         if length > shape.positions:
             what = f"is {length}, and the teacher can read {shape.positions} tokens"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from optical import artefacts
 from optical.artefacts import Artefact
-from optical.model.folder import DENSE
 from pipelines.graph.node import Node
 from pipelines.graph.student import STUDENT
 from pipelines.graph.teacher import ENCODER, TEACHER
@@ -29,16 +28,21 @@ def _texts(workspace: Workspace) -> dict[str, str]:
 
 
 def _card(workspace: Workspace, student: Artefact) -> str:
+    from optical.model.formats.layout import read_layout
+    from optical.model.text.reader import load_reader
     from pipelines.facts import data_facts
-    from pipelines.model_card import model_card
+    from pipelines.model_card import CardEncoder, model_card
     from pipelines.public import public_name, public_recipe
 
     measured = workspace.run_dir / "evaluation.json"
     return model_card(
         public_recipe(workspace.recipe),
         workspace.fingerprint,
-        student.info["dim"],
-        projected=student.file(DENSE).is_dir(),
+        CardEncoder(
+            dim=student.info["dim"],
+            layout=read_layout(student.path),
+            frame=load_reader(student.path).frames["query"],
+        ),
         data=data_facts(workspace, public_name),
         evaluation=json.loads(measured.read_text()) if measured.exists() else None,
     )

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from torch import nn
 from transformers import AutoModel, AutoTokenizer
 
 from optical import artefacts
@@ -20,8 +21,14 @@ from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES
 from optical.evaluation.runs import write_qrels
+from optical.model.centring import centred, moments
 from optical.model.encode import encode_texts
-from optical.model.storage import load_encoder
+from optical.model.encoder import Encoder
+from optical.model.formats.layout import DenseLayer, Layout, read_layout
+from optical.model.head import projection
+from optical.model.storage import load_encoder, save_encoder
+from optical.model.text.reader import load_reader
+from optical.model.text.roles import Roles, RoleSettings
 from optical.objectives import contrastive
 from optical.recipe import Recipe
 from optical.report.content import DataFacts, DatasetFact
@@ -31,25 +38,34 @@ from optical.train.loop import write_encoder
 from pipelines.circumstances import note_work
 from pipelines.cli.parse import parse
 from pipelines.environment import Settings
+from pipelines.facts import data_facts
 from pipelines.graph.bitext import BITEXT
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.runs import RUNS
 from pipelines.graph.student import STUDENT, STUDENT_BRIDGE, STUDENT_START, TOKENS
 from pipelines.graph.teacher import TEACHER
-from pipelines.model_card import model_card
+from pipelines.model_card import CardEncoder, model_card
 from pipelines.public import public_name, public_recipe, public_weights
 from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.verbs.export import export
 from pipelines.verbs.run import report_content
 from tests.doors.places import Placed
+from tests.readers import FRAME
 
 EVALUATION = {
     "measures": {name: dict.fromkeys(MEASURES, 0.25) for name in ("zero_shot", "student")},
     "intervals": {name: dict.fromkeys(MEASURES, [0.2, 0.3]) for name in ("zero_shot", "student")},
     "p": {"student": 0.004},
 }
+
+
+PROJECTED = CardEncoder(
+    dim=16,
+    layout=Layout(format="", head=(DenseLayer(inputs=32, outputs=16, weights="1_Dense/model.safetensors"),)),
+    frame=FRAME,
+)
 
 
 def _recipe(
@@ -64,7 +80,7 @@ def _recipe(
 
 
 def _card(made: Recipe, evaluation: dict | None = None, facts: tuple[DatasetFact, ...] = ()) -> str:
-    return model_card(public_recipe(made), "f" * 64, 16, True, DataFacts(9, datasets=facts), evaluation)
+    return model_card(public_recipe(made), "f" * 64, PROJECTED, DataFacts(9, datasets=facts), evaluation)
 
 
 def _front(card: str) -> dict:
@@ -231,6 +247,70 @@ def test_the_folder_loads_as_the_card_says_and_gives_the_students_vectors(open_s
     torch.testing.assert_close(
         said["vectors"], encode_texts(load_encoder(folder), ["mtoto maji shule"], "query", 64)[0]
     )
+
+
+def _said_by(card: str, folder: Path, monkeypatch) -> torch.Tensor:
+    """The vectors that the code of a card computes in a folder."""
+    code = re.search(r"```python\n(.*?)\n```", card, flags=re.S).group(1)
+    monkeypatch.chdir(folder)
+    said: dict = {}
+    exec(code.replace('"..."', '"mtoto maji shule"'), said)
+    return said["vectors"]
+
+
+INNER = Roles(query=RoleSettings(prefix="child ", scored="inner"))
+MARKED = Roles(query=RoleSettings(expand_to=12), document=RoleSettings(silent=("water",)))
+
+
+@pytest.mark.parametrize("roles", [Roles(), INNER, MARKED], ids=["plain", "inner", "marked"])
+@pytest.mark.parametrize("head", ["none", "bias", "centred"])
+def test_the_code_of_a_card_computes_the_vectors_of_any_student(encoder, tmp_path, monkeypatch, roles, head):
+    heads = {"none": nn.Sequential(), "bias": nn.Sequential(projection(torch.randn(8, 32), torch.randn(8)))}
+    student = Encoder(encoder.backbone, encoder.reader.with_roles(roles), heads.get(head, encoder.head)).eval()
+    if head == "centred":
+        student = centred(student, moments([torch.nn.functional.normalize(torch.randn(40, student.dim), dim=1)]), 1)
+    folder = tmp_path / "student"
+    folder.mkdir()
+    save_encoder(student, folder)
+    about = CardEncoder(dim=student.dim, layout=read_layout(folder), frame=load_reader(folder).frames["query"])
+    card = model_card(public_recipe(_recipe(("a.tsv",), "swa")), "f" * 64, about, DataFacts(9), None)
+    wanted = encode_texts(load_encoder(folder).eval(), ["mtoto maji shule"], "query", 64)[0]
+    torch.testing.assert_close(_said_by(card, folder, monkeypatch), wanted)
+    assert ("special tokens included" in card) == (roles is not INNER)
+    assert ("filled up to 12 tokens" in card) == (roles is MARKED)
+    assert ("before the last linear layer" in card) == (head == "centred")
+
+
+def test_a_student_of_its_own_is_named_without_its_folder():
+    base = _recipe(("a.tsv",), "swa")
+    made = replace(base, student=replace(base.student, weights="/home/me/xlmr"))
+    card = _card(made)
+    assert "started from xlmr" in card and "/home/me" not in card
+    hub = replace(base, student=replace(base.student, weights="owner/model", revision="f" * 40))
+    assert _front(_card(hub))["base_model"] == "owner/model"
+
+
+def test_the_weights_of_the_student_are_among_the_data_with_their_licence(open_session, tmp_path, encoder):
+    write_encoder(encoder, tmp_path / "told", "t" * 64, {"start": "ridge on 9 tokens"})
+    recipe = open_session().workspace.recipe
+    own = open_session(replace(recipe, student=replace(recipe.student, weights="multilingual-e5-small"))).workspace
+    own.places[STUDENT_START] = tmp_path / "told"
+    facts = data_facts(own).datasets
+    assert [(fact.name, fact.licence) for fact in facts if fact.use == "student"] == [("multilingual-e5-small", "MIT")]
+    assert all(fact.use != "student" for fact in data_facts(open_session().workspace).datasets)
+
+
+def test_how_centring_and_start_went_is_told(open_session, tmp_path, encoder):
+    write_encoder(encoder, tmp_path / "told", "t" * 64, {"centring": "taken", "start": "ridge on 9 tokens"})
+    recipe = open_session().workspace.recipe
+    teacher = replace(recipe.teacher, centre="dev")
+    own = replace(recipe, teacher=teacher, student=replace(recipe.student, weights="multilingual-e5-small"))
+    workspace = open_session(own).workspace
+    workspace.places |= {TEACHER: tmp_path / "told", STUDENT_START: tmp_path / "told"}
+    assert data_facts(workspace).notes[2:] == [
+        "Centring of the teacher: taken.",
+        "Start of the student: ridge on 9 tokens.",
+    ]
 
 
 def test_an_export_is_made_anew_when_its_card_has_more_to_say(open_session):

@@ -48,6 +48,7 @@ from pipelines.public import public_recipe
 from pipelines.recipes import recipe
 from tests.doors.places import Placed
 from tests.doors.recipes import EVERYTHING, changed, nodes
+from tests.doors.test_model_card import PROJECTED
 from tests.pooling import save_pooled
 
 DEMO = recipe("demo")
@@ -287,7 +288,7 @@ def test_every_product_has_a_row_for_each_encoder(run, tmp_path, capsys):
     page = write_report(tmp_path / "report", content).read_text()
     assert "The strongest pretrained encoder beside it is" in page and "is not better than" in page
     assert "<dt>late:a b &amp; &lt;c&gt;</dt><dd>the pretrained encoder a b &amp; &lt;c&gt; as it is: it reads" in page
-    card = model_card(public_recipe(run.recipe), "f" * 64, 16, True, DataFacts(9), json.loads(json.dumps(said)))
+    card = model_card(public_recipe(run.recipe), "f" * 64, PROJECTED, DataFacts(9), json.loads(json.dumps(said)))
     card = card.replace("\\", "")
     assert "| dense:pooling model |" in card and "Holm-corrected for 7 comparison(s)" in card
     assert str(tmp_path) not in card

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from optical.errors import DataError
 from optical.index import retriever as retriever_module
 from optical.index.embeddings import open_embeddings, write_embeddings
 from optical.index.kinds import exact, faiss
@@ -58,6 +59,35 @@ def test_a_passage_that_is_not_found_is_not_ranked(written, passages, ranked, tm
     everything, exactly = ranked(whole.open(written, tmp_path)), ranked(exact.Config().open(written))
     assert [everything.docids(qid) for qid in QIDS] == [exactly.docids(qid) for qid in QIDS]
     assert 0 < len(ranked(one.open(written, tmp_path)).docids("q2")) < len(passages)
+
+
+def test_a_query_without_a_token_finds_nothing_and_leaves_the_others_alone(written, queries, ranked):
+    alone = ranked(exact.Config().open(written), texts="01")
+    silent, kept = np.zeros((0, 8), np.float32), queries[1]
+    queries[1] = silent
+    try:
+        run = ranked(exact.Config().open(written), texts="01")
+    finally:
+        queries[1] = kept
+    assert run.docids("q1") == alone.docids("q1") and alone.docids("q2")
+    assert "q2" not in {row.qid for row in run}
+
+
+@pytest.mark.parametrize("kind", [exact.Config(), faiss.Config(factory="Flat", tokens_per_probe=64)])
+def test_a_passage_without_a_token_is_never_found(passages, table, ranked, tmp_path, kind):
+    silent = [np.zeros((0, 8), np.float16), *passages, np.zeros((0, 8), np.float16)]
+    docids = ["first", *(f"d{number}" for number in range(len(passages))), "last"]
+    write_embeddings(tmp_path / "e", "d" * 64, 8, [table(docids, silent)])
+    opened = open_embeddings(tmp_path / "e")
+    if kind.builds:
+        kind.build(opened, tmp_path)
+    run = ranked(kind.open(opened, tmp_path))
+    assert all(set(run.docids(qid)) == set(docids[1:-1]) for qid in QIDS)
+
+
+def test_a_collection_without_a_token_is_refused(table, tmp_path):
+    with pytest.raises(DataError, match="no passage has a token that scores"):
+        write_embeddings(tmp_path / "e", "d" * 64, 8, [table(["a"], [np.zeros((0, 8), np.float16)])])
 
 
 def test_a_query_is_encoded_alone_on_a_cpu(encoder_folder, encoder, table, tmp_path):

@@ -12,6 +12,7 @@ from optical.errors import DataError, UserError
 from optical.model.alignment import Reading, aligned_tokens, character_spans, projection_between, reader
 from optical.model.encoder import Encoder
 from optical.model.head import Dense
+from optical.model.text.roles import Roles, RoleSettings
 from optical.model.vocabulary.tokenizer import learn_wordpiece, vocabulary_size
 from tests.model.vocabulary.tiny import ENGLISH, FRENCH, of_roberta, of_xlmr
 from tests.readers import reader as reader_of
@@ -178,3 +179,23 @@ def test_what_cannot_be_aligned_is_refused():
         projection_between(student, teacher, ["the river", "", "a"])
     with pytest.raises(DataError, match="no token of a held-out sentence is aligned"):
         projection_between(student, teacher, SENTENCES[:9])
+
+
+def test_a_reading_is_as_wide_as_its_query_augmentation():
+    encoder = encoder_of(stripping(), 1)
+    roles = Roles(query=RoleSettings(expand_to=6))
+    encoder.reader = encoder.reader.with_roles(roles)
+    long = " ".join(ENGLISH[:9])
+    reading = reader(encoder, 64)([long, "a"])
+    assert reading.ids.shape == (2, 6)
+    assert reading.spans[0][-1].tolist() == [len(long), len(long) + 1]
+    assert [long[first:last] for first, last in reading.spans[0].tolist()[1:-1]] == long.split()[:4]
+    filled = ~reading.mask[1]
+    assert filled.any() and not reading.spans[1][filled].any()
+
+
+def test_a_teacher_with_query_augmentation_can_be_started_from():
+    teacher, student = encoder_of(stripping(), 1), encoder_of(stripping(), 2)
+    teacher.reader = teacher.reader.with_roles(Roles(query=RoleSettings(expand_to=6)))
+    long = [" ".join(ENGLISH), *SENTENCES]
+    assert projection_between(student, teacher, long).tokens > 0

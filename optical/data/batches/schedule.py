@@ -165,6 +165,9 @@ def _by_length(widths: Lengths, config: BatchConfig) -> tuple[np.ndarray, np.nda
         source = np.maximum(source, widths.mono)
     by_length = np.lexsort((target, source + target))
     source, target = source[by_length], target[by_length]
+    if len(source) and (widest := int((source + target).max())) > config.batch_tokens:
+        what = f"is {config.batch_tokens}, and a pair takes {widest} tokens, filled up where queries are"
+        raise UserError("train.batch_tokens", what, f"set at least {widest}")
     sizes = np.arange(1, config.batch_pairs + 1)
     ends, start = [], 0
     while start < len(source):

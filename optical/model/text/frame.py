@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from optical.errors import require
 from optical.model.text.tokens import cut_all
 
 
@@ -41,8 +42,18 @@ class Frame:
 
     def cut(self, sentences: pa.ListArray, length: int) -> pa.ListArray:
         """Sentences cut to ``length`` tokens, or to fewer where the query augmentation fixes the length."""
+        return cut_all(sentences, self.longest(length), len(self.after))
+
+    def longest(self, length: int) -> int:
+        """Most ids of a sentence that is cut to ``length`` tokens: query augmentation fixes its width.
+
+        Raises:
+            UserError: no token of the text itself would be left.
+        """
         most = min(length, self.expand_to) if self.expand_to else length
-        return cut_all(sentences, most, len(self.after))
+        what = f"is {most}, and {self.size} tokens stand around every text (special tokens, marker, prefix)"
+        require(most > self.size, "longest text in tokens", what, f"set at least {self.size + 1}")
+        return most
 
     def widths(self, lengths: np.ndarray, length: int) -> np.ndarray:
         """Columns that each sentence takes in a batch, once it is cut to ``length`` or filled up."""

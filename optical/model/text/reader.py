@@ -97,14 +97,18 @@ class TextReader:
         """The same tokenizer with other roles."""
         return TextReader(self.tokenizer, self.special, roles, self.pad_id)
 
-    def adapted(self, query_prefix: str | None, document_prefix: str | None, query_tokens: Scored) -> "TextReader":
-        """The same tokenizer with other prefixes (None: as they are) and other scoring tokens of queries."""
+    def adapted(
+        self, query_prefix: str | None, document_prefix: str | None, query_tokens: Scored | None
+    ) -> "TextReader":
+        """The same tokenizer with other prefixes and other scoring tokens of queries; None leaves them as they are."""
         query, document = self.roles.query, self.roles.document
         if query_prefix is not None:
             query = replace(query, prefix=query_prefix)
         if document_prefix is not None:
             document = replace(document, prefix=document_prefix)
-        return self.with_roles(Roles(query=replace(query, scored=query_tokens), document=document))
+        if query_tokens is not None:
+            query = replace(query, scored=query_tokens)
+        return self.with_roles(Roles(query=query, document=document))
 
     def with_tokenizer(self, tokenizer: Tokenizer) -> "TextReader":
         """The same roles with a tokenizer that has the same special tokens, such as an extended one."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from optical.data.batches.config import MixtureConfig
 from optical.data.batches.schedule import Packing, count_batches, pack
 from optical.data.batches.token_shards import Lengths
 from optical.errors import UserError
+from optical.model.text.frame import Frames
 from optical.train.config import TrainConfig
-from tests.readers import FRAMES
+from tests.readers import FRAME, FRAMES
 
 CONFIG = TrainConfig(batch_pairs=4, batch_tokens=60, source_length=12, target_length=10)
 
@@ -74,6 +76,16 @@ def test_lengths_of_sixteen_bits_do_not_overflow():
 def test_a_budget_smaller_than_one_pair_is_refused():
     with pytest.raises(UserError, match=r"train\.batch_tokens"):
         dataclasses.replace(CONFIG, batch_tokens=CONFIG.source_length + CONFIG.target_length - 1)
+
+
+def test_a_query_that_is_filled_up_beyond_the_budget_is_refused():
+    wide = Frames(replace(FRAME, expand_to=51), FRAME)
+    few = np.full(3, 9, np.uint16)
+    widths = Lengths(few, few, few).widths(wide, CONFIG.source_length, CONFIG.target_length)
+    assert len(pack(widths, CONFIG, np.random.default_rng(0), False).ends) == 3
+    wider = Lengths(few, few, few).widths(Frames(replace(FRAME, expand_to=52), FRAME), 12, 10)
+    with pytest.raises(UserError, match=r"^train.batch_tokens: is 60, and a pair takes 61 tokens"):
+        count_batches(wider, CONFIG)
 
 
 def test_batches_of_alike_lengths_follow_in_no_order_of_length():

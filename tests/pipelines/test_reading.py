@@ -1,0 +1,157 @@
+"""How encoders read texts is checked before any work: prefixes, lengths that leave room, the teacher's settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from optical.errors import UserError
+from pipelines.checks.faults import faults
+from pipelines.cli.parse import parse
+from pipelines.environment import Settings
+from pipelines.graph.passages import EMBEDDINGS
+from pipelines.graph.runs import RUNS
+from pipelines.graph.student import STUDENT, STUDENT_BRIDGE, STUDENT_START, TOKENS
+from pipelines.graph.teacher import TEACHER
+from pipelines.graph.workspace import Workspace
+from pipelines.recipes import recipe
+from tests.doors.recipes import changed
+from tests.model.formats import folders
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory) -> Path:
+    return folders.bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="module")
+def xlmr(tmp_path_factory) -> Path:
+    return folders.xlm_roberta(tmp_path_factory.mktemp("xlmr"))
+
+
+@pytest.fixture(scope="module")
+def overwriting(tmp_path_factory) -> Path:
+    return folders.stanford(tmp_path_factory.mktemp("plaid"), kd_loss="KLD", query_maxlen=12)
+
+
+def made(teacher: Path, **values):
+    lengths = {f"train__{side}_length": 16 for side in ("source", "target")}
+    short = {"teacher__query_length": 16, "teacher__document_length": 16}
+    return changed(
+        recipe("swahili"), teacher__weights=str(teacher), student__vocabulary=0, **(lengths | short | values)
+    )
+
+
+def found(teacher: Path, student: Path | None = None, **values) -> list[str]:
+    own = {"student__weights": str(student)} if student else {}
+    return [str(fault) for fault in faults(made(teacher, **own, **values), teacher, student)]
+
+
+def test_nothing_is_said_about_what_fits(bert, xlmr, overwriting):
+    assert found(bert) == found(bert, xlmr) == found(overwriting) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"teacher__query_length": 4, "teacher__query_prefix": "hello world "},
+            "teacher.query_length: is 4, and 4 tokens",
+        ),
+        ({"teacher__document_length": 4, "teacher__document_prefix": "hello world "}, "teacher.document_length: is 4"),
+        ({"train__source_length": 4, "teacher__query_prefix": "hello world "}, "train.source_length: is 4"),
+        ({"train__target_length": 4, "teacher__query_prefix": "hello world "}, "train.target_length: is 4"),
+        (
+            {"train__target_length": 4, "teacher__document_prefix": "hello world ", "teacher__target_role": "document"},
+            "train.target_length: is 4",
+        ),
+        ({"teacher__centre": "on", "teacher__centre_directions": 32}, "teacher.centre_directions: is 32"),
+    ],
+)
+def test_what_leaves_no_room_is_refused(bert, values, said):
+    [fault] = found(bert, **values)
+    assert fault.startswith(said) and "\n" not in fault
+
+
+def test_the_prefix_of_another_side_takes_no_room(bert):
+    assert found(bert, train__target_length=4, teacher__document_prefix="hello world ") == []
+    assert found(bert, teacher__centre_directions=32) == []
+
+
+def test_a_student_of_its_own_is_asked_for_the_sources_and_the_teacher_for_the_rest(bert, xlmr, tmp_path):
+    wide = folders.xlm_roberta(tmp_path, max_position_embeddings=202)
+    assert found(bert, wide, train__source_length=100) == []
+    assert [fault.split(":")[0] for fault in found(bert, xlmr, train__source_length=100)] == ["train.source_length"]
+    assert [fault.split(":")[0] for fault in found(bert, wide, train__target_length=100)] == ["train.target_length"]
+
+
+def test_a_marker_that_overwrites_needs_its_prefix(overwriting):
+    [fault] = found(overwriting, teacher__query_prefix="")
+    assert fault.startswith("teacher.query_prefix: is empty, and the marker takes the place")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("target_role", "passage"), ("query_tokens", "none"), ("centre", "yes"), ("centre_directions", -1)],
+)
+def test_an_impossible_value_is_refused(field, value):
+    with pytest.raises(UserError, match=f"^teacher.{field}: is "):
+        changed(recipe("swahili"), **{f"teacher__{field}": value})
+
+
+def test_the_command_line_gives_every_setting_of_reading():
+    words = "run swahili --teacher.query_prefix q: --teacher.query_tokens inner --teacher.centre dev"
+    teacher = parse([*words.split(), "--teacher.target_role", "document"])[1].recipe.teacher
+    assert (teacher.query_prefix, teacher.query_tokens, teacher.centre) == ("q:", "inner", "dev")
+    assert teacher.target_role == "document"
+    assert parse(["run", "swahili"])[1].recipe.teacher.query_tokens is None
+
+
+DEMO = {"bitext__datasets": ("demo",), "evaluation__collection": "demo-topics"}
+NODES = {"teacher": TEACHER, "start": STUDENT_START, "tokens": TOKENS, "embeddings": EMBEDDINGS, "student": STUDENT}
+
+
+@pytest.mark.parametrize(
+    ("values", "anew"),
+    [
+        ({}, set()),
+        ({"teacher__target_role": "document"}, {"tokens", "student"}),
+        ({"teacher__query_prefix": "hello "}, set(NODES)),
+        ({"teacher__centre": "on"}, set(NODES)),
+        ({"teacher__centre_directions": 2}, set()),
+        ({"teacher__query_tokens": "inner"}, set(NODES)),
+        ({"student__start": "procrustes"}, {"start", "tokens", "student"}),
+        ({"student__layers": 1}, {"start", "tokens", "student"}),
+        ({"student__word_embeddings": "freeze"}, {"student"}),
+        ({"train__seed": 4}, {"student"}),
+        ({"teacher__query_length": 20}, set()),
+        ({"teacher__document_length": 20}, {"embeddings"}),
+        ({"train__dev_steps": 3}, set()),
+    ],
+)
+def test_a_setting_makes_anew_what_it_decides_and_nothing_else(bert, xlmr, tmp_path, values, anew):
+    def prints(**some) -> dict[str, str]:
+        files = DEMO | {"student__weights": str(xlmr)}
+        settings = Settings(runs_dir=tmp_path, mirror=None)
+        workspace = Workspace(made(bert, **files, **some), settings)
+        return {name: workspace.fingerprint_of(node) for name, node in NODES.items()}
+
+    before, after = prints(), prints(**values)
+    assert {name for name in NODES if before[name] != after[name]} == anew
+
+
+def test_the_student_is_known_by_its_files_and_not_by_their_place(bert, tmp_path):
+    def prints(folder) -> list[str]:
+        files = {
+            "bitext__datasets": ("demo",),
+            "evaluation__collection": "demo-topics",
+            "student__weights": str(folder),
+        }
+        workspace = Workspace(made(bert, **files), Settings(runs_dir=tmp_path, mirror=None))
+        return [workspace.fingerprint_of(node) for node in (STUDENT_START, TOKENS, STUDENT_BRIDGE, STUDENT, RUNS)]
+
+    one, other = folders.xlm_roberta(tmp_path / "one"), folders.xlm_roberta(tmp_path / "other")
+    before = prints(one)
+    assert prints(other) == before
+    (other / "config_sentence_transformers.json").write_text(json.dumps({"prompts": {"query": "hello "}}))
+    assert not set(prints(other)) & set(before)
