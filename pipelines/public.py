@@ -44,7 +44,7 @@ def public_recipe(recipe: Recipe) -> Recipe:
         recipe,
         bitext=replace(bitext, datasets=_public(bitext.datasets)),
         teacher=teacher,
-        student=replace(student, weights=public_weights(student.weights)),
+        student=replace(student, weights=student.weights and public_weights(student.weights)),
         evaluation=replace(
             evaluation,
             collection=public_name(evaluation.collection),
