@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from optical.errors import UserError
+from optical.errors import DataError, UserError
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.head import Normalise, projection
@@ -84,8 +84,14 @@ def centre_on(
         directions: principal directions to remove too.
         only_if_better: leave the encoder as it is unless, centred, it finds the translations of more source sentences
             (mean reciprocal rank over 400 evenly spaced pairs), sources read as queries and targets as documents.
+
+    Raises:
+        DataError: there is no pair to learn from.
+        UserError: there are fewer dimensions than directions.
     """
     pairs = [pair for pair in zip(sources, targets, strict=True) if pair[0].strip() and pair[1].strip()]
+    if not pairs:
+        raise DataError("centring", "there is no pair with a letter on both sides", "give bitext")
     some = _spaced(pairs, _SENTENCES)
     found = moments(encode_texts(encoder, [target for _, target in some], "document", _LENGTH))
     moved = centred(encoder, found, directions)
