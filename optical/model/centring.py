@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from optical.errors import UserError
+from optical.errors import DataError, UserError
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.head import Normalise, projection
@@ -89,10 +89,18 @@ def centre_on(
         directions: principal directions to remove too.
         only_if_better: leave the encoder as it is unless, centred, it finds the translations of more source sentences
             (mean reciprocal rank over some 300 pairs), sources read as queries and targets as documents.
+
+    Raises:
+        DataError: there is no passage to learn from, or no pair to judge by.
+        UserError: there are fewer dimensions than directions.
     """
-    found = moments(encode_texts(encoder, _spaced(passages, _PASSAGES), "document", _LENGTH))
-    moved = centred(encoder, found, directions)
     judged = _spaced([pair for pair in pairs if pair[0].strip() and pair[1].strip()], _JUDGED)
+    chosen = _spaced([passage for passage in passages if passage.strip()], _PASSAGES)
+    if not (judged and chosen):
+        what = f"there are {len(chosen)} passages to learn from and {len(judged)} pairs to judge by"
+        raise DataError("centring", what, "give a collection and bitext")
+    found = moments(encode_texts(encoder, chosen, "document", _LENGTH))
+    moved = centred(encoder, found, directions)
     plain = (
         encode_texts(encoder, [source for source, _ in judged], "query", _LENGTH),
         encode_texts(encoder, [target for _, target in judged], "document", _LENGTH),

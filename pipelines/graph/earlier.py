@@ -1,8 +1,8 @@
 """A student that an earlier run has trained is copied instead of trained anew.
 
 A student lies in the folder of its run. A recipe with another measure, or with another encoder to compare with, is
-another run, and its student has the same fingerprint. A second name for the same run is no such case: there the user
-asks for everything that lies in the run's folder to be made again.
+another run, and its student has the same fingerprint. A second name for the same run is no such case, whatever other
+runs there are: there the user asks for everything that lies in the run's folder to be made again.
 """
 
 import json
@@ -29,9 +29,13 @@ def copied_from_earlier(workspace: Workspace, node: Node, identity: Fingerprint,
     """
     path, kind = workspace.path(node), node.format or node.kind
     place = path.relative_to(workspace.run_dir)
-    for found in sorted(workspace.settings.runs_dir.glob(f"*/{place}")):
-        run = found.parents[len(place.parts) - 1]
-        if run != workspace.run_dir and _is_another(run, workspace) and artefacts.exists(found, kind, identity):
+    runs = {found: found.parents[len(place.parts) - 1] for found in workspace.settings.runs_dir.glob(f"*/{place}")}
+    others = {found: _identity(run) for found, run in sorted(runs.items()) if run != workspace.run_dir}
+    if workspace.fingerprint in others.values():
+        return False
+    for found, other in others.items():
+        run = runs[found]
+        if other and artefacts.exists(found, kind, identity):
             path.parent.mkdir(parents=True, exist_ok=True)
             for name in beside:
                 if (found.parent / name).is_file():
@@ -42,12 +46,12 @@ def copied_from_earlier(workspace: Workspace, node: Node, identity: Fingerprint,
     return False
 
 
-def _is_another(run: Path, workspace: Workspace) -> bool:
-    """Whether a folder is that of a run with another fingerprint."""
+def _identity(run: Path) -> str | None:
+    """The fingerprint of the run in a folder; None if it holds none that can be read."""
     try:
-        return json.loads((run / RUN_FILE).read_text())["fingerprint"] != workspace.fingerprint
+        return str(json.loads((run / RUN_FILE).read_text())["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def _copy(source: Path, path: Path) -> None:
