@@ -70,9 +70,7 @@ def transport_loss(
         method: see ``Settings``.
         gradient: ``detached``, ``implicit`` or ``unrolled``; the last two only for Sinkhorn's <P, C>.
         value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
-        epsilon_unit: ``cost`` if epsilon and the penalty are in the cost's units, ``mean_cost`` if they are shares of
-            each pair's mean cost (see ``relative``). The second writes the cost matrix to memory and gives it to the
-            solver (for Sinkhorn on the CPU the compiled one); the first may take a fused kernel, which is faster.
+        epsilon_unit: ``cost``, or ``mean_cost`` of each pair (see ``relative``, also for the path it takes).
         order_weight: weight of the order-aware term added to the cost.
         source_weights: token weights of the source marginal.
         target_weights: token weights of the target marginal.
