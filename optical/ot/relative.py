@@ -16,6 +16,9 @@ H the entropy, is the number of target tokens that a source token's mass reaches
 0.05. For MiniLM 0.1 in either unit is about the same (14 of 20 tokens). Which value trains best is not known from this;
 the dev measure decides.
 
+No fused kernel is used then: the cost matrix is written to memory and given to the solver, for Sinkhorn in single
+precision on the CPU the compiled one.
+
 s is a constant: no gradient flows through it. It depends on the real tokens of its own pair alone, so neither padding
 nor the other pairs of a batch change the result.
 """

@@ -178,17 +178,18 @@ def test_a_plan_is_a_start_for_the_next_one():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_equal_tokens_give_a_plan_without_noise(dtype):
-    token = normalize(torch.randn(8, generator=torch.Generator().manual_seed(3), dtype=dtype), dim=0)
-    # Equal up to the last digit, as those of two passes through one encoder.
-    source = (token * (1 + torch.finfo(dtype).eps * torch.tensor([-1, 0, 1]).view(1, 3, 1))).to(dtype)
+    # Equal up to the last digit, as those of two passes through one encoder: their costs are noise around zero.
+    random, rounding = torch.Generator().manual_seed(3), torch.finfo(dtype).eps
+    token = normalize(torch.randn(16, 1, 8, generator=random, dtype=dtype), dim=2)
+    source, target = (token * (1 + rounding * torch.randn(16, 3, 8, generator=random, dtype=dtype)) for _ in range(2))
     source.requires_grad_(True)
-    mask = torch.ones(1, 3, dtype=torch.bool)
-    result = transport_loss(source, token.expand(1, 3, 8), mask, mask, epsilon=0.1, epsilon_unit="mean_cost")
+    mask = torch.ones(16, 3, dtype=torch.bool)
+    result = transport_loss(source, target, mask, mask, epsilon=0.1, epsilon_unit="mean_cost")
     result.value.sum().backward()
     assert result.converged.all()
-    assert abs(result.value.item()) < 1e-6
-    torch.testing.assert_close(source.grad, -token.expand(1, 3, 8) / 3)
-    assert (result.plan.matrix - 1 / 9).abs().max() < 0.15
+    assert result.value.abs().max() < 4 * rounding
+    torch.testing.assert_close(source.grad, -target / 3, atol=1e-3, rtol=0)
+    assert (result.plan.matrix - 1 / 9).abs().max() < 0.1
 
 
 def test_the_exact_method_has_no_unit():
