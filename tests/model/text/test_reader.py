@@ -53,7 +53,10 @@ def test_a_prefix_stands_in_the_frame_and_the_text_behind_it(readers, family, pr
     for text, row, pieces in zip(TEXTS, rows, reader.own_pieces(TEXTS, "query"), strict=True):
         assert tuple(row[: len(frame.before)]) == frame.before and tuple(row[-1:]) == frame.after
         own = row[len(frame.before) : -1]
-        assert names(reader, own) == tuple(piece.token for piece in pieces)
+        # The tokenizers library spells an unknown piece of a Unigram model as the text has it.
+        known = reader.tokenizer.get_vocab()
+        spelt = tuple(piece.token if piece.token in known else reader.special.unk for piece in pieces)
+        assert names(reader, own) == spelt
         assert all(0 <= piece.place[1] <= len(text) for piece in pieces)
     assert len(frame.before) > 1
     assert reader.encode(TEXTS, "document").to_pylist() == readers[family].encode(TEXTS, "document").to_pylist()
