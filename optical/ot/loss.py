@@ -52,34 +52,34 @@ def transport_loss(
 ) -> TransportLoss:
     """OPTICAL's loss sum_ij P_ij C_ij for each sentence pair (Huang, Yu and Allan 2023, arXiv:2301.12566, section 3).
 
-        The problem is built and solved in float32 (in float64 for float64 embeddings), without gradient. ``gradient``
-        defines how the loss depends on the cost (see ``gradients``); marginals are constants. Masked tokens have zero mass,
-        so their gradient is exactly zero.
+    The problem is built and solved in float32 (in float64 for float64 embeddings), without gradient. ``gradient``
+    defines how the loss depends on the cost (see ``gradients``); marginals are constants. Masked tokens have zero mass,
+    so their gradient is exactly zero.
 
-        >>> tokens, real = torch.eye(2).unsqueeze(0), torch.ones(1, 2, dtype=torch.bool)
-        >>> round(transport_loss(tokens, tokens, real, real, epsilon=1.0).value.item(), 4)  # 1 / (1 + e)
-        0.2689
+    >>> tokens, real = torch.eye(2).unsqueeze(0), torch.ones(1, 2, dtype=torch.bool)
+    >>> round(transport_loss(tokens, tokens, real, real, epsilon=1.0).value.item(), 4)  # 1 / (1 + e)
+    0.2689
 
-        Args:
-            source: student embeddings; L2-normalised for the cosine cost.
-            target: teacher embeddings, likewise.
-            source_mask: true for source tokens that take part in the alignment.
-            target_mask: true for target tokens that take part in the alignment.
-            cost: a key of ``cost.COSTS``.
-            marginals: ``uniform``, ``norm``, ``idf``, ``attention`` or ``given`` (the last three need the weights).
-            method: see ``Settings``.
-            gradient: ``detached``, ``implicit`` or ``unrolled``; the last two only for Sinkhorn's <P, C>.
-            value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
-                epsilon_unit: ``cost``, or ``mean_cost`` of each pair (see ``relative``, also for the path it takes).
-                order_weight: weight of the order-aware term added to the cost.
-            source_weights: token weights of the source marginal.
-            target_weights: token weights of the target marginal.
-            start: potentials to start from, such as those of an earlier plan of the same pairs.
-            **options: epsilon, tolerance and the other fields of ``Settings``.
+    Args:
+        source: student embeddings; L2-normalised for the cosine cost.
+        target: teacher embeddings, likewise.
+        source_mask: true for source tokens that take part in the alignment.
+        target_mask: true for target tokens that take part in the alignment.
+        cost: a key of ``cost.COSTS``.
+        marginals: ``uniform``, ``norm``, ``idf``, ``attention`` or ``given`` (the last three need the weights).
+        method: see ``Settings``.
+        gradient: ``detached``, ``implicit`` or ``unrolled``; the last two only for Sinkhorn's <P, C>.
+        value: ``transport`` for <P, C>, ``regularised`` for the optimum with its KL term.
+        epsilon_unit: ``cost``, or ``mean_cost`` of each pair (see ``relative``, also for the path it takes).
+        order_weight: weight of the order-aware term added to the cost.
+        source_weights: token weights of the source marginal.
+        target_weights: token weights of the target marginal.
+        start: potentials to start from, such as those of an earlier plan of the same pairs.
+        **options: epsilon, tolerance and the other fields of ``Settings``.
 
-        Raises:
-            UserError: an argument of the wrong type, shape or device; a pair without a token on one side; an embedding that
-                is not finite or, for ``cosine`` and ``angular``, not of length one; an impossible setting.
+    Raises:
+        UserError: an argument of the wrong type, shape or device; a pair without a token on one side; an embedding that
+            is not finite or, for ``cosine`` and ``angular``, not of length one; an impossible setting.
     """
     settings = LossSettings(
         method=method,

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -28,6 +29,7 @@ from optical.train import ray
 from pipelines.checks.faults import check_recipe
 from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT
+from pipelines.graph.collection import COLLECTION
 from pipelines.graph.runs import systems
 from pipelines.graph.student import STUDENT, STUDENT_BRIDGE, STUDENT_START, STUDENT_WEIGHTS, TOKENS
 from pipelines.graph.teacher import TEACHER
@@ -83,6 +85,9 @@ def run(folders, tmp_path, monkeypatch) -> Callable[..., tuple[Workspace, Callab
         table = pa.Table.from_pylist(accepted, shards.CHECKED)
         config = BitextConfig(datasets=("toy",))
         shards.write_bitext(workspace.path(BITEXT), workspace.fingerprint_of(BITEXT), [table], config, {})
+        collection = workspace.path(COLLECTION)
+        collection.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"text": [target for _, target in PAIRS]}), collection / "passages.parquet")
         session = SimpleNamespace(
             workspace=workspace, work=lambda verb: nullcontext(), follow=lambda journal: nullcontext()
         )
