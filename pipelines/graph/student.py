@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from pipelines.graph.workspace import Context, Workspace
 
 if TYPE_CHECKING:
     from optical.data.batches.teacher_cache import Encoded, TeacherCache
+    from optical.train.config import TrainConfig
     from optical.train.job import TrainJob
 
 
@@ -37,19 +39,26 @@ def cache_facts(workspace: Workspace) -> dict:
 
 def student_job(workspace: Workspace, folder: Path) -> "TrainJob":
     """The distillation of a workspace's student in ``folder``."""
+    recipe = workspace.recipe
+    cache = teacher_cache(workspace) if recipe.teacher.cache else None
+    return replace(
+        _job(workspace, STUDENT, STUDENT_BRIDGE, recipe.train), folder=folder.absolute(), teacher_cache=cache
+    )
+
+
+def _job(workspace: Workspace, trained: Node, start: Node, train: "TrainConfig") -> "TrainJob":
+    """One training of the student, in the folder of the node that it makes."""
     from optical.train.job import TrainJob
 
-    recipe = workspace.recipe
     return TrainJob(
-        fingerprint=workspace.fingerprint_of(STUDENT),
+        fingerprint=workspace.fingerprint_of(trained),
         tokens=workspace.path(TOKENS).absolute(),
-        start=workspace.path(STUDENT_BRIDGE).absolute(),
+        start=workspace.path(start).absolute(),
         teacher=workspace.path(TEACHER).absolute(),
-        teacher_cache=teacher_cache(workspace) if recipe.teacher.cache else None,
-        folder=folder.absolute(),
-        train=recipe.train,
-        objective=recipe.objective,
-        word_embeddings=recipe.student.word_embeddings,
+        folder=workspace.folder(trained).absolute(),
+        train=train,
+        objective=workspace.recipe.objective,
+        word_embeddings=workspace.recipe.student.word_embeddings,
     )
 
 
@@ -68,22 +77,10 @@ def _make_start(session: Context, path: Path, identity: str) -> None:
 
 
 def _make_bridge(session: Context, path: Path, identity: str) -> None:
-    from optical.train.job import TrainJob
-
     workspace = session.workspace
-    recipe = workspace.recipe
-    if recipe.student.bridge is None:
-        raise ValueError(f"{recipe.name} has no bridge")
-    job = TrainJob(
-        fingerprint=identity,
-        tokens=workspace.path(TOKENS).absolute(),
-        start=workspace.path(STUDENT_START).absolute(),
-        teacher=workspace.path(TEACHER).absolute(),
-        folder=workspace.folder(STUDENT_BRIDGE).absolute(),
-        train=recipe.student.bridge,
-        objective=recipe.objective,
-        word_embeddings=recipe.student.word_embeddings,
-    )
+    if (bridge := workspace.recipe.student.bridge) is None:
+        raise ValueError(f"{workspace.recipe.name} has no bridge")
+    job = _job(workspace, STUDENT_BRIDGE, STUDENT_START, bridge)
     train(session, job, "bridge", workspace.settings.resources)
 
 
