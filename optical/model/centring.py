@@ -18,7 +18,7 @@ from optical.errors import DataError, UserError
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.head import Normalise, projection
-from optical.model.maxsim import maxsim
+from optical.model.maxsim import maxsim_in_parts, own_reciprocal_rank
 
 _PASSAGES, _JUDGED, _LENGTH, _AT_ONCE = 256, 300, 128, 32
 _Item = TypeVar("_Item")
@@ -126,10 +126,7 @@ def _translations_found(
     """Mean reciprocal rank of each query's own document among all documents."""
     padded = [nn.utils.rnn.pad_sequence(list(side), batch_first=True) for side in (queries, documents)]
     masks = [side.any(2) for side in padded]
-    parts = zip(padded[0].split(_AT_ONCE), masks[0].split(_AT_ONCE), strict=True)
-    scores = torch.cat([maxsim(some, mask, padded[1], masks[1]) for some, mask in parts])
-    ranks = (~(scores < scores.diagonal().unsqueeze(1))).sum(1)
-    return float((1 / ranks.double()).mean())
+    return own_reciprocal_rank(maxsim_in_parts(padded[0], masks[0], padded[1], masks[1], _AT_ONCE))
 
 
 def _spaced(items: Sequence[_Item], count: int) -> list[_Item]:

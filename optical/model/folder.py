@@ -24,8 +24,6 @@ from optical.model.positions import positions
 from optical.model.text.roles import ROLES
 from optical.model.text.special import TOKENIZER, read_special
 
-DENSE = "1_Dense"
-"""Subfolder of the first linear layer behind the transformer, as sentence-transformers and PyLate keep it."""
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER)
 _PICKLES = ("pytorch_model*.bin", "*.dnn", "*.model.pt", "*.pt", "*.pth", "*.ckpt")
 _TEXT_SETTINGS = (

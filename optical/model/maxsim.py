@@ -27,3 +27,27 @@ def maxsim(
         similarity = torch.einsum("qid,rjd->qrij", queries, documents)
     best = similarity.masked_fill(~document_mask[None, :, None, :], -torch.inf).amax(3)
     return best.masked_fill(~query_mask[:, None, :], 0).sum(2)
+
+
+def maxsim_in_parts(
+    queries: Float[Tensor, "queries query_tokens dim"],
+    query_mask: Bool[Tensor, "queries query_tokens"],
+    documents: Float[Tensor, "documents document_tokens dim"],
+    document_mask: Bool[Tensor, "documents document_tokens"],
+    at_once: int,
+) -> Float[Tensor, "queries documents"]:
+    """``maxsim`` of ``at_once`` queries at a time, which bounds the memory."""
+    parts = zip(queries.split(at_once), query_mask.split(at_once), strict=True)
+    return torch.cat([maxsim(some, mask, documents, document_mask) for some, mask in parts])
+
+
+def own_reciprocal_rank(scores: Float[Tensor, "pairs pairs"]) -> float:
+    """The mean reciprocal rank of each query's own document, which has the query's number.
+
+    Everything not strictly below counts, itself included: ties and NaN are never to an advantage.
+
+    >>> own_reciprocal_rank(torch.tensor([[2.0, 1.0], [3.0, 3.0]]))
+    0.75
+    """
+    ranks = (~(scores < scores.diagonal().unsqueeze(1))).sum(1)
+    return float((1 / ranks.double()).mean())

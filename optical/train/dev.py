@@ -4,11 +4,11 @@ No test query and no relevance judgement is read, so both exist for every langua
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from optical.data.batches.batch import PairBatch
-from optical.model.maxsim import maxsim
+from optical.model.maxsim import maxsim_in_parts, own_reciprocal_rank
 from optical.model.text.padding import TokenBatch
 
 DEPTH = 10
@@ -32,13 +32,10 @@ def dev_measures(student: nn.Module, teacher: nn.Module, dev: PairBatch, chunk: 
     student.eval()
     documents = _embed(teacher, dev.target, chunk)
     queries = _embed(student, dev.source, chunk)
-    by_student = _scores(queries, dev.source.scored, documents, dev.target.scored, chunk)
-    by_teacher = _scores(documents, dev.target.scored, documents, dev.target.scored, chunk)
+    by_student = maxsim_in_parts(queries, dev.source.scored, documents, dev.target.scored, chunk)
+    by_teacher = maxsim_in_parts(documents, dev.target.scored, documents, dev.target.scored, chunk)
     student.train()
-    own = by_student.diagonal().unsqueeze(1)
-    # Everything not strictly below counts, itself included: ties and NaN are never to a student's advantage.
-    ranks = (~(by_student < own)).sum(1)
-    return {"dev_mrr": float((1 / ranks.double()).mean()), "dev_agreement": _agreement(by_student, by_teacher)}
+    return {"dev_mrr": own_reciprocal_rank(by_student), "dev_agreement": _agreement(by_student, by_teacher)}
 
 
 def _agreement(one: Float[Tensor, "pairs pairs"], other: Float[Tensor, "pairs pairs"]) -> float:
@@ -51,17 +48,6 @@ def _agreement(one: Float[Tensor, "pairs pairs"], other: Float[Tensor, "pairs pa
         for scores in (one, other)
     )
     return float((first & second).sum(1).double().mean() / depth)
-
-
-def _scores(
-    queries: Float[Tensor, "pairs query_tokens dim"],
-    query_mask: Bool[Tensor, "pairs query_tokens"],
-    documents: Float[Tensor, "pairs document_tokens dim"],
-    document_mask: Bool[Tensor, "pairs document_tokens"],
-    chunk: int,
-) -> Float[Tensor, "pairs pairs"]:
-    parts = zip(queries.split(chunk), query_mask.split(chunk), strict=True)
-    return torch.cat([maxsim(some, mask, documents, document_mask) for some, mask in parts])
 
 
 def _embed(encoder: nn.Module, tokens: TokenBatch, chunk: int) -> Float[Tensor, "pairs tokens dim"]:

@@ -6,6 +6,7 @@ from optical.model.formats.layout import Layout, padding_id
 from optical.model.formats.modules import dense
 
 DENSE = "1_Dense"
+"""Subfolder of the first linear layer behind the transformer, as sentence-transformers and PyLate keep it."""
 
 
 def read(folder: Path) -> Layout:

@@ -46,11 +46,6 @@ class TextReader:
     pad_id: int | None = None
 
     @property
-    def vocabulary_size(self) -> int:
-        """Number of embedding rows that the ids need."""
-        return 1 + max(self._vocabulary.values())
-
-    @property
     def unknown(self) -> int | None:
         """Id of the token for what the vocabulary cannot spell; None if it can spell everything."""
         return self._vocabulary.get(self.special.unk)

@@ -35,12 +35,3 @@ def cut_all(sentences: pa.ListArray, length: int, closing: int = 1) -> pa.ListAr
     for place in range(1, closing + 1):
         where[offsets[1:][too_long] - place] = starts[1:][too_long] - place
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), sentences.values.take(pa.array(where)))
-
-
-def joined(before: Sequence[int], sentences: Sequence[Sequence[int]], after: Sequence[int]) -> list[list[int]]:
-    """Every sentence with the same ids around it.
-
-    >>> joined([101], [[7, 8], []], [102])
-    [[101, 7, 8, 102], [101, 102]]
-    """
-    return [[*before, *ids, *after] for ids in sentences]
