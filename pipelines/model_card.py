@@ -17,9 +17,8 @@ from optical.model.weights import is_hub_id
 from optical.recipe import Recipe, TeacherConfig
 from optical.report.blocks import Block, Code, Heading, Paragraph, render_blocks
 from optical.report.content import DataFacts
-from optical.report.differences import differences_in_words
 from optical.report.provenance import datasets_table, flatten
-from optical.report.results import measures_block
+from optical.report.results import measures_tables
 from optical.resources import Resources
 from pipelines.cli.repeat import repeat_command
 from pipelines.facts import language_name, query_languages
@@ -186,9 +185,8 @@ def _measured(recipe: Recipe, evaluation: Mapping | None) -> list[Block]:
         system: {name: values[name] for name in protocol.measures} for system, values in evaluation["measures"].items()
     }
     p, gains = evaluation["p"], {name: Gain.of(gain) for name, gain in evaluation.get("gains", {}).items()}
-    caption = f"On {protocol.collection}; in brackets 95 % bootstrap intervals over topics; "
-    caption += differences_in_words(protocol, p, gains)
-    return [heading, measures_block(protocol, means, evaluation["intervals"], p, gains, caption)]
+    caption = f"On {protocol.collection}; in brackets 95 % bootstrap intervals over topics."
+    return [heading, *measures_tables(protocol, means, evaluation["intervals"], p, gains, caption)]
 
 
 def _data(data: DataFacts) -> list[Block]:

@@ -1,6 +1,6 @@
 """The results of a report: the measures with their definitions, and the topics that gained or lost most."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from optical.evaluation.comparison import Gain
@@ -72,26 +72,48 @@ def _said(p_value: float | None) -> str:
     return f", p {'<' if p_value < SMALLEST_P else '='} {format_p(p_value).lstrip('<')}"
 
 
-def measures_block(
+def measures_tables(
     protocol: EvaluationConfig,
     means: Mapping[str, Mapping[str, float]],
     ends: Ends,
     p: Mapping[str, float],
     gains: Mapping[str, Gain],
     caption: str,
-) -> Table:
-    """The measures as a table of a page: mean, interval where there is one, and tests, a row for each system."""
-    rows = []
-    for name in protocol.ordered(means):
-        cells = [f"{mean:.3f}{_interval(ends.get(name, {}).get(key))}" for key, mean in means[name].items()]
-        rows.append((name, *cells, *difference_cells(name, p, gains, intervals=True)))
-    titles = map(title, next(iter(means.values())))
-    header = ("system", *titles, *difference_header(protocol, gains))
+) -> list[Table]:
+    """The measures as tables of a page: the means with their intervals, then the tests where there are some.
+
+    One table of both would be wider than a page, and its last column is the one that matters most.
+
+    Args:
+        protocol: what was compared with what.
+        means: of each measure, by system.
+        ends: of the interval of each mean.
+        p: p-value of each system against the baseline.
+        gains: of the subject over each other system.
+        caption: of the means.
+    """
+    names = protocol.ordered(means)
+    header = ("system", *map(title, next(iter(means.values()))))
+    rows = [(name, *_means(means[name], ends.get(name, {}))) for name in names]
+    tested = [(name, *difference_cells(name, p, gains, intervals=True)) for name in names if name in {*p, *gains}]
+    found = [_table(header, rows, caption)]
+    if tested:
+        said = differences_in_words(protocol, p, gains) + (" In brackets the interval of the gain." if gains else "")
+        found.append(_table(("system", *difference_header(protocol, gains)), tested, said))
+    return found
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], caption: str) -> Table:
+    """A table with the names of systems in its first column, and numbers in all others."""
     return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
+def _means(means: Mapping[str, float], ends: Mapping[str, tuple[float, float]]) -> list[str]:
+    return [f"{mean:.3f}{_interval(ends.get(key))}" for key, mean in means.items()]
+
+
 def measures(content: ReportContent, folder: Path) -> list[Block]:
-    """The table of measures, their bars (drawn into ``folder``) and what every name in it means."""
+    """The tables of measures and tests, their bars (drawn into ``folder``) and what every name in it means."""
     systems, protocol = content.systems, content.protocol
     if not systems:
         return [Paragraph("Nothing was measured: the collection has no judgements.", lead=True)]
@@ -100,10 +122,9 @@ def measures(content: ReportContent, folder: Path) -> list[Block]:
         name: {key: (interval.low, interval.high) for key, interval in by_measure.items()}
         for name, by_measure in content.intervals.items()
     }
-    caption = f"Means over all {content.judged} judged topics; a topic without results counts 0. "
+    caption = f"Means over all {content.judged} judged topics; a topic without results counts 0."
     if ends:
-        caption += "In brackets the bootstrap interval of the mean. "
-    caption += differences_in_words(protocol, content.p_values, content.gains)
+        caption += " In brackets the bootstrap interval of the mean."
     bars = {
         name: {key: (mean, *ends.get(name, {}).get(key, (mean, mean))) for key, mean in by_measure.items()}
         for name, by_measure in means.items()
@@ -111,7 +132,7 @@ def measures(content: ReportContent, folder: Path) -> list[Block]:
     picture = plot_measures(folder / "measures.png", bars)
     return [
         Heading("Measures"),
-        measures_block(protocol, means, ends, content.p_values, content.gains, caption),
+        *measures_tables(protocol, means, ends, content.p_values, content.gains, caption),
         *(_missing(name, systems[name].missing) for name in means if systems[name].missing),
         Picture(picture, f"Mean of each measure{' with its interval' if ends else ''}."),
         Terms(definitions(content)),

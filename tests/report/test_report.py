@@ -11,7 +11,7 @@ import pytest
 
 from optical.evaluation.comparison import Gain
 from optical.evaluation.measures import Measured
-from optical.evaluation.notation import MEASURES
+from optical.evaluation.notation import MEASURES, title
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.evaluation.significance import Interval
 from optical.report.build import write_report
@@ -182,6 +182,28 @@ def test_both_tests_are_named_in_words_on_the_page(tmp_path: Path) -> None:
         "the comparisons of both columns are corrected together.",
     ):
         assert re.search(re.escape(expected).replace("<th>", "<th[^>]*>"), page), expected
+
+
+def test_measures_and_tests_are_tables_of_their_own_so_that_neither_is_wider_than_the_page(tmp_path: Path) -> None:
+    gains = {"zero_shot": Gain(0.275, Interval(0.2, 0.3), 0.0123)}
+    written = write_report(tmp_path, _content(gains=gains)).with_suffix(".md").read_text().splitlines()
+    measures, tests = (place for place, line in enumerate(written) if line.startswith("| system |"))
+    assert written[measures] == f"| {' | '.join(['system', *map(title, MEASURES)])} |"
+    assert written[tests : tests + 4] == [
+        "| system | p vs zero-shot | student's gain | p vs student |",
+        "| --- | ---: | ---: | ---: |",
+        "| zero\\_shot | - | +0.275 (+0.200, +0.300) | 0.0123 |",
+        "| student | 0.0123 | - | - |",
+    ]
+    assert written[measures - 2].endswith("In brackets the bootstrap interval of the mean.")
+    assert written[tests - 2].startswith("p belongs to MAP: ")
+
+
+def test_a_system_that_no_test_compares_has_no_row_among_the_tests(tmp_path: Path) -> None:
+    written = write_report(tmp_path, _content()).with_suffix(".md").read_text()
+    assert "| system | p vs zero-shot |\n| --- | ---: |\n| student | 0.0123 |\n\n" in written
+    untested = write_report(tmp_path, _content(p_values={})).with_suffix(".md").read_text()
+    assert untested.count("| system |") == 1 and "p belongs" not in untested
 
 
 def test_topics_are_ordered_by_gain() -> None:
