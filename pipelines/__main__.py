@@ -41,6 +41,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _work(verb: str, command: Command) -> None:
+    from pipelines.cli.parse import ExportCommand
     from pipelines.cli.print import print_comparison, print_facts, print_run
     from pipelines.graph.workspace import Workspace
     from pipelines.recipes.language_pair import found_words, is_pair
@@ -53,7 +54,8 @@ def _work(verb: str, command: Command) -> None:
         state = "resuming" if session.resumed else "in"
         line = f"{verb} {command.recipe.name}  fingerprint {workspace.fingerprint[:12]}  {state} {session.run_dir}"
         sys.stderr.write(line + "\n")
-        found = getattr(import_module(f"pipelines.verbs.{verb}"), verb)(session)
+        options = {"format": command.format} if isinstance(command, ExportCommand) else {}
+        found = getattr(import_module(f"pipelines.verbs.{verb}"), verb)(session, **options)
         if verb == "run":
             print_run(found, command.recipe.evaluation, command.json)
         elif verb == "evaluate":

@@ -79,6 +79,7 @@ def model_card(
         ),
         Heading("How to load it"),
         Code(_loading(recipe, encoder), "python"),
+        *_elsewhere(encoder.layout),
         *_measured(recipe, evaluation),
         *_data(data),
         *_limits(recipe, encoder, spoken, data),
@@ -143,6 +144,13 @@ def _loading(recipe: Recipe, encoder: CardEncoder) -> str:
         head=head,
         inner=inner if settings.scored == "inner" else "",
     )
+
+
+def _elsewhere(layout: Layout) -> list[Block]:
+    """Which other programs load the folder, where it has their keys."""
+    if layout.format != "colbert":
+        return []
+    return [Paragraph("ColBERT and PLAID-X load this folder as a checkpoint of theirs, with the same vectors.")]
 
 
 def _layer(number: int, layer: Layer) -> str:

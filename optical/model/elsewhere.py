@@ -14,7 +14,7 @@ from optical.model.folder import CONFIG, WEIGHTS
 from optical.model.formats.layout import Layer, read_json
 from optical.model.formats.stanford import ARCHITECTURE, METADATA, metadata_of, roles_of
 from optical.model.head import Dense, Normalise
-from optical.model.text.roles import ROLES, Role, Roles
+from optical.model.text.roles import ROLES, Role, Roles, RoleSettings
 
 _FAMILIES = {"bert": "bert-base-uncased", "xlm-roberta": "xlm-roberta-base"}
 _BOTH = "sentence-transformers and PyLate"
@@ -49,6 +49,15 @@ def limits_elsewhere(roles: Roles, head: Iterable[nn.Module | Layer] = ()) -> li
     return found
 
 
+def check_stanford(encoder: Encoder) -> None:
+    """Refuse an encoder that ColBERT's format cannot hold.
+
+    Raises:
+        UserError: its backbone, its head, or how it reads and scores a text has no place there.
+    """
+    _metadata(encoder, None)
+
+
 def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | None = None) -> None:
     """Change a folder that ``save_encoder`` wrote so that ColBERT and PLAID-X load it too, with the same vectors.
 
@@ -57,23 +66,13 @@ def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | No
     Args:
         encoder: that the folder was written from.
         folder: written by ``save_encoder``.
-        lengths: as they were given to ``save_encoder``.
+        lengths: longest document in tokens, for ColBERT; by default what the backbone can read.
 
     Raises:
-        UserError: ColBERT cannot express the encoder.
+        UserError: see ``check_stanford``.
     """
     folder = Path(folder)
-    where, advice = "ColBERT's format", "export without it"
-    kind = encoder.backbone.config.model_type
-    if kind not in _FAMILIES:
-        raise UserError(where, f"is written for {' and '.join(_FAMILIES)}, and the backbone is {kind}", advice)
-    projection = encoder.head[0] if len(encoder.head) == 1 else None
-    if not isinstance(projection, Dense) or not _plain(projection):
-        raise UserError(where, "has room for one linear layer without bias or activation, and no other head", advice)
-    longest = (lengths or {}).get("document", encoder.positions)
-    metadata = metadata_of(encoder.reader.roles, encoder.dim, longest, _FAMILIES[kind])
-    if (roles := _unequal(encoder, metadata)) is not None:
-        raise UserError(where, f"cannot express how a {roles} is read and scored here", advice)
+    metadata, projection = _metadata(encoder, lengths)
     prefix = encoder.backbone.base_model_prefix
     weights = {f"{prefix}.{name}": value.contiguous() for name, value in encoder.backbone.state_dict().items()}
     weights["linear.weight"] = projection.linear.weight.detach().contiguous()
@@ -82,6 +81,37 @@ def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | No
     os.replace(folder / f"{WEIGHTS}.new", folder / WEIGHTS)
     _write(folder / CONFIG, read_json(folder / CONFIG) | {"architectures": [ARCHITECTURE]})
     _write(folder / METADATA, metadata)
+
+
+def _metadata(encoder: Encoder, lengths: dict[Role, int] | None) -> tuple[dict, Dense]:
+    """ColBERT's metadata of an encoder, and its projection; refused if the format cannot hold them."""
+    where, advice = "ColBERT's format", "export without it"
+    kind = encoder.backbone.config.model_type
+    if kind not in _FAMILIES:
+        raise UserError(where, f"is written for {' and '.join(_FAMILIES)}, and the backbone is {kind}", advice)
+    projection = encoder.head[0] if len(encoder.head) == 1 else None
+    if not isinstance(projection, Dense) or not _plain(projection):
+        what = "has room for one linear layer without bias or activation, and the encoder has another head or none"
+        raise UserError(where, what, advice)
+    longest = (lengths or {}).get("document", encoder.positions)
+    metadata = metadata_of(encoder.reader.roles, encoder.dim, longest, _FAMILIES[kind])
+    if (role := _unequal(encoder, metadata)) is not None:
+        why = _unsaid(encoder.reader.roles.of(role), role)
+        raise UserError(where, f"cannot express how a {role} is read and scored here: {why}", advice)
+    return metadata, projection
+
+
+def _unsaid(settings: RoleSettings, role: Role) -> str:
+    """What keeps a role out of ColBERT's metadata."""
+    if not settings.marker:
+        return "it has no marker"
+    if role == "query" and not settings.expand_to:
+        return "it is not filled up to a fixed number of tokens"
+    if settings.scored == "inner":
+        return "only the tokens of the text itself score"
+    if settings.prefix:
+        return f"{settings.prefix!r} stands in front"
+    return "other tokens fill it up or do not score than in ColBERT"
 
 
 def _plain(layer: Dense) -> bool:

@@ -16,7 +16,7 @@ from pipelines.cli.help import HELP_FLAGS, asked_for, fields_help, overview
 from pipelines.environment import Settings
 from pipelines.recipes import RECIPES, recipe_of
 from pipelines.recipes.language_pair import EXAMPLE, check_complete
-from pipelines.verbs import VERBS, Verb
+from pipelines.verbs import VERBS, ExportFormat, Verb
 
 PROGRAM = "python -m pipelines"
 
@@ -45,6 +45,15 @@ class Command(MachineCommand):
     """What the command prints."""
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportCommand(Command):
+    """What the command prints and writes."""
+
+    format: ExportFormat = "transformers"
+    """What the folder is for: ``transformers``, which sentence-transformers and PyLate read too; or ``colbert``, which
+    ColBERT and PLAID-X read besides. Not every student has a place in ColBERT's format."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,8 @@ def parse(arguments: list[str]) -> tuple[str, Parsed]:
         return verb, _list_help() if asked_for(rest) else parse_fields(ListCommand(), rest[1:], "prepare --list")
     if verb == "doctor" and not (is_named(rest) or "recipe" in given_values(rest) or asked_for(rest)):
         return verb, parse_fields(MachineCommand(), rest, "doctor")
-    return verb, parse_command(PROGRAM, verb, VERBS[verb], Command, rest)
+    command = ExportCommand if verb == "export" else Command
+    return verb, parse_command(PROGRAM, verb, VERBS[verb], command, rest)
 
 
 def parse_command(

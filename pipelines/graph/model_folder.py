@@ -1,4 +1,4 @@
-"""The student as a folder that ``AutoModel`` and ``AutoTokenizer`` load."""
+"""The student as a folder that ``AutoModel`` and ``AutoTokenizer`` load, and as one that ColBERT loads too."""
 
 import json
 import shutil
@@ -11,6 +11,8 @@ from pipelines.graph.student import STUDENT
 from pipelines.graph.teacher import ENCODER, TEACHER
 from pipelines.graph.workspace import Context, Workspace
 
+_CARD = "README.md"
+
 
 def _make(session: Context, path: Path, identity: str) -> None:
     workspace = session.workspace
@@ -21,13 +23,28 @@ def _make(session: Context, path: Path, identity: str) -> None:
             (scratch / name).write_text(text, encoding="utf-8")
 
 
+def _make_colbert(session: Context, path: Path, identity: str) -> None:
+    from optical.model.elsewhere import write_stanford
+    from optical.model.storage import load_encoder
+
+    workspace = session.workspace
+    student = artefacts.read(workspace.path(STUDENT), ENCODER, verify=False)
+    encoder, longest = load_encoder(student.path), workspace.recipe.teacher.document_length
+    with artefacts.writing(path, COLBERT_FOLDER.kind, identity) as scratch:
+        manifest = shutil.ignore_patterns(artefacts.MANIFEST)
+        shutil.copytree(workspace.path(MODEL_FOLDER), scratch, dirs_exist_ok=True, ignore=manifest)
+        write_stanford(encoder, scratch, {"document": longest})
+        (scratch / _CARD).write_text(_card(workspace, student, scratch), encoding="utf-8")
+
+
 def _texts(workspace: Workspace) -> dict[str, str]:
     """The model card, and the file of facts for programs."""
     student = artefacts.read(workspace.path(STUDENT), ENCODER, verify=False)
-    return {"README.md": _card(workspace, student), "optical.json": _facts(workspace, student)}
+    return {_CARD: _card(workspace, student, student.path), "optical.json": _facts(workspace, student)}
 
 
-def _card(workspace: Workspace, student: Artefact) -> str:
+def _card(workspace: Workspace, student: Artefact, folder: Path) -> str:
+    """The model card of the student as it lies in a folder."""
     from optical.model.formats.layout import read_layout
     from optical.model.text.reader import load_reader
     from pipelines.facts import data_facts
@@ -40,8 +57,8 @@ def _card(workspace: Workspace, student: Artefact) -> str:
         workspace.fingerprint,
         CardEncoder(
             dim=student.info["dim"],
-            layout=read_layout(student.path),
-            frame=load_reader(student.path).frames["query"],
+            layout=read_layout(folder),
+            frame=load_reader(folder).frames["query"],
         ),
         data=data_facts(workspace, public_name),
         evaluation=json.loads(measured.read_text()) if measured.exists() else None,
@@ -70,3 +87,12 @@ MODEL_FOLDER = Node(
     folder=lambda workspace: workspace.run_dir / "export",
 )
 """The student with a model card, for use without this project."""
+
+COLBERT_FOLDER = Node(
+    kind="export-colbert",
+    version=1,
+    made_from=lambda workspace: [MODEL_FOLDER],
+    make=_make_colbert,
+    folder=lambda workspace: workspace.run_dir / "export-colbert",
+)
+"""The same folder with the keys of ColBERT, which ColBERT and PLAID-X load too."""

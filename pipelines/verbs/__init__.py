@@ -1,6 +1,7 @@
 """The verbs, one file each. A verb makes what it needs, skips what is done, and returns facts for its table."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -10,6 +11,9 @@ class Verb:
     sentence: str
     fields: tuple[str, ...]
 
+
+ExportFormat = Literal["transformers", "colbert"]
+"""What ``export`` writes a folder for."""
 
 _DATA = ("recipe.bitext.datasets", "recipe.bitext.source", "recipe.evaluation.collection", "recipe.teacher.weights")
 
@@ -36,7 +40,7 @@ VERBS = {
     ),
     "evaluate": Verb("measure the runs: means with intervals, and tests of the differences", ("recipe.evaluation",)),
     "export": Verb(
-        "write the student as a folder that AutoModel and AutoTokenizer load",
+        "write the student as a folder that AutoModel and AutoTokenizer load (--format colbert: ColBERT too)",
         ("recipe.teacher.weights", "recipe.student"),
     ),
     "run": Verb(

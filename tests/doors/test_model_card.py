@@ -17,6 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 from optical import artefacts
 from optical.data.collections.qrels import Qrel
 from optical.data.registry.datasets import datasets
+from optical.errors import UserError
 from optical.evaluation.comparison import Comparison
 from optical.evaluation.measures import Measured
 from optical.evaluation.notation import MEASURES
@@ -52,6 +53,7 @@ from pipelines.session import Session
 from pipelines.verbs.export import export
 from pipelines.verbs.run import report_content
 from tests.doors.places import Placed
+from tests.model.formats.encoders import made
 from tests.readers import FRAME
 
 EVALUATION = {
@@ -311,6 +313,57 @@ def test_how_centring_and_start_went_is_told(open_session, tmp_path, encoder):
         "Centring of the teacher: taken.",
         "Start of the student: ridge on 9 tokens.",
     ]
+
+
+@pytest.fixture
+def open_colbert(open_session, tmp_path, monkeypatch):
+    """Opens sessions whose student starts as the encoder that is given; it is trained only where that is said."""
+    monkeypatch.setattr(STUDENT_START, "after", ())
+    monkeypatch.setattr(STUDENT_START, "made_from", lambda workspace: [])
+
+    def opened(start: Encoder, trained: bool) -> Session:
+        place = tmp_path / "starts" / str(trained)
+        write_encoder(start, place, "s" * 64)
+        workspace = open_session().workspace
+        workspace.fingerprints[STUDENT_START] = "s" * 64
+        workspace.places |= {STUDENT_START: place, STUDENT: place if trained else tmp_path / "untrained"}
+        monkeypatch.setattr(MODEL_FOLDER, "after", () if trained else (STUDENT,))
+        return Session(workspace)
+
+    return opened
+
+
+def test_an_export_for_colbert_has_its_keys_beside_the_others_and_a_card_that_says_so(open_colbert, tmp_path):
+    student = made(tmp_path / "bert", "bert", "colbert", "one")
+    folder = Path(export(open_colbert(student, trained=True), "colbert")["student"])
+    assert folder == tmp_path / "run" / "export-colbert"
+    metadata = json.loads((folder / "artifact.metadata").read_text())
+    assert (metadata["query_maxlen"], metadata["doc_maxlen"], metadata["dim"]) == (12, 128, 16)
+    assert {"optical.json", "modules.json", "tokenizer.json"} <= {file.name for file in folder.iterdir()}
+    again = load_encoder(folder).eval()
+    for role in ("query", "document"):
+        ours, theirs = (encode_texts(each, ["hello", "the rain"], role, 12) for each in (student, again))
+        assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
+    assert "ColBERT and PLAID-X load this folder" in (folder / "README.md").read_text()
+    assert "ColBERT and PLAID-X" not in (folder.parent / "export" / "README.md").read_text()
+
+
+def test_a_student_that_colbert_cannot_hold_is_refused_before_it_is_trained(open_colbert, encoder, monkeypatch):
+    trained = []
+    monkeypatch.setattr(STUDENT, "made_from", lambda workspace: [])
+    monkeypatch.setattr(STUDENT, "make", lambda *_: trained.append(True))
+    session = open_colbert(encoder, trained=False)
+    with pytest.raises(UserError, match="ColBERT's format: "):
+        export(session, "colbert")
+    assert not trained and not list(session.run_dir.glob("export*"))
+
+
+def test_the_format_of_an_export_is_a_flag_of_that_verb_alone():
+    assert parse(["export", "demo"])[1].format == "transformers"
+    assert parse(["export", "demo", "--format", "colbert"])[1].format == "colbert"
+    for line in (["export", "demo", "--format", "other"], ["run", "demo", "--format", "colbert"]):
+        with pytest.raises(UserError, match="format"):
+            parse(line)
 
 
 def test_an_export_is_made_anew_when_its_card_has_more_to_say(open_session):

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from optical.errors import UserError
-from optical.model.elsewhere import limits_elsewhere, write_stanford
+from optical.model.elsewhere import check_stanford, limits_elsewhere, write_stanford
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.formats.layout import read_layout
@@ -107,11 +107,11 @@ def test_the_keys_of_colbert_give_the_same_encoder(tmp_path, family, prefix, rol
         ("deberta", "plain", "one", "is written for bert and xlm-roberta, and the backbone is deberta-v2"),
         ("bert", "colbert", "two", "has room for one linear layer without bias or activation"),
         ("bert", "colbert", "none", "has room for one linear layer"),
-        ("bert", "plain", "one", "cannot express how a query is read"),
-        ("bert", "all together", "one", "cannot express how a query is read"),
-        ("bert", "markers", "one", "cannot express how a query is read"),
-        ("bert", "augmented", "one", "cannot express how a document is read"),
-        ("xlm_roberta", "overwritten", "one", "cannot express how a query is read"),
+        ("bert", "plain", "one", "how a query is read and scored here: it has no marker"),
+        ("bert", "all together", "one", "how a query is read and scored here: 'query: ' stands in front"),
+        ("bert", "markers", "one", "how a query is read and scored here: it is not filled up to a fixed"),
+        ("bert", "augmented", "one", "how a document is read and scored here: other tokens fill it up or do not score"),
+        ("xlm_roberta", "overwritten", "one", "how a query is read and scored here: '. ' stands in front"),
     ],
 )
 def test_what_colbert_cannot_express_is_refused(tmp_path, family, roles, head, message):
@@ -120,6 +120,13 @@ def test_what_colbert_cannot_express_is_refused(tmp_path, family, roles, head, m
     with pytest.raises(UserError, match=message):
         write_stanford(encoder, tmp_path / "saved")
     assert not list((tmp_path / "saved").iterdir())
+    with pytest.raises(UserError, match=message):
+        check_stanford(encoder)
+
+
+@pytest.mark.parametrize("roles", ["colbert", "colbert, all score"])
+def test_nothing_is_refused_that_is_written(tmp_path, roles):
+    check_stanford(made(tmp_path / "backbone", "bert", roles, "one"))
 
 
 def test_the_limits_of_other_libraries_are_said():
