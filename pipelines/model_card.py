@@ -150,7 +150,8 @@ def _elsewhere(layout: Layout) -> list[Block]:
     """Which other programs load the folder, where it has their keys."""
     if layout.format != "colbert":
         return []
-    return [Paragraph("ColBERT and PLAID-X load this folder as a checkpoint of theirs, with the same vectors.")]
+    said = "The folder has ColBERT's keys too: ColBERT since August 2024 loads it as a checkpoint of its own"
+    return [Paragraph(f"{said}, and so does PLAID-X where the backbone is BERT.")]
 
 
 def _layer(number: int, layer: Layer) -> str:

@@ -61,7 +61,8 @@ def check_stanford(encoder: Encoder) -> None:
 def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | None = None) -> None:
     """Change a folder that ``save_encoder`` wrote so that ColBERT and PLAID-X load it too, with the same vectors.
 
-    The weights get ColBERT's names, with the projection beside them; ``artifact.metadata`` is added.
+    The weights get ColBERT's names, with the projection beside them; ``artifact.metadata`` is added. PLAID-X places the
+    marker otherwise in an XLM-R (see ``formats.stanford``), so that its vectors are the same for BERT alone.
 
     Args:
         encoder: that the folder was written from.

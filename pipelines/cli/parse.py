@@ -53,7 +53,7 @@ class ExportCommand(Command):
 
     format: ExportFormat = "transformers"
     """What the folder is for: ``transformers``, which sentence-transformers and PyLate read too; or ``colbert``, which
-    ColBERT and PLAID-X read besides. Not every student has a place in ColBERT's format."""
+    ColBERT reads besides. Not every student has a place in ColBERT's format, and one that has none is refused."""
 
 
 @dataclass(frozen=True)

@@ -95,4 +95,4 @@ COLBERT_FOLDER = Node(
     make=_make_colbert,
     folder=lambda workspace: workspace.run_dir / "export-colbert",
 )
-"""The same folder with the keys of ColBERT, which ColBERT and PLAID-X load too."""
+"""The same folder with ColBERT's keys, which ColBERT loads too."""

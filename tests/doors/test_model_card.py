@@ -344,8 +344,8 @@ def test_an_export_for_colbert_has_its_keys_beside_the_others_and_a_card_that_sa
     for role in ("query", "document"):
         ours, theirs = (encode_texts(each, ["hello", "the rain"], role, 12) for each in (student, again))
         assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
-    assert "ColBERT and PLAID-X load this folder" in (folder / "README.md").read_text()
-    assert "ColBERT and PLAID-X" not in (folder.parent / "export" / "README.md").read_text()
+    assert "The folder has ColBERT's keys too" in (folder / "README.md").read_text()
+    assert "ColBERT's keys" not in (folder.parent / "export" / "README.md").read_text()
 
 
 def test_a_student_that_colbert_cannot_hold_is_refused_before_it_is_trained(open_colbert, encoder, monkeypatch):
