@@ -11,9 +11,10 @@ from torch import nn
 from optical.errors import UserError
 from optical.model.encoder import Encoder
 from optical.model.folder import CONFIG, WEIGHTS
-from optical.model.formats.layout import Layer, read_json
+from optical.model.formats.layout import Layer
 from optical.model.formats.stanford import ARCHITECTURE, METADATA, metadata_of, roles_of
 from optical.model.head import Dense, Normalise
+from optical.model.text.json_object import read_json
 from optical.model.text.roles import ROLES, Role, Roles, RoleSettings
 
 _FAMILIES = {"bert": "bert-base-uncased", "xlm-roberta": "xlm-roberta-base"}

@@ -15,12 +15,12 @@ from optical.model.formats.layout import (
     WEIGHTS_INDEX,
     DenseLayer,
     Layout,
-    read_json,
     read_layout,
 )
 from optical.model.formats.modules import MODULES, check_transformer, modules_of
 from optical.model.formats.refused import check_family, check_kind, why_unread
 from optical.model.positions import positions
+from optical.model.text.json_object import read_json
 from optical.model.text.roles import ROLES
 from optical.model.text.special import TOKENIZER, read_special
 

@@ -21,7 +21,7 @@ from pipelines.__main__ import main
 from pipelines.checks import Finding, findings, machine
 from pipelines.cli.fields import fields_of, shown
 from pipelines.cli.guard import guarded
-from pipelines.cli.parse import VERBS, Command, parse
+from pipelines.cli.parse import VERBS, Command, ExportCommand, parse
 from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.verbs.doctor import doctor
@@ -96,7 +96,8 @@ def test_every_default_of_the_help_can_be_typed_as_it_stands(name):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_is_about_fields_that_there_are(verb, capsys):
-    paths = {field.path for field in fields_of(Command(recipe=recipe("demo")))}
+    kind = ExportCommand if verb == "export" else Command
+    paths = {field.path for field in fields_of(kind(recipe=recipe("demo")))}
     groups = {path.rpartition(".")[0] for path in paths}
     assert set(VERBS[verb].fields) <= paths | groups
     assert main([verb, "demo", "--help"]) == 0

@@ -4,12 +4,11 @@ A file of this package is a format: a module with ``recognises`` and ``read``. T
 reads it.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from optical.errors import DataError
+from optical.model.text.json_object import read_json
 from optical.model.text.roles import Roles
 
 CONFIG = "config.json"
@@ -83,23 +82,6 @@ def read_layout(folder: Path) -> Layout:
         if kind.recognises(folder):
             return kind.read(folder)
     return plain.read(folder)
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object; empty if the file is missing.
-
-    Raises:
-        DataError: it is no JSON object.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise DataError(file, f"is no JSON ({error})", "replace the file") from error
-    if not isinstance(content, dict):
-        raise DataError(file, "is no JSON object", "replace the file")
-    return content
 
 
 def token_names(folder: Path) -> tuple[frozenset[str], frozenset[str]]:

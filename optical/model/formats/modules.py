@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from optical.errors import DataError
-from optical.model.formats.layout import CONFIG, WEIGHTS, DenseLayer, Layer, read_json
+from optical.model.formats.layout import CONFIG, WEIGHTS, DenseLayer, Layer
+from optical.model.text.json_object import read_json
 from optical.model.text.roles import Role
 
 MODULES = "modules.json"

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from optical.errors import DataError
-from optical.model.formats.layout import CONFIG, read_json
+from optical.model.formats.layout import CONFIG
+from optical.model.text.json_object import read_json
 
 _CLASSIFIERS = ("ForSequenceClassification",)
 _CAUSAL = ("ForCausalLM", "LMHeadModel")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from optical.errors import DataError
-from optical.model.formats.layout import Layer, Layout, padding_id, read_json, token_names
+from optical.model.formats.layout import Layer, Layout, padding_id, token_names
 from optical.model.formats.modules import MODULES, check_transformer, dense, masked, modules_of, normalises, pooling
+from optical.model.text.json_object import read_json
 from optical.model.text.roles import ROLES, Role, Roles, RoleSettings
 
 SETTINGS = "config_sentence_transformers.json"

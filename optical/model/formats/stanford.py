@@ -25,9 +25,9 @@ from optical.model.formats.layout import (
     DenseLayer,
     Layout,
     padding_id,
-    read_json,
 )
 from optical.model.formats.sentence_transformers import OWN, own_roles
+from optical.model.text.json_object import read_json
 from optical.model.text.roles import Roles, RoleSettings
 
 METADATA = "artifact.metadata"

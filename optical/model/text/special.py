@@ -12,6 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from optical.errors import DataError
+from optical.model.text.json_object import read_json
 
 TOKENIZER = "tokenizer.json"
 _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
@@ -50,11 +51,12 @@ def read_special(folder: Path, vocabulary: dict[str, int]) -> SpecialTokens:
     """The special tokens of the tokenizer in ``folder``: as its settings name them, else the usual ones it has.
 
     Raises:
-        DataError: a setting names a token that the vocabulary lacks, or there is no padding token.
+        DataError: a file of settings is no JSON object, a setting names a token that the vocabulary lacks, or there is
+            no padding token.
     """
     named: dict[str, str] = {}
     for file in _SETTINGS:
-        content = _json(folder / file)
+        content = read_json(folder / file)
         for purpose in _USUAL:
             if token := _text(content.get(f"{purpose}_token")):
                 named.setdefault(purpose, token)
@@ -116,16 +118,6 @@ def _with_hidden(model: dict[str, Any], pieces: Collection[str]) -> dict[str, An
     lowest = min((score for _, score in model["vocab"]), default=0.0) - _UNKNOWN
     vocabulary = [[piece, (len(piece) + 1) * lowest if piece in pieces else score] for piece, score in model["vocab"]]
     return model | {"vocab": vocabulary}
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise DataError(file, f"is no JSON ({error})", "replace the file") from error
-    return content if isinstance(content, dict) else {}
 
 
 def _text(token: object) -> str:

@@ -151,6 +151,18 @@ def test_a_tokenizer_without_padding_token(tmp_path):
     assert "has no padding token; name one in tokenizer_config.json: pad_token" in refused(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["tokenizer_config.json", "special_tokens_map.json", "config_sentence_transformers.json"]
+)
+@pytest.mark.parametrize(
+    ("content", "what"), [("[]", "is no JSON object"), ("{", "is no JSON (Expecting property name")]
+)
+def test_settings_that_are_no_json_object(tmp_path, name, content, what):
+    (pylate(tmp_path) / name).write_text(content)
+    said = refused(tmp_path)
+    assert f"{name}: {what}" in said and said.endswith("replace the file")
+
+
 def test_a_vocabulary_larger_than_the_embedding(tmp_path):
     content = read(bert(tmp_path) / "tokenizer.json")
     content["model"]["vocab"]["more"] = 500
