@@ -188,8 +188,12 @@ class Recipe:
     def trainings(self) -> dict[str, TrainConfig]:
         """Every training of the run, by the section that configures it."""
         teacher = self.teacher.trained
-        bridge = {"student.bridge": self.student.bridge} if self.student.bridge else {}
-        return {"train": self.train} | bridge | ({f"{teacher.section}.train": teacher.train} if teacher else {})
+        return self.student_trainings | ({f"{teacher.section}.train": teacher.train} if teacher else {})
+
+    @property
+    def student_trainings(self) -> dict[str, TrainConfig]:
+        """Every training of the student, likewise."""
+        return {"train": self.train} | ({"student.bridge": self.student.bridge} if self.student.bridge else {})
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON-serialisable values (tuples become lists)."""
@@ -251,7 +255,7 @@ def _idle(recipe: Recipe) -> Iterator[str]:
     if not recipe.student.weights:
         yield "student.start"
     if recipe.student.word_embeddings == "freeze":
-        yield "train.embedding_rate"
+        yield from (f"{where}.embedding_rate" for where in recipe.student_trainings)
     yield from (f"objective.{name}" for name in recipe.objective.idle())
 
 

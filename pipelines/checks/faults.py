@@ -18,6 +18,7 @@ from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe, TeacherConfig
 from optical.train.config import TrainConfig
+from pipelines.checks.lengths import cuts
 from pipelines.checks.reading import reading_faults
 from pipelines.checks.student import student_faults
 from pipelines.graph.bitext import BITEXT, QUESTIONS
@@ -61,7 +62,7 @@ def faults(recipe: Recipe, teacher: Path | None, student: Path | None = None) ->
     shape = _shape(recipe.teacher, teacher)
     yield from _length_faults(recipe, shape)
     for where, train in recipe.trainings.items():
-        read = trained.pairs if trained and where.startswith("teacher") else recipe.bitext.datasets
+        read = recipe.bitext.datasets if where in recipe.student_trainings or not trained else trained.pairs
         yield from _mixture_faults(where, train, read)
     yield from student_faults(recipe, shape, teacher, student)
     yield from reading_faults(recipe, teacher, student)
@@ -127,12 +128,9 @@ def _shape(teacher: TeacherConfig, folder: Path | None) -> Shape | None:
 def _length_faults(recipe: Recipe, shape: Shape | None) -> Iterator[UserError]:
     if not shape:
         return
-    lengths = {f"teacher.{name}": getattr(recipe.teacher, name) for name in ("query_length", "document_length")}
-    for where, train in recipe.trainings.items():
-        # A student with weights of its own reads the sources itself (``student_faults``).
-        by_teacher = where.startswith("teacher") or not recipe.student.weights
-        sides = ("source_length", "target_length") if by_teacher else ("target_length",)
-        lengths |= {f"{where}.{name}": getattr(train, name) for name in sides}
+    # What a student with weights of its own reads is looked at in ``student_faults``.
+    shared = not recipe.student.weights
+    lengths = {cut.field: cut.length for cut in cuts(recipe) if shared or cut.reader == "teacher"}
     for where, length in lengths.items():
         if length > shape.positions:
             what = f"is {length}, and the teacher can read {shape.positions} tokens"

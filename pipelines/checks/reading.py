@@ -8,6 +8,7 @@ from optical.model.formats.layout import read_layout
 from optical.model.text.reader import TextReader, load_reader
 from optical.model.text.roles import ROLES, Roles
 from optical.recipe import Recipe
+from pipelines.checks.lengths import cuts
 
 _AROUND, _TOKENS_PER_LETTER = 16, 4
 
@@ -30,31 +31,21 @@ def reading_faults(recipe: Recipe, taught: Path | None, own: Path | None) -> Ite
         return
     longest = max(len(prefix or "") for prefix in (*prefixes.values(), *_written(given), *_written_in(own)))
     # A tokenizer of 250,000 pieces takes a second to open.
-    if min(_lengths(recipe).values()) <= _AROUND + _TOKENS_PER_LETTER * longest:
+    if min(cut.length for cut in cuts(recipe)) <= _AROUND + _TOKENS_PER_LETTER * longest:
         reader = load_reader(taught).adapted(teacher.query_prefix, teacher.document_prefix, teacher.query_tokens)
         yield from _narrow(recipe, reader, load_reader(own) if own else reader)
 
 
 def _narrow(recipe: Recipe, teacher: TextReader, student: TextReader) -> Iterator[UserError]:
     """Lengths at which nothing of a text is left."""
-    around = {f"teacher.{role}_length": teacher.frames[role].size for role in ROLES}
-    around["teacher.query_length"] = max(around["teacher.query_length"], student.frames["query"].size)
-    for where in recipe.trainings:
-        of_teacher = where.startswith("teacher")
-        around[f"{where}.source_length"] = (teacher if of_teacher else student).frames["query"].size
-        around[f"{where}.target_length"] = teacher.frames["document" if of_teacher else recipe.teacher.target_role].size
-    for where, length in _lengths(recipe).items():
-        if length <= (size := around[where]):
+    readers, around = {"teacher": teacher, "student": student}, dict[str, int]()
+    for cut in cuts(recipe):
+        around[cut.field] = max(around.get(cut.field, 0), readers[cut.reader].frames[cut.role].size)
+    lengths = {cut.field: cut.length for cut in cuts(recipe)}
+    for where, size in around.items():
+        if (length := lengths[where]) <= size:
             what = f"is {length}, and {size} tokens stand around every text (special tokens, marker, prefix)"
             yield UserError(where, what, f"set at least {size + 1}")
-
-
-def _lengths(recipe: Recipe) -> dict[str, int]:
-    """Every length at which a text is cut, by its field."""
-    found = {f"teacher.{role}_length": getattr(recipe.teacher, f"{role}_length") for role in ROLES}
-    for where, train in recipe.trainings.items():
-        found |= {f"{where}.{side}_length": getattr(train, f"{side}_length") for side in ("source", "target")}
-    return found
 
 
 def _written(roles: Roles) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from optical.errors import UserError
 from optical.model.folder import Shape, read_shape
 from optical.model.text.special import TOKENIZER
 from optical.recipe import Recipe
+from pipelines.checks.lengths import cuts
 
 
 def student_faults(recipe: Recipe, teacher: Shape | None, taught: Path | None, own: Path | None) -> Iterator[UserError]:
@@ -46,10 +47,7 @@ def _unextendable(folder: Path) -> str | None:
 
 
 def _length_faults(recipe: Recipe, positions: int) -> Iterator[UserError]:
-    lengths = {"teacher.query_length": recipe.teacher.query_length}
-    for where, train in recipe.trainings.items():
-        if not where.startswith("teacher"):
-            lengths[f"{where}.source_length"] = train.source_length
-    for where, length in lengths.items():
-        if length > positions:
-            yield UserError(where, f"is {length}, and the student can read {positions} tokens", f"set {positions}")
+    for cut in cuts(recipe):
+        if cut.reader == "student" and cut.length > positions:
+            what = f"is {cut.length}, and the student can read {positions} tokens"
+            yield UserError(cut.field, what, f"set {positions}")

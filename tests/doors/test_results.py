@@ -12,6 +12,7 @@ import torch
 from optical import artefacts
 from optical.artefacts import Fingerprint
 from optical.data.batches.batch import padded
+from optical.data.batches.config import MixtureConfig
 from optical.data.batches.token_shards import open_tokens, read_split
 from optical.errors import UserError
 from optical.index.embed import PassageEncoder
@@ -20,6 +21,7 @@ from optical.model import precision
 from optical.model.encode import encode_texts
 from optical.model.storage import load_encoder
 from optical.recipe import Recipe, decisive
+from optical.train.config import TrainConfig
 from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
 from pipelines.environment import Settings
@@ -178,6 +180,7 @@ def test_a_run_that_goes_on_with_other_libraries_is_told_of(settings, caplog):
 
 # fields that decide nothing
 
+BRIDGE = TrainConfig(mixture=MixtureConfig(mono_share=0.5))
 IDLE = [
     ({}, "objective__penalty", 2.0),
     ({}, "objective__mass", 0.5),
@@ -187,6 +190,7 @@ IDLE = [
     ({}, "teacher__scratch__train__checkpoint_steps", 7),
     ({"train__mixture__weights": (1.0,)}, "train__mixture__temperature", 2.0),
     ({"student__word_embeddings": "freeze"}, "train__embedding_rate", 0.5),
+    ({"student__word_embeddings": "freeze", "student__bridge": BRIDGE}, "student__bridge__embedding_rate", 0.5),
 ]
 AT_WORK = [
     ({"index__search": "faiss"}, "index__factory", "Flat"),
@@ -203,6 +207,8 @@ AT_WORK = [
     ({}, "train__mixture__temperature", 2.0),
     *(({}, f"train__{name}", 0.5) for name in ("embedding_rate", "head_rate", "layer_decay")),
     ({}, "student__word_embeddings", "freeze"),
+    ({"student__bridge": BRIDGE}, "student__bridge__embedding_rate", 0.5),
+    ({"student__word_embeddings": "freeze"}, "teacher__scratch__train__embedding_rate", 0.5),
 ]
 
 

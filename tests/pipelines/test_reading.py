@@ -1,12 +1,16 @@
 """How encoders read texts is checked before any work: prefixes, lengths that leave room, the teacher's settings."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from optical.data.batches.config import MixtureConfig
 from optical.errors import UserError
+from optical.report.provenance import flatten
 from pipelines.checks.faults import faults
+from pipelines.checks.lengths import cuts
 from pipelines.cli.parse import parse
 from pipelines.environment import Settings
 from pipelines.graph.passages import EMBEDDINGS
@@ -83,6 +87,21 @@ def test_a_student_of_its_own_is_asked_for_the_sources_and_the_teacher_for_the_r
     assert found(bert, wide, train__source_length=100) == []
     assert [fault.split(":")[0] for fault in found(bert, xlmr, train__source_length=100)] == ["train.source_length"]
     assert [fault.split(":")[0] for fault in found(bert, wide, train__target_length=100)] == ["train.target_length"]
+
+
+def test_every_length_of_a_recipe_is_looked_at_by_whoever_reads_at_it():
+    bridge = replace(recipe("demo").train, mixture=MixtureConfig(mono_share=0.5))
+    full = changed(recipe("demo"), student__bridge=bridge, teacher__target_role="document")
+    lengths = {name for name, _ in flatten(full.as_dict()) if name.endswith("_length")}
+    assert {cut.field for cut in cuts(full)} == lengths and len(lengths) == 8
+    found = {(cut.field, cut.reader, cut.role) for cut in cuts(full)}
+    assert found >= {
+        ("teacher.query_length", "teacher", "query"),
+        ("teacher.query_length", "student", "query"),
+        ("student.bridge.source_length", "student", "query"),
+        ("student.bridge.target_length", "teacher", "document"),
+        ("teacher.scratch.train.source_length", "teacher", "query"),
+    }
 
 
 def test_a_marker_that_overwrites_needs_its_prefix(overwriting):
