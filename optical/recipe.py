@@ -93,7 +93,8 @@ class TeacherConfig:
     document_length: int = 180
     """Longest document in tokens."""
     query_prefix: str | None = None
-    """Text put in front of queries, such as ``query: ``; by default what the model folder says."""
+    """Text put in front of queries, such as ``query: ``; by default what the model folder says. A student with weights
+    of its own does not take it over: it reads the prefix that its own folder says."""
     document_prefix: str | None = None
     """Text put in front of documents, such as ``passage: ``; by default what the model folder says."""
     query_tokens: Literal["all", "inner"] | None = None

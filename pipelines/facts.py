@@ -24,7 +24,7 @@ from optical.tracking.journal import read_journal
 from pipelines.circumstances import WORK
 from pipelines.graph.bitext import BITEXT, QUESTIONS, rejects
 from pipelines.graph.collection import COLLECTION
-from pipelines.graph.student import STUDENT_START, TOKENS
+from pipelines.graph.student import STUDENT_START, TOKENS, other_prefix
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.public import public_weights
@@ -180,12 +180,14 @@ def _split(workspace: Workspace) -> str:
 
 
 def _encoders(workspace: Workspace) -> list[str]:
-    """How the teacher was centred, and how a student with weights of its own came into the teacher's space."""
+    """How the teacher was centred, how a student with weights of its own came into its space, and what it reads."""
     recipe, told = workspace.recipe, []
     if recipe.teacher.centre != "off":
         told.append(f"Centring of the teacher: {workspace.info(TEACHER)['centring']}.")
     if recipe.student.weights and recipe.student.start != "none":
         told.append(f"Start of the student: {workspace.info(STUDENT_START)['start']}.")
+    if prefix := other_prefix(workspace):
+        told.append(f"The student {prefix}.")
     return told
 
 

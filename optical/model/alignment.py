@@ -19,9 +19,12 @@ from optical.model.head import Dense, projection
 from optical.model.linear_fit import NormalEquations, procrustes, ridge
 from optical.model.precision import precision
 from optical.model.text.padding import pad
+from optical.model.text.roles import Role
 from optical.model.text.tokens import cut
 
 AT_ONCE = 32
+LENGTH = 128
+"""Most tokens of a sentence in either reading, where nothing else is said."""
 METHODS = ("ridge", "procrustes")
 _HELD_OUT = 10
 _SPACES = " \u2581\u0120"
@@ -118,19 +121,19 @@ def character_spans(text: str, tokens: Sequence[str], offsets: Sequence[tuple[in
     return spans
 
 
-def reader(encoder: Encoder, length: int) -> Reader:
-    """How an encoder reads texts as queries: at most ``length`` tokens, as many as the backbone has positions for.
+def reader(encoder: Encoder, length: int, role: Role = "query") -> Reader:
+    """How an encoder reads texts in a role: at most ``length`` tokens, as many as the backbone has positions for.
 
     The first special token before a text and the last one behind it count as one character each, so that those of two
     readings are aligned. Markers and prefixes stand for no character.
     """
     most = min(length, encoder.positions)
-    frame = encoder.reader.frames["query"]
+    frame = encoder.reader.frames[role]
 
     def read(texts: Sequence[str]) -> Reading:
-        batch = pad(encoder.reader.encode(texts, "query", most), frame)
+        batch = pad(encoder.reader.encode(texts, role, most), frame)
         spans = torch.zeros((*batch.ids.shape, 2), dtype=torch.long)
-        for row, text, pieces in zip(spans, texts, encoder.reader.own_pieces(texts, "query"), strict=True):
+        for row, text, pieces in zip(spans, texts, encoder.reader.own_pieces(texts, role), strict=True):
             own = character_spans(text, [piece.token for piece in pieces], [piece.place for piece in pieces])
             before, after = [(0, 0)] * len(frame.before), [(0, 0)] * len(frame.after)
             before[:1], after[-1:] = [(-1, 0)][: len(before)], [(len(text), len(text) + 1)][: len(after)]
@@ -147,7 +150,7 @@ def projection_between(
     teacher: Encoder,
     sentences: Sequence[str],
     method: str = "ridge",
-    length: int = 128,
+    length: int = LENGTH,
     read_student: Reader | None = None,
     read_teacher: Reader | None = None,
 ) -> Projection:
@@ -161,7 +164,7 @@ def projection_between(
         sentences: in a language that both read; their order does not matter much, blank ones are left out.
         method: ``"ridge"``, a matrix and a bias, or ``"procrustes"``, a rotation.
         length: most tokens of a sentence in either reading.
-        read_student: reads texts for the student; by default its tokenizer without prefixes (see ``reader``).
+        read_student: reads texts for the student; by default as queries (see ``reader``).
         read_teacher: the same for the teacher.
 
     Raises:

@@ -39,7 +39,8 @@ class StartConfig:
     """How the student differs from the teacher before the first step."""
 
     weights: str | None = None
-    """A registered model, a folder, or a hub id, of any family; by default the teacher's."""
+    """A registered model, a folder, or a hub id, of any family; by default the teacher's. It reads queries with the
+    prefix and the marker that its own folder says, because these belong to a family of models."""
     revision: str | None = None
     """Hub revision (commit of 40 digits); required for a hub id."""
     start: Literal["ridge", "procrustes", "none"] = "ridge"

@@ -5,18 +5,24 @@ from pathlib import Path
 
 from torch import nn
 
-from optical.model.alignment import projection_between
+from optical.model.alignment import LENGTH, projection_between, reader
 from optical.model.config import StartConfig
 from optical.model.cutting import keep_layers
 from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder
+from optical.model.text.roles import Role
 from optical.model.vocabulary.translation import extended_student
 
 _SENTENCES = 3000
 
 
 def student_start(
-    config: StartConfig, teacher: Path, weights: Path | None, sources: Sequence[str], targets: Sequence[str]
+    config: StartConfig,
+    teacher: Path,
+    weights: Path | None,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    target_role: Role = "query",
 ) -> tuple[Encoder, dict[str, str | float]]:
     """The student before its first step, and facts about how it was made.
 
@@ -26,6 +32,7 @@ def student_start(
         weights: folder of the student's own weights; None if it starts from the teacher's.
         sources: source side of the bitext.
         targets: its English side, in the same order.
+        target_role: how the teacher reads the English side in the distillation. The start leads to the same vectors.
     """
     student = load_encoder(weights or teacher).eval()
     keep_layers(student.backbone, config.layers)
@@ -34,17 +41,20 @@ def student_start(
     if weights is None:
         return student, {}
     guide = load_encoder(teacher).eval()
-    query = guide.reader.roles.query
-    student.reader = student.reader.adapted(None, None, query.scored)
-    return student, _move(student, guide, targets, config.start)
+    # Prefix and marker belong to a family of models, so the student keeps those of its own folder.
+    student.reader = student.reader.adapted(None, None, guide.reader.roles.query.scored)
+    return student, _move(student, guide, targets, config.start, target_role)
 
 
-def _move(student: Encoder, teacher: Encoder, english: Sequence[str], method: str) -> dict[str, str | float]:
-    """Give the student the projection that maps its token vectors on those of the teacher."""
+def _move(
+    student: Encoder, teacher: Encoder, english: Sequence[str], method: str, role: Role
+) -> dict[str, str | float]:
+    """Give the student the projection that maps its token vectors of a query on those of the teacher in a role."""
     if method == "none":
         return {}
     step = max(1, len(english) // _SENTENCES)
-    found = projection_between(student, teacher, english[::step][:_SENTENCES], method)
+    chosen, read_teacher = english[::step][:_SENTENCES], reader(teacher, LENGTH, role)
+    found = projection_between(student, teacher, chosen, method, read_teacher=read_teacher)
     student.head = nn.Sequential(found.layer())
     told = f"{method} on {found.tokens:,} aligned tokens, cosine with the teacher's {found.cosine_after:.3f}"
     if found.cosine_before is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from optical.data.batches.token_shards import open_tokens
 from optical.model.folder import read_shape, weights_fingerprint
+from optical.model.formats.layout import read_layout
 from optical.model.weights import find_weights
 from optical.tracking.progress import LineWriter, Progress
 from pipelines.graph.bitext import BITEXT, texts
@@ -70,10 +71,34 @@ def _make_start(session: Context, path: Path, identity: str) -> None:
     own = workspace.path(STUDENT_WEIGHTS) if workspace.has(STUDENT_WEIGHTS) else None
     with session.work("start"):
         sources, targets = (texts(workspace, BITEXT, side) for side in ("source", "target"))
-        student, facts = student_start(workspace.recipe.student, workspace.path(TEACHER), own, sources, targets)
+        config, role = workspace.recipe.student, workspace.recipe.teacher.target_role
+        student, facts = student_start(config, workspace.path(TEACHER), own, sources, targets, role)
         write_encoder(student, path, identity, facts)
-    if "start" in facts:
-        LineWriter().show(f"student start  {facts['start']}", final=True)
+    for told in (facts.get("start"), other_prefix(workspace)):
+        if told:
+            LineWriter().show(f"student start  {told}", final=True)
+
+
+def other_prefix(workspace: Workspace) -> str:
+    """What a student with weights of its own reads in front of queries, where the teacher reads another prefix.
+
+    A prefix belongs to a family of models, so ``teacher.query_prefix`` does not reach such a student.
+    """
+    if not workspace.has(STUDENT_WEIGHTS):
+        return ""
+    teacher, own = (read_layout(workspace.path(node)).roles.query.prefix for node in (TEACHER, STUDENT_START))
+    if teacher == own:
+        return ""
+    said = [repr(prefix) if prefix else "no prefix" for prefix in (own, teacher)]
+    return f"reads queries with {said[0]}, as its own folder says, and the teacher with {said[1]}"
+
+
+def _start_settings(workspace: Workspace) -> list[object]:
+    """The settings that decide the start; a role other than the usual one decides it where a projection is fitted."""
+    recipe, fields = workspace.recipe, workspace.decisive["student"]
+    fitted, role = recipe.student.weights and recipe.student.start != "none", recipe.teacher.target_role
+    settings = {name: fields.get(name) for name in ("start", "vocabulary", "layers")}
+    return [settings, *([role] if fitted and role != "query" else [])]
 
 
 def _make_bridge(session: Context, path: Path, identity: str) -> None:
@@ -144,7 +169,7 @@ STUDENT_START = Node(
     format=ENCODER,
     after=(CHECKED_DATA,),
     made_from=lambda workspace: [
-        {name: workspace.decisive["student"].get(name) for name in ("start", "vocabulary", "layers")},
+        *_start_settings(workspace),
         *(STUDENT_WEIGHTS, TEACHER, BITEXT),
     ],
     make=_make_start,

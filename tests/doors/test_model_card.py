@@ -333,6 +333,21 @@ def open_colbert(open_session, tmp_path, monkeypatch):
     return opened
 
 
+def test_a_prefix_that_the_student_does_not_share_with_the_teacher_is_told(open_session, tmp_path, encoder):
+    for name, prefix in (("teacher", "query: "), ("student", "")):
+        roles = Roles(query=RoleSettings(prefix=prefix))
+        with_prefix = Encoder(encoder.backbone, encoder.reader.with_roles(roles), encoder.head)
+        write_encoder(with_prefix, tmp_path / "prefixes" / name, "t" * 64, {"start": "ridge on 9 tokens"})
+    base = open_session().workspace.recipe
+    own = replace(base, student=replace(base.student, weights="multilingual-e5-small"))
+    for given, more in ((own, 1), (base, 0)):
+        workspace = open_session(given).workspace
+        workspace.places[TEACHER] = tmp_path / "prefixes" / "teacher"
+        workspace.places[STUDENT_START] = tmp_path / "prefixes" / "student"
+        told = "The student reads queries with no prefix, as its own folder says, and the teacher with 'query: '."
+        assert data_facts(workspace).notes.count(told) == more
+
+
 def test_an_export_for_colbert_has_its_keys_beside_the_others_and_a_card_that_says_so(open_colbert, tmp_path):
     student = made(tmp_path / "bert", "bert", "colbert", "one")
     folder = Path(export(open_colbert(student, trained=True), "colbert")["student"])

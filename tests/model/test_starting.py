@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from optical.model.alignment import projection_between, reader
 from optical.model.centring import centred, moments
 from optical.model.config import StartConfig
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
 from optical.model.starting import student_start
 from optical.model.storage import load_encoder, save_encoder
-from optical.model.text.roles import Roles, RoleSettings
+from optical.model.text.roles import ROLES, Roles, RoleSettings
 from tests.model.formats import folders
 
 WORDS = folders.WORDS
@@ -86,6 +87,17 @@ def test_the_student_lets_the_same_tokens_score_as_the_teacher_and_keeps_its_pre
     save_encoder(Encoder(student.backbone, student.reader.with_roles(prefixed)), tmp_path / "own")
     made, _ = started(tmp_path / "taught", tmp_path / "own", weights="x")
     assert made.reader.roles.query == replace(prefixed.query, scored="inner")
+
+
+@pytest.mark.parametrize("role", ["query", "document"])
+def test_the_start_leads_to_the_vectors_that_the_teacher_gives_in_the_role_of_the_distillation(teacher, own, role):
+    """The teacher's markers differ, so that a projection that leads to one role is not the other's."""
+    student, facts = student_start(StartConfig(weights="x"), teacher, own, ENGLISH, ENGLISH, role)
+    bare, guide = load_encoder(own).eval(), load_encoder(teacher).eval()
+    wanted = {name: projection_between(bare, guide, ENGLISH, read_teacher=reader(guide, 128, name)) for name in ROLES}
+    weight = student.head[0].linear.weight
+    assert {name for name, found in wanted.items() if torch.equal(weight, found.weight.float())} == {role}
+    assert facts["cosine_with_teacher"] == wanted[role].cosine_after
 
 
 def test_the_start_is_the_same_twice(teacher, own):

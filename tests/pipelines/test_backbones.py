@@ -153,6 +153,24 @@ def test_every_family_teaches_with_a_prefix_and_centred(run, folders, tmp_path, 
     assert "centring" in artefacts.read(workspace.path(TEACHER), "encoder").info
 
 
+@pytest.mark.parametrize(("student", "told"), [("xlm_roberta", True), (None, False)])
+def test_a_prefix_that_does_not_reach_the_student_is_told_of(run, capsys, student, told):
+    own = {} if student else {"student__weights": None, "student__layers": 1}
+    _, made = run("bert", student or "bert", teacher__query_prefix="query ", **own)
+    made(TEACHER, STUDENT_START)
+    line = "student start  reads queries with no prefix, as its own folder says, and the teacher with 'query '\n"
+    assert (line in capsys.readouterr().err) == told
+
+
+def test_the_distillations_role_reaches_the_start(run):
+    heads = []
+    for role in ("query", "document"):
+        workspace, made = run("bert", "xlm_roberta", teacher__target_role=role, teacher__document_prefix="hello ")
+        made(TEACHER, STUDENT_START)
+        heads.append(load_encoder(workspace.path(STUDENT_START)).head[0].linear.weight)
+    assert not torch.equal(*heads)
+
+
 def test_a_bridge_is_a_stage_of_its_own(run, tmp_path):
     base = changed(recipe("paper"), **TINY).train
     workspace, made = run("bert", "xlm_roberta", student__bridge=base)

@@ -134,7 +134,7 @@ NODES = {"teacher": TEACHER, "start": STUDENT_START, "tokens": TOKENS, "embeddin
     ("values", "anew"),
     [
         ({}, set()),
-        ({"teacher__target_role": "document"}, {"tokens", "student"}),
+        ({"teacher__target_role": "document"}, {"start", "tokens", "student"}),
         ({"teacher__query_prefix": "hello "}, set(NODES)),
         ({"teacher__centre": "on"}, set(NODES)),
         ({"teacher__centre_directions": 2}, set()),
@@ -157,6 +157,16 @@ def test_a_setting_makes_anew_what_it_decides_and_nothing_else(bert, xlmr, tmp_p
 
     before, after = prints(), prints(**values)
     assert {name for name in NODES if before[name] != after[name]} == anew
+
+
+@pytest.mark.parametrize("values", [{"student__start": "none"}, {"student__weights": None, "student__layers": 1}])
+def test_a_role_decides_no_start_without_a_projection(bert, xlmr, tmp_path, values):
+    def print_of(role: str) -> str:
+        own = {"student__weights": str(xlmr), "teacher__target_role": role} | DEMO
+        workspace = Workspace(made(bert, **(own | values)), Settings(runs_dir=tmp_path, mirror=None))
+        return workspace.fingerprint_of(STUDENT_START)
+
+    assert print_of("query") == print_of("document")
 
 
 def test_the_student_is_known_by_its_files_and_not_by_their_place(bert, tmp_path):
