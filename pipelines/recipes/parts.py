@@ -1,5 +1,7 @@
 """What recipes share: a pretrained English teacher, and the student and the training that suit it."""
 
+from optical.data.batches.config import MixtureConfig
+from optical.data.bitext.config import BitextConfig
 from optical.recipe import StudentConfig, TeacherConfig
 from optical.train.config import TrainConfig
 
@@ -17,3 +19,14 @@ def extended_student() -> StudentConfig:
 def sentence_training(epochs: int = 1) -> TrainConfig:
     """Training on sentences of up to 40 tokens."""
     return TrainConfig(epochs=epochs, source_length=40, target_length=40, checkpoint_steps=100)
+
+
+def swahili_pairs() -> BitextConfig:
+    """Swahili news, and the questions that AfriQA translated for training: no passages, no judgements."""
+    datasets = ("globalvoices-swa", "afriqa-questions-swa")
+    return BitextConfig(datasets=datasets, source="swa", target="eng", dev_pairs=256)
+
+
+def question_mixture() -> MixtureConfig:
+    """Every fifth pair of ``swahili_pairs`` is a question: the student will read questions, and the news hold few."""
+    return MixtureConfig(temperature=2.5)

@@ -82,7 +82,7 @@ def test_workers_are_refused_to_an_objective_that_would_see_other_pairs_with_the
 
 
 def test_a_pretrained_teacher_is_asked_for_its_positions_and_vocabulary(encoder_folder):
-    long = changed(recipe("swahili"), teacher__document_length=300, student__vocabulary=0)
+    long = changed(recipe("swahili_minilm"), teacher__document_length=300, student__vocabulary=0)
     assert [fault.where for fault in faults(long, encoder_folder)] == ["teacher.document_length"]
     assert list(faults(changed(long, teacher__document_length=256), encoder_folder)) == []
     assert list(faults(long, None)) == []

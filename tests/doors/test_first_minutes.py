@@ -56,7 +56,7 @@ def child(script: str, *arguments: str, **options: object) -> subprocess.Complet
     ("door", "arguments", "code", "words"),
     [
         (main, ["--help"], 0, "cache     encode the teacher's side"),
-        (main, ["-h"], 0, "swahili     Global Voices news pairs"),
+        (main, ["-h"], 0, "swahili         Global Voices news and AfriQA questions"),
         (main, ["help"], 0, "exit codes: 0 done, 1 bug, 2 user"),
         (main, ["help", "train"], 0, "--train.epochs 6 in demo, 3 in paper, 1 in swahili"),
         (main, ["train", "--help"], 0, "usage: python -m pipelines train <recipe>"),

@@ -73,7 +73,7 @@ PROJECTED = CardEncoder(
 def _recipe(
     bitext: tuple[str, ...], source: str, weights: str = "all-minilm-l6-v2", revision: str | None = None
 ) -> Recipe:
-    base = recipe("swahili")
+    base = recipe("swahili_minilm")
     return replace(
         base,
         bitext=replace(base.bitext, datasets=bitext, source=source),
@@ -196,7 +196,7 @@ def open_session(tmp_path, encoder_folder, tokens, monkeypatch):
     student = tmp_path / "run" / "student" / "encoder"
     write_encoder(load_encoder(encoder_folder), student, "s" * 64)
     local = str(tmp_path / "pairs.tsv@som")
-    base = recipe("swahili")
+    base = recipe("swahili_minilm")
     made = replace(
         base,
         bitext=replace(base.bitext, datasets=(local,), source="*"),

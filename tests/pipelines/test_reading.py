@@ -42,7 +42,7 @@ def made(teacher: Path, **values):
     lengths = {f"train__{side}_length": 16 for side in ("source", "target")}
     short = {"teacher__query_length": 16, "teacher__document_length": 16}
     return changed(
-        recipe("swahili"), teacher__weights=str(teacher), student__vocabulary=0, **(lengths | short | values)
+        recipe("swahili_minilm"), teacher__weights=str(teacher), student__vocabulary=0, **(lengths | short | values)
     )
 
 
@@ -115,15 +115,15 @@ def test_a_marker_that_overwrites_needs_its_prefix(overwriting):
 )
 def test_an_impossible_value_is_refused(field, value):
     with pytest.raises(UserError, match=f"^teacher.{field}: is "):
-        changed(recipe("swahili"), **{f"teacher__{field}": value})
+        changed(recipe("swahili_minilm"), **{f"teacher__{field}": value})
 
 
 def test_the_command_line_gives_every_setting_of_reading():
-    words = "run swahili --teacher.query_prefix q: --teacher.query_tokens inner --teacher.centre dev"
+    words = "run swahili_minilm --teacher.query_prefix q: --teacher.query_tokens inner --teacher.centre dev"
     teacher = parse([*words.split(), "--teacher.target_role", "document"])[1].recipe.teacher
     assert (teacher.query_prefix, teacher.query_tokens, teacher.centre) == ("q:", "inner", "dev")
     assert teacher.target_role == "document"
-    assert parse(["run", "swahili"])[1].recipe.teacher.query_tokens is None
+    assert parse(["run", "swahili_minilm"])[1].recipe.teacher.query_tokens is None
 
 
 DEMO = {"bitext__datasets": ("demo",), "evaluation__collection": "demo-topics"}

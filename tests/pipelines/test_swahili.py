@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.filterwarnings("i
 @pytest.mark.skipif("OPTICAL_MIRROR" not in os.environ, reason="the mirror is not here (OPTICAL_MIRROR)")
 def test_a_student_of_two_thousand_pairs_is_far_above_zero_shot(tmp_path, capsys):
     flags = ["--bitext.max-pairs", "2000", "--teacher.document-length", "64", "--runs-dir", str(tmp_path), "--json"]
-    assert main(["run", "swahili", *flags]) == 0
+    assert main(["run", "swahili_minilm", *flags]) == 0
     summary = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     measures = summary["measures"]
     assert measures["student"]["RR@10"] > 1.5 * measures["zero_shot"]["RR@10"]

@@ -21,7 +21,7 @@ def _workspace(folder, name: str, english: list[str]):
     [
         ("demo", ["a", "b"], ["zero_shot", "student", "english_ceiling"]),
         ("demo", ["a", ""], ["zero_shot", "student"]),
-        ("swahili", ["a", "b"], ["zero_shot", "student_start", "student", "english_ceiling"]),
+        ("swahili_minilm", ["a", "b"], ["zero_shot", "student_start", "student", "english_ceiling"]),
     ],
 )
 def test_a_ceiling_needs_translations_and_a_start_an_extended_vocabulary(tmp_path, name, english, expected):

@@ -152,7 +152,7 @@ def test_two_owners_are_one_too_many(settings):
 
 def test_a_teacher_folder_without_weights_is_refused(settings, tmp_path, capsys):
     (tmp_path / "teacher").mkdir()
-    arguments = ["run", "swahili", "--teacher.weights", str(tmp_path / "teacher"), "--runs-dir", str(settings.runs_dir)]
+    arguments = ["run", "swahili_minilm", "--teacher.weights", str(tmp_path / "teacher"), "--runs-dir", str(settings.runs_dir)]
     assert main(arguments) == 3
     assert "config.json" in capsys.readouterr().err
 
@@ -178,7 +178,7 @@ def test_time_is_kept_of_work_that_was_interrupted(settings, monkeypatch):
 
 def test_doctor_says_what_is_bad_and_exits_with_it(settings, tmp_path, capsys):
     flags = ["--teacher.weights", str(tmp_path / "none"), "--cache", str(tmp_path)]
-    assert main(["doctor", "swahili", *flags]) == 2
+    assert main(["doctor", "swahili_minilm", *flags]) == 2
     said = capsys.readouterr()
     assert "BAD  teacher" in said.out
     assert "teacher" in said.err
