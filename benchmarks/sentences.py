@@ -1,4 +1,4 @@
-"""Real sentence pairs: the texts of the ``swahili`` recipe, and their token embeddings as its first step meets them."""
+"""Real sentence pairs: the news of ``swahili_minilm``, and their token embeddings as its first step meets them."""
 
 import tempfile
 from collections import defaultdict
@@ -19,9 +19,9 @@ from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder
 from optical.model.vocabulary.translation import extended_student
 from optical.model.weights import find_weights
-from pipelines.recipes.swahili import swahili
+from pipelines.recipes.swahili_minilm import swahili_minilm
 
-RECIPE = swahili()
+RECIPE = swahili_minilm()
 DATASET = RECIPE.bitext.datasets[0]
 VOCABULARY_PAIRS = 4000
 _CORPUS = 30_000

@@ -2,7 +2,7 @@
 
 Our step, with the teacher in it and with a teacher cache, beside sentence-transformers' multilingual MSE distillation:
 the same backbone (all-MiniLM-L6-v2 with 8,000 more word pieces), pairs, batch size, lengths and threads, in turn, one
-epoch a round; medians. Then the share of a step that waits for data, from steps of the ``swahili`` recipe, and the
+epoch a round; medians. Then the share of a step that waits for data, from steps of ``swahili_minilm``, and the
 share of the transport loss. The pairs are Global Voices Swahili from ``OPTICAL_MIRROR``, or generated without it.
 Last, a step of a large multilingual student (``train_large``); ``--large-only`` measures that alone.
 """

@@ -5,7 +5,7 @@ from dataclasses import replace
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.objectives import ot
 from optical.recipe import Recipe, TeacherConfig
-from pipelines.recipes.parts import extended_student, sentence_training, question_mixture, swahili_pairs
+from pipelines.recipes.parts import extended_student, question_mixture, sentence_training, swahili_pairs
 
 
 def swahili() -> Recipe:

@@ -8,8 +8,8 @@ from optical.recipe import Recipe
 from pipelines.recipes.parts import (
     extended_student,
     minilm_teacher,
-    sentence_training,
     question_mixture,
+    sentence_training,
     swahili_pairs,
 )
 

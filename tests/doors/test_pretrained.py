@@ -170,9 +170,9 @@ def test_a_run_is_known_by_the_weights_and_not_by_their_path(settings, dense, la
 def test_a_spec_is_always_the_same_node_and_shares_the_embeddings_of_a_teacher(settings, late, encoder_folder):
     assert embeddings_node(late) is embeddings_node(late)
     assert encoder_node(late) is encoder_node(late.replace("late:", "dense:"))
-    swahili = changed(recipe("swahili_minilm"), teacher__weights=str(encoder_folder), evaluation__collection="demo-topics")
-    length = swahili.teacher.document_length
-    taught = Workspace(swahili, settings)
+    real = changed(recipe("swahili_minilm"), teacher__weights=str(encoder_folder), evaluation__collection="demo-topics")
+    length = real.teacher.document_length
+    taught = Workspace(real, settings)
     beside = Workspace(changed(compared_with(late), teacher__document_length=length), settings)
     assert beside.path(embeddings_node(late)) == taught.path(EMBEDDINGS)
     shorter = Workspace(changed(compared_with(late), teacher__document_length=length - 1), settings)

@@ -152,8 +152,8 @@ def test_two_owners_are_one_too_many(settings):
 
 def test_a_teacher_folder_without_weights_is_refused(settings, tmp_path, capsys):
     (tmp_path / "teacher").mkdir()
-    arguments = ["run", "swahili_minilm", "--teacher.weights", str(tmp_path / "teacher"), "--runs-dir", str(settings.runs_dir)]
-    assert main(arguments) == 3
+    flags = ["--teacher.weights", str(tmp_path / "teacher"), "--runs-dir", str(settings.runs_dir)]
+    assert main(["run", "swahili_minilm", *flags]) == 3
     assert "config.json" in capsys.readouterr().err
 
 
