@@ -254,7 +254,7 @@ def _idle(recipe: Recipe) -> Iterator[str]:
     if recipe.teacher.centre == "off":
         yield "teacher.centre_directions"
     if not recipe.student.weights:
-        yield "student.start"
+        yield from ("student.start", "student.query_prefix")
     if recipe.student.word_embeddings == "freeze":
         yield from (f"{where}.embedding_rate" for where in recipe.student_trainings)
     yield from (f"objective.{name}" for name in recipe.objective.idle())

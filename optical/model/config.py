@@ -43,6 +43,9 @@ class StartConfig:
     prefix and the marker that its own folder says, because these belong to a family of models."""
     revision: str | None = None
     """Hub revision (commit of 40 digits); required for a hub id."""
+    query_prefix: str | None = None
+    """Text that a student with weights of its own puts in front of queries, such as ``query: ``; by default what its
+    folder says."""
     start: Literal["ridge", "procrustes", "none"] = "ridge"
     """How a student with weights of its own comes into the teacher's space: by a projection that is fitted in closed
     form on English sentences that both read, as ridge regression or as a rotation; ``none`` keeps its own."""
@@ -59,6 +62,9 @@ class StartConfig:
         for name in ("vocabulary", "layers"):
             value = getattr(self, name)
             require(value >= 0, f"student.{name}", f"is {value}", "set 0 or more")
+        what = f"is {self.query_prefix!r}, and a student without weights of its own reads as the teacher does"
+        readable = self.query_prefix is None or self.weights is not None
+        require(readable, "student.query_prefix", what, "set teacher.query_prefix, or student.weights")
         starts = ("ridge", "procrustes", "none")
         require(self.start in starts, "student.start", f"is {self.start!r}", f"choose from {', '.join(starts)}")
         known, what = self.word_embeddings in ("train", "freeze"), f"is {self.word_embeddings!r}"

@@ -41,8 +41,8 @@ def student_start(
     if weights is None:
         return student, {}
     guide = load_encoder(teacher).eval()
-    # Prefix and marker belong to a family of models, so the student keeps those of its own folder.
-    student.reader = student.reader.adapted(None, None, guide.reader.roles.query.scored)
+    # Prefix and marker belong to a family of models, so the student does not take those of the teacher.
+    student.reader = student.reader.adapted(config.query_prefix, None, guide.reader.roles.query.scored)
     return student, _move(student, guide, targets, config.start, target_role)
 
 

@@ -25,15 +25,20 @@ def reading_faults(recipe: Recipe, taught: Path | None, own: Path | None) -> Ite
         return
     teacher, given = recipe.teacher, read_layout(taught).roles
     prefixes = {"query": teacher.query_prefix, "document": teacher.document_prefix}
-    if empty := [role for role in ROLES if prefixes[role] == "" and given.of(role).overwrites]:
+    empty = [f"teacher.{role}_prefix" for role in ROLES if prefixes[role] == "" and given.of(role).overwrites]
+    own_roles, own_prefix = read_layout(own).roles if own else None, recipe.student.query_prefix
+    if own_roles and own_prefix == "" and own_roles.query.overwrites:
+        empty.append("student.query_prefix")
+    if empty:
         what = "is empty, and the marker takes the place of its first token"
-        yield UserError(f"teacher.{empty[0]}_prefix", what, "leave it out")
+        yield UserError(empty[0], what, "leave it out")
         return
-    longest = max(len(prefix or "") for prefix in (*prefixes.values(), *_written(given), *_written_in(own)))
+    written = (*_written(given), *(_written(own_roles) if own_roles else ()))
+    longest = max(len(prefix or "") for prefix in (*prefixes.values(), own_prefix, *written))
     # A tokenizer of 250,000 pieces takes a second to open.
     if min(cut.length for cut in cuts(recipe)) <= _AROUND + _TOKENS_PER_LETTER * longest:
         reader = load_reader(taught).adapted(teacher.query_prefix, teacher.document_prefix, teacher.query_tokens)
-        yield from _narrow(recipe, reader, load_reader(own) if own else reader)
+        yield from _narrow(recipe, reader, load_reader(own).adapted(own_prefix, None, None) if own else reader)
 
 
 def _narrow(recipe: Recipe, teacher: TextReader, student: TextReader) -> Iterator[UserError]:
@@ -50,7 +55,3 @@ def _narrow(recipe: Recipe, teacher: TextReader, student: TextReader) -> Iterato
 
 def _written(roles: Roles) -> tuple[str, ...]:
     return tuple(roles.of(role).prefix for role in ROLES)
-
-
-def _written_in(folder: Path | None) -> tuple[str, ...]:
-    return _written(read_layout(folder).roles) if folder else ()

@@ -82,7 +82,7 @@ def _make_start(session: Context, path: Path, identity: str) -> None:
 def other_prefix(workspace: Workspace) -> str:
     """What a student with weights of its own reads in front of queries, where the teacher reads another prefix.
 
-    A prefix belongs to a family of models, so ``teacher.query_prefix`` does not reach such a student.
+    A prefix belongs to a family of models, so such a student has that of its folder or of ``student.query_prefix``.
     """
     if not workspace.has(STUDENT_WEIGHTS):
         return ""
@@ -90,7 +90,7 @@ def other_prefix(workspace: Workspace) -> str:
     if teacher == own:
         return ""
     said = [repr(prefix) if prefix else "no prefix" for prefix in (own, teacher)]
-    return f"reads queries with {said[0]}, as its own folder says, and the teacher with {said[1]}"
+    return f"reads queries with {said[0]} (student.query_prefix), and the teacher with {said[1]}"
 
 
 def _start_settings(workspace: Workspace) -> list[object]:
@@ -98,7 +98,8 @@ def _start_settings(workspace: Workspace) -> list[object]:
     recipe, fields = workspace.recipe, workspace.decisive["student"]
     fitted, role = recipe.student.weights and recipe.student.start != "none", recipe.teacher.target_role
     settings = {name: fields.get(name) for name in ("start", "vocabulary", "layers")}
-    return [settings, *([role] if fitted and role != "query" else [])]
+    own_prefix = {} if recipe.student.query_prefix is None else {"query_prefix": recipe.student.query_prefix}
+    return [settings | own_prefix, *([role] if fitted and role != "query" else [])]
 
 
 def _make_bridge(session: Context, path: Path, identity: str) -> None:

@@ -344,7 +344,7 @@ def test_a_prefix_that_the_student_does_not_share_with_the_teacher_is_told(open_
         workspace = open_session(given).workspace
         workspace.places[TEACHER] = tmp_path / "prefixes" / "teacher"
         workspace.places[STUDENT_START] = tmp_path / "prefixes" / "student"
-        told = "The student reads queries with no prefix, as its own folder says, and the teacher with 'query: '."
+        told = "The student reads queries with no prefix (student.query_prefix), and the teacher with 'query: '."
         assert data_facts(workspace).notes.count(told) == more
 
 

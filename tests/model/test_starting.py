@@ -87,6 +87,8 @@ def test_the_student_lets_the_same_tokens_score_as_the_teacher_and_keeps_its_pre
     save_encoder(Encoder(student.backbone, student.reader.with_roles(prefixed)), tmp_path / "own")
     made, _ = started(tmp_path / "taught", tmp_path / "own", weights="x")
     assert made.reader.roles.query == replace(prefixed.query, scored="inner")
+    told, _ = started(tmp_path / "taught", tmp_path / "own", weights="x", query_prefix="you ")
+    assert told.reader.roles.query == RoleSettings(prefix="you ", scored="inner")
 
 
 @pytest.mark.parametrize("role", ["query", "document"])

@@ -158,7 +158,7 @@ def test_a_prefix_that_does_not_reach_the_student_is_told_of(run, capsys, studen
     own = {} if student else {"student__weights": None, "student__layers": 1}
     _, made = run("bert", student or "bert", teacher__query_prefix="query ", **own)
     made(TEACHER, STUDENT_START)
-    line = "student start  reads queries with no prefix, as its own folder says, and the teacher with 'query '\n"
+    line = "student start  reads queries with no prefix (student.query_prefix), and the teacher with 'query '\n"
     assert (line in capsys.readouterr().err) == told
 
 

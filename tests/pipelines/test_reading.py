@@ -89,6 +89,17 @@ def test_a_student_of_its_own_is_asked_for_the_sources_and_the_teacher_for_the_r
     assert [fault.split(":")[0] for fault in found(bert, wide, train__target_length=100)] == ["train.target_length"]
 
 
+def test_a_student_of_its_own_has_a_prefix_of_its_own(bert, xlmr, overwriting):
+    own = {"student__query_prefix": "hello world hello world "}
+    assert found(bert, xlmr, **own) == []
+    [fault] = found(bert, xlmr, train__source_length=4, **own)
+    assert fault.startswith("train.source_length: is 4, and ")
+    [fault] = found(bert, overwriting, student__query_prefix="")
+    assert fault.startswith("student.query_prefix: is empty, and the marker takes the place")
+    with pytest.raises(UserError, match="^student.query_prefix: is 'hello', and a student without weights of its own"):
+        changed(recipe("demo"), student__query_prefix="hello")
+
+
 def test_every_length_of_a_recipe_is_looked_at_by_whoever_reads_at_it():
     bridge = replace(recipe("demo").train, mixture=MixtureConfig(mono_share=0.5))
     full = changed(recipe("demo"), student__bridge=bridge, teacher__target_role="document")
