@@ -7,6 +7,8 @@ from typing import Literal
 from optical.model.text.roles import Role
 from optical.recipe import Recipe
 
+Reader = Literal["teacher", "student"]
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -15,7 +17,7 @@ class Cut:
     field: str
     """The field that sets it."""
     length: int
-    reader: Literal["teacher", "student"]
+    reader: Reader
     """Whose tokenizer reads the texts, and whose positions limit them. A student without weights of its own reads as
     the teacher does."""
     role: Role
@@ -30,6 +32,10 @@ def cuts(recipe: Recipe) -> Iterator[Cut]:
     yield Cut("teacher.document_length", teacher.document_length, "teacher", "document")
     for where, train in recipe.trainings.items():
         learns = where in recipe.student_trainings
-        yield Cut(f"{where}.source_length", train.source_length, "student" if learns else "teacher", "query")
+        reader: Reader = "student" if learns else "teacher"
+        yield Cut(f"{where}.source_length", train.source_length, reader, "query")
         role = teacher.target_role if learns else "document"
         yield Cut(f"{where}.target_length", train.target_length, "teacher", role)
+        if train.target_length < train.source_length:
+            # Whoever reads the sources has the English side as a query too, cut to the shorter of both lengths.
+            yield Cut(f"{where}.target_length", train.target_length, reader, "query")

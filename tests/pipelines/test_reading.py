@@ -115,6 +115,15 @@ def test_every_length_of_a_recipe_is_looked_at_by_whoever_reads_at_it():
     }
 
 
+def test_a_student_reads_the_english_side_too_and_needs_room_there(bert, xlmr):
+    """Every batch cuts the English side as the student reads it, to the shorter of both lengths."""
+    [fault] = found(bert, xlmr, train__target_length=5, student__query_prefix="hello world hello world ")
+    assert fault.startswith("train.target_length: is 5, and ")
+    [fault] = found(bert, train__target_length=4, teacher__query_prefix="hello world ", teacher__target_role="document")
+    assert fault.startswith("train.target_length: is 4, and ")
+    assert found(bert, xlmr, train__target_length=5) == []
+
+
 def test_a_marker_that_overwrites_needs_its_prefix(overwriting):
     [fault] = found(overwriting, teacher__query_prefix="")
     assert fault.startswith("teacher.query_prefix: is empty, and the marker takes the place")
