@@ -43,7 +43,7 @@ def check_recipe(workspace: Workspace) -> None:
     for fault in faults(workspace.recipe, folder, own):
         raise fault
     for spec in workspace.recipe.evaluation.pretrained:
-        check_pretrained(spec)
+        check_pretrained(spec, workspace.settings.cache)
     objective, workers = workspace.recipe.objective, workspace.settings.resources.num_workers
     if workers > 1 and not objective.takes_workers:
         what = f"is {workers}, and {objective.name} compares a pair with those of its own worker only"
@@ -78,8 +78,12 @@ def faults(recipe: Recipe, teacher: Path | None, student: Path | None = None) ->
     yield from _repeated(recipe.evaluation.pretrained)
 
 
-def check_pretrained(spec: str) -> Path:
+def check_pretrained(spec: str, cache: Path) -> Path:
     """The folder of a pretrained encoder to compare with, checked as far as that is possible without its weights.
+
+    Args:
+        spec: of the encoder.
+        cache: where quantised weights of a package are unpacked.
 
     Raises:
         UserError: there are no such weights here, their package is not installed, or a hub id lacks its commit.
@@ -87,7 +91,7 @@ def check_pretrained(spec: str) -> Path:
         InfrastructureError: the hub cannot be reached and its cache has no copy.
     """
     encoder = parse_pretrained(spec)
-    folder = find_pretrained(encoder)
+    folder = find_pretrained(encoder, cache)
     read_shape(folder, encoder.pooled)
     return folder
 

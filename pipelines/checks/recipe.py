@@ -74,7 +74,10 @@ def pretrained(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         encoder = parse_pretrained(spec)
         try:
             address = hub_address(encoder.weights, encoder.revision)
-            yield _fetchable(spec, address) if address else Finding(spec, True, str(check_pretrained(spec)))
+            if address:
+                yield _fetchable(spec, address)
+            else:
+                yield Finding(spec, True, str(check_pretrained(spec, settings.cache)))
         except OpticalError as error:
             yield Finding(spec, False, str(error))
 

@@ -49,7 +49,7 @@ def pretrained_embeddings(recipe: Recipe) -> list[Node]:
     return [embeddings_node(spec) for spec in recipe.evaluation.pretrained]
 
 
-def find_pretrained(encoder: Pretrained, cache: Path | None = None) -> Path:
+def find_pretrained(encoder: Pretrained, cache: Path) -> Path:
     """The folder of a pretrained encoder.
 
     Raises:

