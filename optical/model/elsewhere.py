@@ -50,13 +50,17 @@ def limits_elsewhere(roles: Roles, head: Iterable[nn.Module | Layer] = ()) -> li
     return found
 
 
-def check_stanford(encoder: Encoder) -> None:
+def check_stanford(encoder: Encoder, lengths: dict[Role, int] | None = None) -> None:
     """Refuse an encoder that ColBERT's format cannot hold.
+
+    Args:
+        encoder: to be written.
+        lengths: see ``write_stanford``.
 
     Raises:
         UserError: its backbone, its head, or how it reads and scores a text has no place there.
     """
-    _metadata(encoder, None)
+    _metadata(encoder, lengths)
 
 
 def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | None = None) -> None:
@@ -68,7 +72,8 @@ def write_stanford(encoder: Encoder, folder: Path, lengths: dict[Role, int] | No
     Args:
         encoder: that the folder was written from.
         folder: written by ``save_encoder``.
-        lengths: longest document in tokens, for ColBERT; by default what the backbone can read.
+        lengths: longest text in tokens: that of a document, for ColBERT, by default what the backbone can read; and
+            that of a query, by default as many as a query is filled up to. ColBERT has no other one.
 
     Raises:
         UserError: see ``check_stanford``.
@@ -100,6 +105,10 @@ def _metadata(encoder: Encoder, lengths: dict[Role, int] | None) -> tuple[dict, 
     if (role := _unequal(encoder, metadata)) is not None:
         why = _unsaid(encoder.reader.roles.of(role), role)
         raise UserError(where, f"cannot express how a {role} is read and scored here: {why}", advice)
+    width = encoder.reader.roles.query.expand_to
+    if (cut := (lengths or {}).get("query", width)) < width:
+        what = f"reads {width} tokens of a query, and here it is cut to {cut} and then filled up"
+        raise UserError(where, what, f"set teacher.query_length to {width} or more, or {advice}")
     return metadata, projection
 
 

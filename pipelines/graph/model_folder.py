@@ -6,6 +6,8 @@ from pathlib import Path
 
 from optical import artefacts
 from optical.artefacts import Artefact
+from optical.model.text.roles import Role
+from optical.recipe import TeacherConfig
 from pipelines.graph.node import Node
 from pipelines.graph.student import STUDENT
 from pipelines.graph.teacher import ENCODER, TEACHER
@@ -29,12 +31,17 @@ def _make_colbert(session: Context, path: Path, identity: str) -> None:
 
     workspace = session.workspace
     student = artefacts.read(workspace.path(STUDENT), ENCODER, verify=False)
-    encoder, longest = load_encoder(student.path), workspace.recipe.teacher.document_length
+    encoder = load_encoder(student.path)
     with artefacts.writing(path, COLBERT_FOLDER.kind, identity) as scratch:
         manifest = shutil.ignore_patterns(artefacts.MANIFEST)
         shutil.copytree(workspace.path(MODEL_FOLDER), scratch, dirs_exist_ok=True, ignore=manifest)
-        write_stanford(encoder, scratch, {"document": longest})
+        write_stanford(encoder, scratch, longest_texts(workspace.recipe.teacher))
         (scratch / _CARD).write_text(_card(workspace, student, scratch), encoding="utf-8")
+
+
+def longest_texts(teacher: TeacherConfig) -> dict[Role, int]:
+    """Longest text of each role in tokens."""
+    return {"query": teacher.query_length, "document": teacher.document_length}
 
 
 def _texts(workspace: Workspace) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """export: the student as a folder that ``AutoModel`` and ``AutoTokenizer`` load, and ColBERT if that is asked for."""
 
-from pipelines.graph.model_folder import COLBERT_FOLDER, MODEL_FOLDER
+from pipelines.graph.model_folder import COLBERT_FOLDER, MODEL_FOLDER, longest_texts
 from pipelines.graph.student import STUDENT_START
 from pipelines.session import Session
 from pipelines.verbs import ExportFormat
@@ -26,4 +26,5 @@ def _check_colbert(session: Session) -> None:
     from optical.model.storage import load_encoder
 
     session.make(STUDENT_START)
-    check_stanford(load_encoder(session.workspace.path(STUDENT_START)))
+    longest = longest_texts(session.workspace.recipe.teacher)
+    check_stanford(load_encoder(session.workspace.path(STUDENT_START)), longest)

@@ -373,6 +373,15 @@ def test_a_student_that_colbert_cannot_hold_is_refused_before_it_is_trained(open
     assert not trained and not list(session.run_dir.glob("export*"))
 
 
+def test_a_query_length_that_colbert_does_not_keep_is_refused(open_colbert, tmp_path):
+    session = open_colbert(made(tmp_path / "bert", "bert", "colbert", "one"), trained=True)
+    base = session.workspace.recipe
+    session.workspace.recipe = replace(base, teacher=replace(base.teacher, query_length=8))
+    with pytest.raises(UserError, match="ColBERT's format: reads 12 tokens of a query, and here it is cut to 8"):
+        export(session, "colbert")
+    assert not list(session.run_dir.glob("export*"))
+
+
 def test_the_format_of_an_export_is_a_flag_of_that_verb_alone():
     assert parse(["export", "demo"])[1].format == "transformers"
     assert parse(["export", "demo", "--format", "colbert"])[1].format == "colbert"

@@ -124,6 +124,19 @@ def test_what_colbert_cannot_express_is_refused(tmp_path, family, roles, head, m
         check_stanford(encoder)
 
 
+def test_queries_that_are_cut_shorter_than_colbert_fills_them_are_refused(tmp_path):
+    """ColBERT has one length of queries: it reads what this encoder cuts off."""
+    encoder = made(tmp_path / "backbone", "bert", "colbert", "one")
+    saved(encoder, tmp_path / "saved")
+    before = sorted(file.name for file in (tmp_path / "saved").iterdir())
+    for refuse in (check_stanford, lambda *given: write_stanford(given[0], tmp_path / "saved", given[1])):
+        with pytest.raises(UserError, match="ColBERT's format: reads 12 tokens of a query, and here it is cut to 11"):
+            refuse(encoder, {"query": 11})
+    assert sorted(file.name for file in (tmp_path / "saved").iterdir()) == before
+    for fits in (12, 64):
+        check_stanford(encoder, {"query": fits})
+
+
 @pytest.mark.parametrize("roles", ["colbert", "colbert, all score"])
 def test_nothing_is_refused_that_is_written(tmp_path, roles):
     check_stanford(made(tmp_path / "backbone", "bert", roles, "one"))
