@@ -94,7 +94,7 @@ class TeacherConfig:
     """Longest document in tokens."""
     query_prefix: str | None = None
     """Text put in front of queries, such as ``query: ``; by default what the model folder says. A student with weights
-    of its own does not take it over: it reads the prefix that its own folder says."""
+    of its own does not take it over: see ``student.query_prefix``."""
     document_prefix: str | None = None
     """Text put in front of documents, such as ``passage: ``; by default what the model folder says."""
     query_tokens: Literal["all", "inner"] | None = None
