@@ -38,8 +38,11 @@ def overwriting(tmp_path_factory) -> Path:
     return folders.stanford(tmp_path_factory.mktemp("plaid"), kd_loss="KLD", query_maxlen=12)
 
 
+SIDES = ("source", "target")
+
+
 def made(teacher: Path, **values):
-    lengths = {f"train__{side}_length": 16 for side in ("source", "target")}
+    lengths = {f"train__{side}_length": 16 for side in SIDES}
     short = {"teacher__query_length": 16, "teacher__document_length": 16}
     return changed(
         recipe("swahili_minilm"), teacher__weights=str(teacher), student__vocabulary=0, **(lengths | short | values)
@@ -98,6 +101,19 @@ def test_a_student_of_its_own_has_a_prefix_of_its_own(bert, xlmr, overwriting):
     assert fault.startswith("student.query_prefix: is empty, and the marker takes the place")
     with pytest.raises(UserError, match="^student.query_prefix: is 'hello', and a student without weights of its own"):
         changed(recipe("demo"), student__query_prefix="hello")
+
+
+def test_a_student_of_its_own_is_looked_at_beside_a_teacher_that_the_run_trains(xlmr, overwriting):
+    def said(own: Path, **values) -> list[str]:
+        return [str(fault) for fault in faults(changed(recipe("demo"), student__weights=str(own), **values), None, own)]
+
+    short = {f"{where}__{side}_length": 16 for where in ("train", "teacher__scratch__train") for side in SIDES}
+    short |= {"teacher__query_length": 16}
+    assert said(xlmr, **short) == said(overwriting, **short) == []
+    [fault] = said(xlmr, **short | {"train__source_length": 4}, student__query_prefix="hello world hello world ")
+    assert fault.startswith("train.source_length: is 4, and ")
+    [fault] = said(overwriting, **short, student__query_prefix="")
+    assert fault.startswith("student.query_prefix: is empty, and the marker takes the place")
 
 
 def test_every_length_of_a_recipe_is_looked_at_by_whoever_reads_at_it():
