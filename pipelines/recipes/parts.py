@@ -12,7 +12,7 @@ def minilm_teacher() -> TeacherConfig:
 
 
 def extended_student() -> StudentConfig:
-    """A student with 8,000 word pieces of the source language, which the English teacher's vocabulary lacks."""
+    """A student with those pieces of a vocabulary of 8,000, learned from the source language, that its own lacks."""
     return StudentConfig(vocabulary=8000)
 
 

@@ -176,6 +176,8 @@ NODES = {"teacher": TEACHER, "start": STUDENT_START, "tokens": TOKENS, "embeddin
         ({"teacher__centre_directions": 2}, set()),
         ({"teacher__query_tokens": "inner"}, set(NODES)),
         ({"student__start": "procrustes"}, {"start", "tokens", "student"}),
+        ({"student__query_prefix": "hello "}, {"start", "tokens", "student"}),
+        ({"student__query_prefix": ""}, {"start", "tokens", "student"}),
         ({"student__layers": 1}, {"start", "tokens", "student"}),
         ({"student__word_embeddings": "freeze"}, {"student"}),
         ({"train__seed": 4}, {"student"}),
