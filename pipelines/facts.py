@@ -151,19 +151,21 @@ def _questions(workspace: Workspace) -> list[DatasetFact]:
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
     """The pretrained weights that the teacher is or starts from; those of the student; encoders to compare with."""
-    student = workspace.recipe.student.weights
-    teacher = [] if workspace.recipe.teacher.scratch else [workspace.recipe.teacher.weights]
-    compared = [parse_pretrained(spec).weights for spec in workspace.recipe.evaluation.pretrained]
-    facts = [DatasetFact(public_weights(name), _licence(name), "teacher", _WEIGHTS, "English") for name in teacher]
-    if student:
-        facts.append(DatasetFact(public_weights(student), _licence(student), "student", _WEIGHTS, "see its card"))
-    for name in dict.fromkeys(compared):
-        facts.append(DatasetFact(public_weights(name), _licence(name), "comparison", _WEIGHTS, "see its card"))
-    return facts
+    recipe = workspace.recipe
+    compared = dict.fromkeys(parse_pretrained(spec).weights for spec in recipe.evaluation.pretrained)
+    uses = [
+        *([] if recipe.teacher.scratch else [("teacher", recipe.teacher.weights)]),
+        *([("student", recipe.student.weights)] if recipe.student.weights else []),
+        *(("comparison", name) for name in compared),
+    ]
+    return [_weights_fact(use, name) for use, name in uses]
 
 
-def _licence(weights: str) -> str:
-    return PACKAGED[weights].licence if weights in PACKAGED else "see where it comes from"
+def _weights_fact(use: str, weights: str) -> DatasetFact:
+    licence, languages = "see where it comes from", "see its card"
+    if packaged := PACKAGED.get(weights):
+        licence, languages = packaged.licence, packaged.languages
+    return DatasetFact(public_weights(weights), licence, use, _WEIGHTS, languages)
 
 
 def _split(workspace: Workspace) -> str:

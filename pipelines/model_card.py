@@ -92,10 +92,10 @@ def model_card(
 def _teacher(teacher: TeacherConfig) -> str:
     """What the student is distilled from, inside a sentence."""
     if teacher.scratch:
-        return "a small English teacher"
+        return "a small teacher trained on English"
     if teacher.training:
-        return f"an English teacher trained from {teacher.weights} on questions and passages"
-    return f"the English teacher {teacher.weights}"
+        return f"a teacher trained from {teacher.weights} on English questions and passages"
+    return f"the teacher {teacher.weights}"
 
 
 def _start(recipe: Recipe) -> str:

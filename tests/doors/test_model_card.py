@@ -30,6 +30,7 @@ from optical.model.head import projection
 from optical.model.storage import load_encoder, save_encoder
 from optical.model.text.reader import load_reader
 from optical.model.text.roles import Roles, RoleSettings
+from optical.model.weights import PACKAGED
 from optical.objectives import contrastive
 from optical.recipe import Recipe
 from optical.report.content import DataFacts, DatasetFact
@@ -83,6 +84,15 @@ def _recipe(
 
 def _card(made: Recipe, evaluation: dict | None = None, facts: tuple[DatasetFact, ...] = ()) -> str:
     return model_card(public_recipe(made), "f" * 64, PROJECTED, DataFacts(9, datasets=facts), evaluation)
+
+
+def test_a_multilingual_teacher_is_not_called_english():
+    card = _card(_recipe(("globalvoices-swa",), "swa", weights="multilingual-e5-small"))
+    assert ", distilled from the teacher multilingual-e5-small by optimal transport over bitext" in card
+    assert {name: model.languages for name, model in PACKAGED.items()} == {
+        "all-minilm-l6-v2": "English",
+        "multilingual-e5-small": "100 languages",
+    }
 
 
 def _front(card: str) -> dict:

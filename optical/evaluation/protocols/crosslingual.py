@@ -25,7 +25,7 @@ class Config(EvaluationConfig):
             encoder="teacher",
             field="query",
             label="zero-shot",
-            meaning="the English teacher reads the query in its own language: what there was before any training",
+            meaning="the teacher reads the query in its own language: what there was before any training",
         ),
         System(
             name="student_start",
