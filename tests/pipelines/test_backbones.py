@@ -36,7 +36,7 @@ from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from tests.doors.recipes import changed
-from tests.model.formats.folders import MAKERS, WORDS
+from tests.model.formats.folders import MAKERS, WORDS, stanford
 from tests.model.formats.test_plain import hidden_of_transformers
 from tests.train import ranks
 
@@ -160,6 +160,16 @@ def test_a_prefix_that_does_not_reach_the_student_is_told_of(run, capsys, studen
     made(TEACHER, STUDENT_START)
     line = "student start  reads queries with no prefix (student.query_prefix), and the teacher with 'query '\n"
     assert (line in capsys.readouterr().err) == told
+
+
+def test_a_prefix_that_only_places_the_marker_of_the_teacher_is_none(run, capsys, tmp_path):
+    (tmp_path / "plaid").mkdir()
+    overwriting = stanford(tmp_path / "plaid", kd_loss="KLD", query_maxlen=12)
+    lengths = {f"{where}_length": 12 for where in ("teacher__query", "train__source", "train__target")}
+    _, made = run("bert", "bert", teacher__weights=str(overwriting), **lengths)
+    made(STUDENT_START)
+    told = capsys.readouterr().err
+    assert "student start  ridge" in told and "reads queries with" not in told
 
 
 def test_the_distillations_role_reaches_the_start(run):
