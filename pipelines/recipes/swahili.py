@@ -11,7 +11,7 @@ from pipelines.recipes.parts import extended_student, question_mixture, sentence
 def swahili() -> Recipe:
     """Global Voices news and AfriQA questions, multilingual-e5-small on both sides, AfriQA Swahili test questions.
 
-    Command: ``make swahili``, or ``python -m pipelines run swahili``. Two cores, about 45 minutes. The README has the
+    Command: ``make swahili``, or ``python -m pipelines run swahili``. Two cores, about an hour. The README has the
     table.
     """
     return Recipe(
