@@ -25,6 +25,7 @@ class TrainJob:
         teacher: folder of the frozen encoder of the target side; None if the trained encoder encodes both sides.
         teacher_cache: the teacher's embeddings of the target sides, if they are cached.
         word_embeddings: whether training moves the word embeddings (``train``) or not (``freeze``).
+        is_bridge: whether this is the training of a student before its distillation.
     """
 
     fingerprint: str
@@ -36,11 +37,14 @@ class TrainJob:
     teacher: Path | None = None
     teacher_cache: TeacherCache | None = None
     word_embeddings: Literal["train", "freeze"] = "train"
+    is_bridge: bool = False
 
     @property
     def trains(self) -> str:
-        """Which encoder is trained: ``student`` (of a frozen teacher) or ``teacher`` (without one)."""
-        return "student" if self.teacher else "teacher"
+        """The name of the training: ``student`` or ``bridge`` (of a frozen teacher), or ``teacher`` (without one)."""
+        if self.teacher is None:
+            return "teacher"
+        return "bridge" if self.is_bridge else "student"
 
     @property
     def columns_read(self) -> tuple[str, ...]:

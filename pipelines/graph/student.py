@@ -108,7 +108,7 @@ def _make_bridge(session: Context, path: Path, identity: str) -> None:
     workspace = session.workspace
     if (bridge := workspace.recipe.student.bridge) is None:
         raise ValueError(f"{workspace.recipe.name} has no bridge")
-    job = _job(workspace, STUDENT_BRIDGE, STUDENT_START, bridge)
+    job = replace(_job(workspace, STUDENT_BRIDGE, STUDENT_START, bridge), is_bridge=True)
     train(session, job, "bridge", workspace.settings.resources)
 
 

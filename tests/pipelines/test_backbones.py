@@ -189,6 +189,11 @@ def test_a_bridge_is_a_stage_of_its_own(run, tmp_path):
     words = [stage.get_input_embeddings().weight for stage in stages]
     assert not torch.equal(words[0], words[1]) and not torch.equal(words[1], words[2])
     assert workspace.folder(STUDENT_BRIDGE) != workspace.folder(STUDENT)
+    named = {
+        node: {row["stage"] for row in rows(workspace.folder(node) / "metrics.jsonl")}
+        for node in (STUDENT_BRIDGE, STUDENT)
+    }
+    assert named == {STUDENT_BRIDGE: {"bridge"}, STUDENT: {"student"}}
     without, _ = run("bert", "xlm_roberta")
     assert without.path(STUDENT_BRIDGE) == without.path(STUDENT_START)
     assert workspace.fingerprint_of(STUDENT) != without.fingerprint_of(STUDENT)
