@@ -7,6 +7,7 @@ BM25 (Robertson and Zaragoza 2009) ranks the passages of all pairs for each ques
                           null where there is none
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +78,7 @@ def _ranked(questions: Sequence[str], passages: Sequence[str]) -> list[np.ndarra
     """For each question the numbers of the best passages that share a word with it, best first."""
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import asks for DEBUG
     words = {"stopwords": "en", "show_progress": False}
     retriever = bm25s.BM25(k1=_K1, b=_B)
     retriever.index(bm25s.tokenize(list(passages), **words), show_progress=False)

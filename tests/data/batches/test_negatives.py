@@ -1,5 +1,7 @@
 """Mined negatives: which passage it is, that it is no answer, and its way into a batch."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,12 @@ def test_the_best_ranked_passage_that_answers_nothing_is_the_negative():
     assert found[0] == found[3] == 1
     assert found[1] == 0
     assert found.dtype == np.int64
+
+
+def test_mining_says_nothing_in_the_log(caplog):
+    caplog.set_level(logging.DEBUG)
+    mined_negatives(QUESTIONS, PASSAGES)
+    assert [record for record in caplog.records if record.name.startswith("bm25s")] == []
 
 
 def test_a_question_that_shares_no_word_with_another_passage_has_none():
