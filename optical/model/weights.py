@@ -20,18 +20,18 @@ class PackagedModel:
         inside: the model folder in the package; or the file of quantised weights, if ``quantised``.
         sha256: of the weights in that folder, or of that file.
         licence: of the weights.
-        languages: what it reads, in words.
         install: the command that installs the package.
         quantised: whether a model folder is made of a file, once, in the cache.
+        languages: what it reads, in words.
     """
 
     package: str
     inside: str
     sha256: str
     licence: str
-    languages: str
     install: str
     quantised: bool = False
+    languages: str = "see its card"
 
 
 PACKAGED = {
