@@ -222,3 +222,10 @@ def test_layouts_are_read_without_torch(tmp_path):
 def test_the_shape_of_every_format(tmp_path):
     assert (read_shape(bert(tmp_path / "a")).dim, read_shape(pylate(tmp_path / "b")).dim) == (32, 16)
     assert read_shape(stanford(tmp_path / "c", xlm_roberta, "roberta")).positions == 40
+
+
+def test_a_folder_in_place_of_a_settings_file(tmp_path):
+    pylate(tmp_path)
+    (tmp_path / "special_tokens_map.json").unlink(missing_ok=True)
+    (tmp_path / "special_tokens_map.json").mkdir()
+    assert "special_tokens_map.json: cannot be read (is a directory)" in refused(tmp_path)
