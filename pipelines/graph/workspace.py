@@ -14,6 +14,7 @@ from typing import Protocol
 from optical import artefacts
 from optical.artefacts import Fingerprint
 from optical.data.bitext.sources import parse_source, understood
+from optical.data.collections.held_out import compared_collections
 from optical.recipe import Recipe, TeacherTraining, decisive
 from pipelines.environment import SHARED, Settings
 from pipelines.graph.node import Node
@@ -32,6 +33,8 @@ class Workspace:
         self.decisive = decisive(self.recipe)
         self.source = cache(parse_source)
         """What a bitext source means: a registered data set, or local files, which are hashed once."""
+        self.compared = cache(compared_collections)
+        """The test collections that pairs are compared with, looked for once: what is made agrees with its name."""
 
     @property
     def teacher_training(self) -> TeacherTraining:
