@@ -48,7 +48,7 @@ class Tally:
             self.leaks.setdefault(row["dataset"], Counter())[row["detail"]] += row["count_all"]
 
     def counts(self) -> dict:
-        """By data set ``accepted`` and ``rejected`` by reason; where there were any also ``repaired`` by kind of repair,
+        """By data set ``accepted`` and ``rejected`` by reason; where there were any also ``repaired`` by kind of repair
         and ``leaks`` by test collection."""
         rejected = {
             name: {reason: counts[reason] for reason in REASONS if counts[reason]}

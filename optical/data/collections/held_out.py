@@ -29,7 +29,7 @@ _SENTENCE_END = re.compile(
     r"(?<=[.!?\u0964\u061f\u06d4\u1362])\s+|(?<=[.!?][\"')\u201d\u2019])\s+|(?<=[\u3002\uff01\uff1f])"
 )
 _LONGEST_RUN = 4
-_EXEMPTED = "exempted by bitext.cleaning.exempt_collections"
+_EXEMPTED = "exempted by bitext.cleaning.exempt_collections, so its texts may be among the pairs"
 
 
 @dataclass(frozen=True)
