@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.sources import source_language
-from optical.data.collections.held_out import Compared
+from optical.data.collections.held_out import Compared, compared_collections
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.workspace import Workspace
 
@@ -27,9 +27,11 @@ def compared_with(workspace: Workspace, questions: bool) -> Compared | None:
     config, settings = pairs_config(workspace, questions), workspace.settings
     if not config.cleaning.drop_test_leaks:
         return None
-    own, exempt = workspace.recipe.evaluation.collection, config.cleaning.exempt_collections
-    languages = frozenset((*sources(config), config.target))
-    return workspace.compared(own, languages, exempt, settings.cache, settings.mirror)
+    if questions not in workspace.compared:
+        own, exempt = workspace.recipe.evaluation.collection, config.cleaning.exempt_collections
+        languages = {*sources(config), config.target}
+        workspace.compared[questions] = compared_collections(own, languages, exempt, settings.cache, settings.mirror)
+    return workspace.compared[questions]
 
 
 def comparison(workspace: Workspace, questions: bool) -> list[object]:

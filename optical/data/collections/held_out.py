@@ -65,7 +65,7 @@ class Compared:
 
 
 def compared_collections(
-    own: str, languages: frozenset[str], exempt: tuple[str, ...], cache: Path, mirror: str | None = None
+    own: str, languages: Container[str], exempt: Container[str], cache: Path, mirror: str | None = None
 ) -> Compared:
     """Which collections pairs are compared with: the recipe's own, and available ones with queries in its languages.
 

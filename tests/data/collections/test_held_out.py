@@ -73,7 +73,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def compared(own: str, code: str, cache: Path, mirror: str | None = None, exempt: tuple[str, ...] = ()) -> Compared:
-    return compared_collections(own, frozenset([code]), exempt, cache, mirror)
+    return compared_collections(own, [code], exempt, cache, mirror)
 
 
 def test_the_own_collection_and_those_at_hand(own: str, registered: Path):
