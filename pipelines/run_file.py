@@ -57,10 +57,9 @@ def _refusal(known: dict, workspace: Workspace) -> UserError:
 
 def _comparison_changes(known: dict, workspace: Workspace) -> str:
     """Which test collections a run's pairs are compared with now and were not before, and the reverse."""
-    now = set(compared_names(workspace))
     if "compared_with" not in known:
-        return "it does not say which" if now else ""
-    before = set(known["compared_with"])
+        return "it does not say which" if workspace.recipe.bitext.cleaning.drop_test_leaks else ""
+    before, now = set(known["compared_with"]), set(compared_names(workspace))
     changes = {"now also with": now - before, "no longer with": before - now}
     return "; ".join(f"{how} {', '.join(sorted(names))}" for how, names in changes.items() if names)
 

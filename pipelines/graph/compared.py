@@ -41,7 +41,7 @@ def comparison(workspace: Workspace, questions: bool) -> list[object]:
 
 
 def compared_names(workspace: Workspace) -> list[str]:
-    """Every test collection that any pairs of the run are compared with."""
+    """Every test collection that any pairs of the run are compared with, besides the run's own."""
     trained = workspace.recipe.teacher.trained is not None
     found = [compared_with(workspace, questions) for questions in ((False, True) if trained else (False,))]
-    return sorted({name for compared in found if compared for name in compared.names})
+    return sorted({name for compared in found if compared for name in compared.names[1:]})
