@@ -251,6 +251,8 @@ def _idle(recipe: Recipe) -> Iterator[str]:
         yield from (f"{where}.{name}" for name in _CADENCE)
         if train.mixture.weights:
             yield f"{where}.mixture.temperature"
+    if not (recipe.bitext.cleaning.drop_test_leaks and recipe.bitext.cleaning.exempt_collections):
+        yield "bitext.cleaning.exempt_collections"
     if recipe.teacher.centre == "off":
         yield "teacher.centre_directions"
     if not recipe.student.weights:

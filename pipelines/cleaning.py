@@ -88,6 +88,11 @@ def _blocks(account: Mapping) -> Iterator[Block]:
     yield Paragraph(f"All reasons but {no_faults} count as faults, of which bitext.max_reject_share allows a share.")
     if "compared_with" in account:
         yield Paragraph(f"Compared with the test collections {', '.join(account['compared_with'])}.")
+    else:
+        yield Paragraph("Not compared with any test collection: bitext.cleaning.drop_test_leaks is off.")
+    for dataset, leaks in account.get("leaks", {}).items():
+        found = ", ".join(f"{count:,} in {name}" for name, count in _by_count(leaks).items())
+        yield Paragraph(f"The contaminated pairs of {dataset} occur in test collections: {found}.")
     for why, names in _by_reason(account.get("not_compared_with", {})).items():
         yield Paragraph(f"Not compared with {', '.join(names)}: {why}.")
     if examples := list(_examples(account)):

@@ -64,7 +64,7 @@ def data_facts(workspace: Workspace, called: Callable[[str], str] = str) -> Data
         rejects=rejects(bitext),
         meanings=REASONS | {"accepted": "clean pairs, to learn from", "all pairs": "every pair that was read"},
         datasets=[*(replace(fact, name=called(fact.name)) for fact in facts), *_weights(workspace)],
-        notes=[_split(workspace), _comparison(bitext, called), *_encoders(workspace)],
+        notes=[_split(workspace), *_comparisons(workspace, called), *_encoders(workspace)],
     )
 
 
@@ -193,10 +193,15 @@ def _encoders(workspace: Workspace) -> list[str]:
     return told
 
 
-def _comparison(info: Mapping, called: Callable[[str], str]) -> str:
-    """The test collections that the pairs were compared with."""
+def _comparisons(workspace: Workspace, called: Callable[[str], str]) -> list[str]:
+    """The test collections that the pairs of the student, and those of a trained teacher, were compared with."""
+    pairs = {BITEXT: "The pairs", QUESTIONS: "The question-passage pairs of the teacher"}
+    return [_comparison(workspace.info(node), what, called) for node, what in pairs.items() if workspace.has(node)]
+
+
+def _comparison(info: Mapping, pairs: str, called: Callable[[str], str]) -> str:
     if "compared_with" not in info:
-        return "The pairs were not compared with any test collection (bitext.cleaning.drop_test_leaks is off)."
-    told = f"The pairs were compared with the test collections {', '.join(map(called, info['compared_with']))}."
+        return f"{pairs} were not compared with any test collection (bitext.cleaning.drop_test_leaks is off)."
+    told = f"{pairs} were compared with the test collections {', '.join(map(called, info['compared_with']))}."
     missed = [f"{called(name)} ({why})" for name, why in info["not_compared_with"].items()]
     return told + (f" Not compared with {', '.join(missed)}." if missed else "")

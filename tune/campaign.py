@@ -58,7 +58,7 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     workspace = session.workspace
     recipe = workspace.recipe
-    maker = TrialMaker(recipe, _absolute(settings), (session.run_dir / "trials").absolute())
+    maker = TrialMaker(recipe, _absolute(settings), (session.run_dir / "trials").absolute(), workspace.compared)
     runs_dir = settings.runs_dir
     children = child_mirror(default_uri(runs_dir), recipe.name, session.mirror)
     tokens = open_tokens(workspace.path(TOKENS))

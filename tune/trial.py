@@ -1,6 +1,7 @@
 """One trial: a real distillation of one sampled recipe, scored by the dev measure."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from optical import artefacts
+from optical.data.collections.held_out import Compared
 from optical.recipe import Recipe
 from optical.tracking.journal import rows
 from optical.train.job import TrainJob
@@ -29,10 +31,14 @@ class TrialMaker:
     recipe: Recipe
     settings: Settings
     folder: Path
+    compared: Mapping[bool, Compared]
+    """What the campaign's pairs are compared with: another machine may have other collections at hand."""
 
     def workspace(self, point: Point) -> Workspace:
         """The workspace of a point's recipe."""
-        return Workspace(applied(self.recipe, point), self.settings)
+        workspace = Workspace(applied(self.recipe, point), self.settings)
+        workspace.compared.update(self.compared)
+        return workspace
 
     def job(self, point: Point) -> TrainJob:
         """The training job of a point; its folder is named by the student's fingerprint, so a rerun finds it."""

@@ -18,6 +18,7 @@ from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
 from optical.recipe import Recipe, TeacherConfig
 from optical.train.config import TrainConfig
+from pipelines.checks.exempted import exempted_faults
 from pipelines.checks.lengths import cuts
 from pipelines.checks.reading import reading_faults
 from pipelines.checks.student import student_faults
@@ -66,6 +67,7 @@ def faults(recipe: Recipe, teacher: Path | None, student: Path | None = None) ->
         yield from _mixture_faults(where, train, read)
     yield from student_faults(recipe, shape, teacher, student)
     yield from reading_faults(recipe, teacher, student)
+    yield from exempted_faults(recipe)
     if shape and recipe.teacher.centre != "off" and recipe.teacher.centre_directions >= shape.dim:
         what = f"is {recipe.teacher.centre_directions}, and the teacher's vectors have {shape.dim} dimensions"
         yield UserError("teacher.centre_directions", what, "set a smaller number")

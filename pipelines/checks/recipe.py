@@ -16,6 +16,8 @@ from optical.recipe import Recipe
 from pipelines.checks import Finding
 from pipelines.checks.faults import check_pretrained, faults
 from pipelines.environment import Settings
+from pipelines.graph.compared import compared_with
+from pipelines.graph.workspace import Workspace
 
 
 def languages(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
@@ -51,6 +53,17 @@ def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     seen = [f"{count:,} {part}" for part, count in counts.items()]
     lacking = [] if all(counts.values()) else ["so there is nothing to measure"]
     yield Finding(f"data {spec}", counts["passages"] > 0, ", ".join([*seen, *lacking, *found.remarks]))
+
+
+def compared(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Which test collections the pairs of a run on this machine are compared with; other machines may have others."""
+    found = compared_with(Workspace(recipe, settings), questions=False)
+    if found is None:
+        yield Finding("test leaks", True, "the pairs are compared with no test collection")
+        return
+    missed = [f"{name} ({why})" for name, why in found.missed.items()]
+    seen = f"the pairs are compared with {', '.join(found.names)}"
+    yield Finding("test leaks", True, f"{seen}; not with {', '.join(missed)}" if missed else seen)
 
 
 def teacher(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
@@ -93,7 +106,7 @@ def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         yield Finding("fields", True, "nothing is out of range")
 
 
-CHECKS = (languages, bitext, collection, teacher, student, pretrained, fields)
+CHECKS = (languages, bitext, collection, compared, teacher, student, pretrained, fields)
 
 
 def _weights(section: str, weights: str, revision: str | None, settings: Settings) -> Finding:

@@ -1,7 +1,6 @@
 """Clean parquet shards of sentence pairs, and of the question-passage pairs that a teacher learns from."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,7 +15,7 @@ from optical.data.bitext import shards, sides
 from optical.data.bitext.config import BitextConfig
 from optical.data.bitext.readers import read_pairs, rows_name_languages
 from optical.data.bitext.screen import QUESTION_LIMITS, Limits
-from optical.data.bitext.sources import source_language, split_language
+from optical.data.bitext.sources import split_language
 from optical.data.cleaning.predicates import Cleaning
 from optical.data.collections.held_out import held_out_texts
 from optical.data.fetch.resolve import Resolved, hashes_of, resolve
@@ -25,7 +24,8 @@ from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import DataSet
 from optical.errors import DataError, UserError
 from optical.tracking.progress import Progress
-from pipelines.graph.collection import COLLECTION, licences
+from pipelines.graph.collection import licences
+from pipelines.graph.compared import compared_with, comparison, pairs_config, sources
 from pipelines.graph.node import Node
 from pipelines.graph.workspace import Context, Workspace
 
@@ -52,18 +52,16 @@ def _make(session: Context, path: Path, identity: str, questions: bool) -> None:
     from optical.data.bitext.stream import BitextSource, checked_pairs
 
     workspace = session.workspace
-    config = workspace.recipe.bitext
-    if questions:
-        config = replace(config, datasets=workspace.teacher_training.pairs, source="eng", max_pairs=None)
+    config = pairs_config(workspace, questions)
     files = [_opened(spec, workspace) for spec in config.datasets]
     _refuse_twins(files, config)
-    sources = [BitextSource(file, source, config.target) for file, source in zip(files, _sources(config), strict=True)]
+    read = [BitextSource(file, source, config.target) for file, source in zip(files, sources(config), strict=True)]
     limits = QUESTION_LIMITS if questions else Limits.of(config)
-    seen = {source.files.name: _sides(source, limits, config.cleaning.check_sides) for source in sources}
+    seen = {source.files.name: _sides(source, limits, config.cleaning.check_sides) for source in read}
     with session.work("prepare"), Progress("prepare", _expected(config), "pairs") as progress:
         cleaning, facts = _cleaning(workspace, config, questions)
         facts |= {"licences": licences(config.datasets), "sides": seen}
-        checked = progress.counting(_without_gaps(checked_pairs(sources, limits, cleaning, config.max_pairs)))
+        checked = progress.counting(_without_gaps(checked_pairs(read, limits, cleaning, config.max_pairs)))
         shards.write_bitext(path, identity, checked, config, facts)
 
 
@@ -72,19 +70,18 @@ def _cleaning(workspace: Workspace, config: BitextConfig, questions: bool) -> tu
 
     A passage of a test collection may appear in question-passage pairs, with other questions.
     """
-    if not config.cleaning.drop_test_leaks:
+    compared, settings = compared_with(workspace, questions), workspace.settings
+    if compared is None:
         return Cleaning(config.cleaning), {}
-    settings = workspace.settings
-    languages = {*_sources(config), config.target}
-    compared = held_out_texts(workspace.recipe.evaluation.collection, languages, settings.cache, settings.mirror)
-    facts = {"compared_with": list(compared.held_out.names), "not_compared_with": compared.missed}
-    return Cleaning(config.cleaning, compared.held_out, passages=questions), facts
+    held_out = held_out_texts(compared, settings.cache, settings.mirror)
+    facts = {"compared_with": compared.names, "not_compared_with": compared.missed}
+    return Cleaning(config.cleaning, held_out, passages=questions), facts
 
 
-def _content(workspace: Workspace, specs: Sequence[str]) -> list[object]:
-    """The data sets by content, and the test collection whose texts no pair may contain."""
-    held_out = [COLLECTION] if workspace.recipe.bitext.cleaning.drop_test_leaks else []
-    return [[_identity(spec, workspace) for spec in specs], *held_out]
+def _content(workspace: Workspace, questions: bool) -> list[object]:
+    """The data sets by content, and the test collections whose texts no pair may contain."""
+    specs = pairs_config(workspace, questions).datasets
+    return [[_identity(spec, workspace) for spec in specs], *comparison(workspace, questions)]
 
 
 def _identity(spec: str, workspace: Workspace) -> dict:
@@ -121,7 +118,7 @@ def _sides(source: "BitextSource", limits: Limits, check_sides: bool) -> dict:
 def _refuse_twins(files: Sequence[Resolved], config: BitextConfig) -> None:
     """Refuse the same files in the same language under two names: they would count twice, or give nothing."""
     names: dict[tuple, str] = {}
-    for spec, file, source in zip(config.datasets, files, _sources(config), strict=True):
+    for spec, file, source in zip(config.datasets, files, sources(config), strict=True):
         members = tuple(split_member(path)[1] for path in file.paths)
         other = names.setdefault((file.reader, file.sha256s, members, source), spec)
         if other != spec:
@@ -152,11 +149,6 @@ def _without_gaps(checked: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield table
 
 
-def _sources(config: BitextConfig) -> list[str]:
-    """The query language of each data set."""
-    return [source_language(spec, config.source) for spec in config.datasets]
-
-
 def _rules(workspace: Workspace, *names: str) -> dict:
     """The named fields of ``bitext``."""
     return {name: workspace.decisive["bitext"][name] for name in names}
@@ -168,7 +160,7 @@ BITEXT = Node(
     format=shards.BITEXT,
     made_from=lambda workspace: [
         _rules(workspace, *(workspace.decisive["bitext"].keys() - {"datasets", "dev_pairs"})),
-        *_content(workspace, workspace.recipe.bitext.datasets),
+        *_content(workspace, questions=False),
     ],
     make=partial(_make, questions=False),
 )
@@ -180,7 +172,7 @@ QUESTIONS = Node(
     format=shards.BITEXT,
     made_from=lambda workspace: [
         _rules(workspace, "cleaning", "target", "max_reject_share"),
-        *_content(workspace, workspace.teacher_training.pairs),
+        *_content(workspace, questions=True),
     ],
     make=partial(_make, questions=True),
     needed=lambda recipe: recipe.teacher.trained is not None,

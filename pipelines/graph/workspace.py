@@ -14,6 +14,7 @@ from typing import Protocol
 from optical import artefacts
 from optical.artefacts import Fingerprint
 from optical.data.bitext.sources import parse_source, understood
+from optical.data.collections.held_out import Compared
 from optical.recipe import Recipe, TeacherTraining, decisive
 from pipelines.environment import SHARED, Settings
 from pipelines.graph.node import Node
@@ -32,6 +33,9 @@ class Workspace:
         self.decisive = decisive(self.recipe)
         self.source = cache(parse_source)
         """What a bitext source means: a registered data set, or local files, which are hashed once."""
+        self.compared: dict[bool, Compared] = {}
+        """The test collections that sentence pairs (False) and question-passage pairs (True) are compared with, as far
+        as they were looked for (``pipelines.graph.compared``): once, so that what is made agrees with its name."""
 
     @property
     def teacher_training(self) -> TeacherTraining:

@@ -1,6 +1,5 @@
 """Several data sets and languages in one run: each is capped, judged and held out for itself, and none is silent."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from optical.errors import DataError, UserError
 from optical.resources import Resources
 from pipelines.graph.bitext import _refuse_twins
 from tests.readers import FRAMES
+from tests.streaming import stream_in_process
 
 WORDS = ["moja", "mbili", "tatu", "nne", "tano", "sita", "saba", "nane", "tisa", "kumi"]
 
@@ -33,22 +33,7 @@ def lines(start: int, end: int, name: str = "neno") -> str:
 
 @pytest.fixture
 def without_ray(monkeypatch: pytest.MonkeyPatch):
-    """Reading, cleaning and comparing in this process, in blocks of a few pairs."""
-
-    def keyed(sources: tuple[BitextSource, ...], limits: Limits, cleaning: Cleaning) -> Iterator[pa.Table]:
-        for number in range(len(sources)):
-            for block in stream._read(pa.table({"number": [number]}), sources, limits, pairs_per_block=7):
-                yield from stream._clean(block, sources, cleaning)
-
-    class Compare:
-        remote = staticmethod(duplicates._compare._function)
-
-    monkeypatch.setattr(stream, "ordered_and_quiet", lambda: None)
-    monkeypatch.setattr(stream, "_keyed", keyed)
-    monkeypatch.setattr(duplicates, "_compare", Compare)
-    monkeypatch.setattr(duplicates.ray, "get", lambda value: value)
-    monkeypatch.setattr(duplicates.ray, "wait", lambda values, **_: (values, []))
-    monkeypatch.setattr(duplicates, "_partitions", lambda: 3)
+    stream_in_process(monkeypatch)
 
 
 def made(folder: Path, files: dict[str, str], **config) -> artefacts.Artefact:

@@ -8,11 +8,14 @@ from time import sleep
 
 import pytest
 
+from optical.data.registry.datasets import datasets
 from optical.errors import UserError
 from optical.objectives import contrastive
 from optical.resources import Resources
 from pipelines.cli.parse import parse
 from pipelines.environment import Settings
+from pipelines.graph.student import STUDENT
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from tune.search import main
 from tune.space import CampaignConfig, applied
@@ -56,7 +59,7 @@ def test_a_point_changes_its_fields_and_no_other():
 
 
 def test_equal_points_share_a_folder_and_others_do_not(tmp_path):
-    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials")
+    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials", {})
     point = {"objective.epsilon": 0.2, "train.learning_rate": 5e-4}
     assert maker.job(point) == maker.job(dict(point))
     assert maker.job(point).folder != maker.job(point | {"objective.epsilon": 0.3}).folder
@@ -195,11 +198,23 @@ def test_a_trial_of_the_same_point_waits_for_the_first(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tune.trial.fit", fit)
     monkeypatch.setattr("tune.trial.TuneReportCallback", lambda: None)
-    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials")
+    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials", {})
     point = {"objective.epsilon": 0.2}
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(maker, [point, point]))
     assert most == [1, 1]
+
+
+def test_a_trial_on_a_machine_without_the_mirror_has_the_pairs_of_the_campaign(tmp_path):
+    for file in datasets()["tatoeba-v1-swa"].files:
+        (tmp_path / "mirror" / file.mirror).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mirror" / file.mirror).touch()
+    here, there = (Settings(cache=tmp_path, mirror=mirror) for mirror in (str(tmp_path / "mirror"), None))
+    workspace = Workspace(recipe("demo"), here)
+    identity = workspace.fingerprint_of(STUDENT)
+    assert Workspace(recipe("demo"), there).fingerprint_of(STUDENT) != identity
+    maker = TrialMaker(recipe("demo"), there, tmp_path / "trials", workspace.compared)
+    assert maker.workspace({}).fingerprint_of(STUDENT) == identity
 
 
 def test_two_fields_of_one_last_name_keep_their_paths():

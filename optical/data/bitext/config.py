@@ -23,6 +23,9 @@ class CleaningConfig:
     duplicates: Literal["keep", "exact", "near", "minhash"] = "near"
     """The first of equal pairs stays: ``exact`` compares the text, ``near`` its letters and digits without case,
     ``minhash`` also takes most pairs that share nine tenths of their shingles (see ``data/cleaning/minhash.py``)."""
+    exempt_collections: tuple[str, ...] = ()
+    """Registered test collections that ``drop_test_leaks`` leaves out, so that pairs may occur in them; never the one
+    that the run is tested on."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_script_share <= 1:

@@ -71,8 +71,8 @@ def write_bitext(path: Path, made_from: str, checked: Iterable[pa.Table], config
     """Split checked pairs into accepted and rejected shards, count both, and commit the artefact.
 
     The manifest's info holds ``facts`` and, per data set, ``accepted`` and ``rejected`` by reason: together they
-    are the physical pairs; and ``repaired`` by kind of repair, where there were any. ``cleaning.json`` holds the same
-    with examples.
+    are the physical pairs; and, where there were any, ``repaired`` by kind of repair and ``leaks`` by test collection.
+    ``cleaning.json`` holds the same with examples.
 
     Raises:
         DataError: a data set has a larger share of faulty pairs than ``max_reject_share``, or none that is accepted.

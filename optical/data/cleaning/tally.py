@@ -11,6 +11,7 @@ from optical.data.bitext.screen import NOT_FAULTS, REASONS, excerpt
 from optical.errors import DataError
 
 _EXAMPLES = 3
+_EXEMPT = "bitext.cleaning.exempt_collections"
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Tally:
     ``detail``."""
     repaired: dict[str, Counter[str]] = field(default_factory=dict)
     """Accepted pairs by data set and kind of repair."""
+    leaks: dict[str, Counter[str]] = field(default_factory=dict)
+    """Contaminated pairs by data set and the test collection that they occur in."""
 
     def add(self, good: pa.Table, bad: pa.Table) -> None:
         """Count a block's accepted and rejected pairs (schema ``CHECKED``)."""
@@ -40,15 +43,20 @@ class Tally:
             if len(shown) < _EXAMPLES:
                 same = bad.filter((pc.field("dataset") == dataset) & (pc.field("reason") == reason))
                 shown += [_example(pair) for pair in same.slice(0, _EXAMPLES - len(shown)).to_pylist()]
+        leaking = bad.filter(pc.is_valid(bad["detail"]))
+        for row in leaking.group_by(["dataset", "detail"]).aggregate([([], "count_all")]).to_pylist():
+            self.leaks.setdefault(row["dataset"], Counter())[row["detail"]] += row["count_all"]
 
     def counts(self) -> dict:
-        """By data set ``accepted``, ``rejected`` by reason, and, where anything was, ``repaired`` by kind of repair."""
+        """By data set ``accepted`` and ``rejected`` by reason; where there were any also ``repaired`` by kind of repair
+        and ``leaks`` by test collection."""
         rejected = {
             name: {reason: counts[reason] for reason in REASONS if counts[reason]}
             for name, counts in self.rejected.items()
         }
-        repaired = {"repaired": {name: dict(kinds) for name, kinds in self.repaired.items()}} if self.repaired else {}
-        return {"accepted": dict(self.accepted), "rejected": rejected} | repaired
+        found = {"repaired": self.repaired, "leaks": self.leaks}
+        more = {what: {name: dict(kinds) for name, kinds in counts.items()} for what, counts in found.items() if counts}
+        return {"accepted": dict(self.accepted), "rejected": rejected} | more
 
     def check(self, max_reject_share: float) -> None:
         """Refuse data sets with too large a share of faulty pairs.
@@ -73,13 +81,15 @@ class Tally:
         """Refuse to go on without a pair of each data set.
 
         Raises:
-            DataError: one gives none; with a table of the reasons.
+            DataError: one gives none; with a table of the reasons, and of the test collections that its pairs are in.
         """
         for dataset in datasets:
             if not self.accepted[dataset]:
                 reasons = self.rejected.get(dataset)
                 why = f"\n{self._table(dataset, reasons.total())}" if reasons else ": it holds none in these languages"
                 advice = "check the file and its languages, or leave it out"
+                if dataset in self.leaks:
+                    advice = f"leave it out, or name in {_EXEMPT} a collection that this run is not tested on"
                 raise DataError(dataset, f"no pair was accepted{why}", advice)
 
     def _table(self, dataset: str, physical: int) -> str:
@@ -88,6 +98,10 @@ class Tally:
         for reason, count in self.rejected[dataset].most_common():
             first = self.examples[dataset][reason][0]["position"]
             lines.append(f"  {reason:<14} {count:>9,} {count / physical:>6.1%}  first at {first:<9} {REASONS[reason]}")
+            if reason == "contaminated":
+                lines += [
+                    f"    in {name} {leaks:,}" for name, leaks in self.leaks.get(dataset, Counter()).most_common()
+                ]
         return "\n".join(lines)
 
 

@@ -2,13 +2,16 @@
 
 No text of these may be trained on. Collections of other languages are left out. English is their common side: the
 Tatoeba tests of a hundred languages would remove a sixth of the Finnish Tatoeba pairs, and no student of Finnish is
-ever tested on them. This downloads nothing but the recipe's own collection, which the run needs anyway. The manifest
-and the cleaning report name the collections that were compared and those that were not.
+ever tested on them. A registered collection is compared if all its files are available without a download, so other
+collections may be compared on another machine. Therefore the names and hashes of those that are compared enter the
+fingerprint of the pairs. A recipe may exempt all but its own. The manifest and the cleaning report name the collections
+that were compared and those that were not.
 """
 
 import re
 from collections.abc import Collection as Container
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from optical.data.cleaning.leaks import HeldOut
 from optical.data.collections.opening import open_collection, read_collection
 from optical.data.collections.records import Collection
 from optical.data.fetch.place import place_of
-from optical.data.fetch.resolve import cached_path, resolve
+from optical.data.fetch.resolve import cached_path, hashes_of, resolve
 from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import BUILT_IN, DataFile, DataSet
 from optical.data.registry.languages import canonical
@@ -26,41 +29,90 @@ _SENTENCE_END = re.compile(
     r"(?<=[.!?\u0964\u061f\u06d4\u1362])\s+|(?<=[.!?][\"')\u201d\u2019])\s+|(?<=[\u3002\uff01\uff1f])"
 )
 _LONGEST_RUN = 4
+_EXEMPTED = "exempted by bitext.cleaning.exempt_collections, so its texts may be among the pairs"
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The texts held out; and the collections that were not available, by name, with the reason."""
+    """The test collections that pairs are compared with.
 
-    held_out: HeldOut
+    Args:
+        own: the recipe's collection, a registry name or a folder.
+        others: registered collections whose files are available.
+        missed: the names of those that are not compared, with the reason.
+    """
+
+    own: str
+    others: tuple[DataSet, ...]
     missed: dict[str, str]
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all, the recipe's own first."""
+        return [self.own, *(entry.name for entry in self.others)]
 
-def held_out_texts(own: str, languages: Container[str], cache: Path, mirror: str | None = None) -> Compared:
-    """Gather the texts of a recipe's collection, and of the available registered ones with queries in its languages.
+    def hashes(self, cache: Path, mirror: str | None = None) -> dict[str, dict]:
+        """For each of ``others`` the hashes of its files; no file is read whose hash the registry has.
+
+        Raises:
+            DataError, InfrastructureError: as ``hashes_of``.
+        """
+        found = {}
+        for entry in self.others:
+            with _exemptible(entry):
+                found[entry.name] = hashes_of(entry, cache, mirror)
+        return found
+
+
+def compared_collections(
+    own: str, languages: Container[str], exempt: Container[str], cache: Path, mirror: str | None = None
+) -> Compared:
+    """Which collections pairs are compared with: the recipe's own, and available ones with queries in its languages.
+
+    This looks for files and reads none.
 
     Args:
         own: the recipe's collection, a registry name or a folder.
         languages: codes of the query languages.
+        exempt: names of collections that are left out.
         cache: directory of files fetched before.
         mirror: directory or address of a mirror; only a local one is used.
+    """
+    fetched = datasets().get(own)
+    needed = {cached_path(fetched, file, cache) for file in fetched.files} if fetched else set()
+    others, missed = [], {}
+    for entry in comparable(own, languages):
+        if entry.name in exempt:
+            missed[entry.name] = _EXEMPTED
+        elif all(_is_local(entry, file, cache, mirror, needed) for file in entry.files):
+            others.append(entry)
+        else:
+            missed[entry.name] = "not available"
+    return Compared(own, tuple(others), missed)
+
+
+def comparable(own: str, languages: Container[str]) -> list[DataSet]:
+    """The registered collections with queries in any of the languages, available or not, without the recipe's own."""
+    codes = {canonical(code) for code in languages}
+    return [
+        entry
+        for entry in datasets().values()
+        if entry.kind == "collection" and entry.origin != BUILT_IN and canonical(entry.source) in codes
+        if entry.name != own
+    ]
+
+
+def held_out_texts(compared: Compared, cache: Path, mirror: str | None = None) -> HeldOut:
+    """Gather the texts of all collections that pairs are compared with.
 
     Raises:
-        OpticalError: the recipe's own collection cannot be read.
+        OpticalError: one of them cannot be read. It is not left out, because the fingerprint of the pairs names it.
     """
-    texts: dict[str, Iterable[str]] = {own: collection_texts(open_collection(own, cache, mirror))}
-    missed = {}
-    for entry in _testing({canonical(code) for code in languages}):
-        if entry.name == own:
-            continue
-        if not all(_is_local(entry, file, cache, mirror) for file in entry.files):
-            missed[entry.name] = "not available"
-            continue
-        try:
+    texts: dict[str, Iterable[str]] = {compared.own: collection_texts(open_collection(compared.own, cache, mirror))}
+    for entry in compared.others:
+        with _exemptible(entry):
             texts[entry.name] = list(registered_texts(entry, cache, mirror))
-        except OpticalError as error:
-            missed[entry.name] = error.parts[1]
-    return Compared(HeldOut.of(texts), missed)
+    return HeldOut.of(texts)
 
 
 def registered_texts(dataset: DataSet, cache: Path, mirror: str | None) -> Iterator[str]:
@@ -105,14 +157,20 @@ def _runs(text: str) -> Iterator[str]:
                 yield text[start:stop]
 
 
-def _testing(languages: set[str]) -> Iterator[DataSet]:
-    for entry in datasets().values():
-        if entry.kind == "collection" and entry.origin != BUILT_IN and canonical(entry.source) in languages:
-            yield entry
+@contextmanager
+def _exemptible(entry: DataSet) -> Iterator[None]:
+    """Say in a failure that the collection can be exempted."""
+    try:
+        yield
+    except OpticalError as error:
+        where, what, advice = error.parts
+        raise type(error)(
+            where, what, f"{advice}, or name {entry.name} in bitext.cleaning.exempt_collections"
+        ) from error
 
 
-def _is_local(entry: DataSet, file: DataFile, cache: Path, mirror: str | None) -> bool:
-    places: list[str | Path] = [cached_path(entry, file, cache)]
-    if mirror:
-        places.append(place_of(mirror, file.mirror))
-    return any(isinstance(place, Path) and place.is_file() for place in places)
+def _is_local(entry: DataSet, file: DataFile, cache: Path, mirror: str | None, needed: Container[Path]) -> bool:
+    """Whether a file is here, or is one of those that the run fetches for its own collection."""
+    cached = cached_path(entry, file, cache)
+    places: list[str | Path] = [cached, *([place_of(mirror, file.mirror)] if mirror else [])]
+    return cached in needed or any(isinstance(place, Path) and place.is_file() for place in places)

@@ -1,5 +1,6 @@
 """Which test collections the pairs are compared with."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import pytest
 
 from optical.data.cleaning.keys import hashes
 from optical.data.collections import held_out
-from optical.data.collections.held_out import held_out_texts
-from optical.data.registry.entry import DataFile, DataSet
+from optical.data.collections.held_out import Compared, compared_collections, held_out_texts
+from optical.data.fetch.resolve import cached_path
+from optical.data.registry.datasets import datasets
+from optical.data.registry.entry import BUILT_IN, DataFile, DataSet
 from optical.errors import DataError, UserError
 
+EXEMPTED = "exempted by bitext.cleaning.exempt_collections, so its texts may be among the pairs"
 QUERY, PASSAGE = "mto naili unapita wapi", "the nile flows north"
 
 
@@ -68,25 +72,70 @@ def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def compared(own: str, code: str, cache: Path, mirror: str | None = None, exempt: tuple[str, ...] = ()) -> Compared:
+    return compared_collections(own, [code], exempt, cache, mirror)
+
+
 def test_the_own_collection_and_those_at_hand(own: str, registered: Path):
-    compared = held_out_texts(own, ("sw",), registered / "cache", str(registered))
-    assert compared.held_out.names == (own, "here")
+    found = compared(own, "sw", registered / "cache", str(registered), ("damaged",))
+    assert found.names == [own, "here"]
+    assert found.missed == {"damaged": EXEMPTED, "away": "not available"}
+    texts = held_out_texts(found, registered / "cache", str(registered))
+    assert texts.names == (own, "here")
     expected = hashes(["mtonailiunapitawapi", "whereisthenile", "thenileflowsnorth", "laphoumfula"])
-    assert compared.held_out.keys.tolist() == sorted(expected.tolist())
-    assert compared.missed == {"damaged": "its hash differs", "away": "not available"}
+    assert texts.keys.tolist() == sorted(expected.tolist())
+
+
+def test_one_that_cannot_be_read_is_an_error_that_says_how_to_exempt_it(own: str, registered: Path):
+    found = compared(own, "sw", registered / "cache", str(registered))
+    assert found.names == [own, "here", "damaged"]
+    with pytest.raises(DataError, match=r"fetch it again, or name damaged in bitext\.cleaning\.exempt_collections$"):
+        held_out_texts(found, registered / "cache", str(registered))
+
+
+def test_a_collection_without_pins_is_pinned_from_the_mirror(own: str, registered: Path):
+    cache = registered / "cache"
+    found = compared(own, "sw", cache, str(registered))
+    sha256 = hashlib.sha256(b"{}").hexdigest()
+    assert found.hashes(cache, str(registered)) == {name: {f"{name}.json": sha256} for name in ("here", "damaged")}
+    (registered / "eval" / "here.json").write_text("other bytes")
+    assert found.hashes(cache, str(registered))["here"] == {"here.json": sha256}, "it is in the cache now"
 
 
 def test_without_a_mirror_only_what_was_fetched_before(own: str, registered: Path):
-    found = held_out_texts(own, ("swa",), registered / "cache")
+    found = compared(own, "swa", registered / "cache")
     assert found.missed == dict.fromkeys(("here", "damaged", "away"), "not available")
-    assert held_out_texts(own, ("swa",), registered / "cache", "https://mirror.invalid").held_out.names == (own,)
+    assert compared(own, "swa", registered / "cache", "https://mirror.invalid").names == [own]
 
 
 def test_only_collections_of_the_query_language(own: str, registered: Path):
-    compared = held_out_texts(own, ("som",), registered / "cache", str(registered))
-    assert (compared.held_out.names, compared.missed) == ((own,), {})
+    found = compared(own, "som", registered / "cache", str(registered))
+    assert (found.names, found.missed) == ([own], {})
+
+
+def test_files_that_the_own_collection_brings_are_available_before_and_after_it_is_fetched(
+    registered: Path, monkeypatch: pytest.MonkeyPatch
+):
+    own, cache = entry("own"), registered / "cache"
+    sibling = entry("sibling", files=own.files)
+    monkeypatch.setattr(held_out, "datasets", lambda: {"own": own, "sibling": sibling})
+    assert not cache.exists()
+    assert compared("own", "swa", cache).names == ["own", "sibling"]
+
+
+def test_no_registered_bitext_brings_the_files_of_a_collection():
+    """Otherwise a run would have another name as soon as it has fetched its pairs."""
+    known = datasets().values()
+    brought = [
+        {cached_path(pairs, file, Path()) for file in pairs.files} for pairs in known if pairs.kind != "collection"
+    ]
+    for found in known:
+        if found.kind == "collection" and found.origin != BUILT_IN:
+            files = {cached_path(found, file, Path()) for file in found.files}
+            assert not any(files & others for others in brought), found.name
 
 
 def test_an_own_collection_that_cannot_be_read_is_an_error(registered: Path):
+    found = compared("no-such-collection", "swa", registered / "cache")
     with pytest.raises(UserError, match="no-such-collection"):
-        held_out_texts("no-such-collection", ("swa",), registered / "cache", str(registered))
+        held_out_texts(found, registered / "cache", str(registered))
