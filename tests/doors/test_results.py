@@ -203,6 +203,7 @@ AT_WORK = [
     ({}, "index__search", "faiss"),
     ({}, "bitext__max_length_ratio", 3.0),
     ({}, "evaluation__seed", 3),
+    ({}, "evaluation__baseline", "english_ceiling"),
     ({}, "teacher__scratch__temperature", 0.1),
     ({}, "train__mixture__temperature", 2.0),
     *(({}, f"train__{name}", 0.5) for name in ("embedding_rate", "head_rate", "layer_decay")),
@@ -219,6 +220,10 @@ def test_a_field_that_is_not_used_changes_no_name(settings, given, field, value)
     assert other != base
     assert decisive(other) == decisive(base)
     assert Workspace(other, settings).fingerprint == Workspace(base, settings).fingerprint
+
+
+def test_the_usual_baseline_is_in_no_fingerprint():
+    assert "baseline" not in decisive(DEMO)["evaluation"]
 
 
 @pytest.mark.parametrize(("field", "value"), [("factory", "Flat"), ("num_probes", 3), ("tokens_per_probe", 3)])
