@@ -52,7 +52,12 @@ class Replicated:
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         spread = {"deviation": self.deviation, "lowest": min(self.seeds), "highest": max(self.seeds)}
-        return {"mean": self.mean, "seeds": list(self.seeds), **spread, "interval": list(asdict(self.interval).values())}
+        return {
+            "mean": self.mean,
+            "seeds": list(self.seeds),
+            **spread,
+            "interval": list(asdict(self.interval).values()),
+        }
 
 
 @dataclass(frozen=True)
