@@ -2,19 +2,25 @@
 
 import json
 import logging
+from collections.abc import Sequence
 
 from optical.artefacts import version_changes, write_json
 from optical.errors import UserError
 from optical.made_with import changes, made_with
 from optical.recipe import Recipe, decisive, differences
+from pipelines.graph.node import Node
 from pipelines.graph.workspace import Workspace
 
 RUN_FILE = "run.json"
 log = logging.getLogger(__name__)
 
 
-def claim_run_file(workspace: Workspace) -> None:
+def claim_run_file(workspace: Workspace, given: Sequence[Node] = ()) -> None:
     """Write the run folder's ``run.json``, or compare with an existing one; changed libraries give a warning.
+
+    Args:
+        workspace: of the run.
+        given: nodes that no seed decides. A comparison of runs finds the collection by them, and sees other data.
 
     Raises:
         UserError: the folder is of another recipe, of other data, or of another version of a maker.
@@ -22,7 +28,9 @@ def claim_run_file(workspace: Workspace) -> None:
     path, made_from = workspace.run_dir / RUN_FILE, workspace.fingerprint
     if not path.exists():
         identity = {"fingerprint": made_from, "content": made_from.content, "versions": made_from.versions}
-        write_json(path, {"recipe": workspace.recipe.as_dict(), **identity, "made_with": made_with()})
+        origin = {node.kind: workspace.fingerprint_of(node) for node in given if workspace.has(node)}
+        recipes = {"recipe": workspace.recipe.as_dict(), "decisive": workspace.decisive}
+        write_json(path, {**recipes, **identity, "origin": origin, "made_with": made_with()})
         return
     known = json.loads(path.read_text())
     if known["fingerprint"] != made_from:

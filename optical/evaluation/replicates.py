@@ -10,7 +10,7 @@ One rule says who is better: two systems are tied unless the corrected p-value o
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
@@ -99,8 +99,8 @@ class Difference:
 class Replicates:
     """Systems in the order given, the difference of each to the reference, and the systems tied with the best.
 
-    ``best`` are the system with the largest mean and every system tied with it, the largest mean first. ``pairs`` is
-    the number of comparisons that all p-values are corrected for.
+    ``best`` are the system with the largest mean and every system tied with it, the largest mean first; ``yardsticks``
+    take no part in this. ``pairs`` is the number of comparisons that all p-values are corrected for.
     """
 
     systems: dict[str, Replicated]
@@ -108,6 +108,7 @@ class Replicates:
     differences: dict[str, Difference]
     best: tuple[str, ...]
     pairs: int
+    yardsticks: tuple[str, ...] = ()
 
     @property
     def topics(self) -> int:
@@ -121,13 +122,18 @@ class Replicates:
             "comparisons": self.pairs,
             "reference": self.reference,
             "best": list(self.best),
+            "yardsticks": list(self.yardsticks),
             "systems": {name: system.as_dict() for name, system in self.systems.items()},
             "differences": {name: difference.as_dict() for name, difference in self.differences.items()},
         }
 
 
 def compare_replicates(
-    values: Mapping[str, Sequence[Sequence[float]]], reference: str, resamples: int = 10_000, seed: int = 0
+    values: Mapping[str, Sequence[Sequence[float]]],
+    reference: str,
+    resamples: int = 10_000,
+    seed: int = 0,
+    yardsticks: Collection[str] = (),
 ) -> Replicates:
     """Compare systems of which each was measured with one or more seeds.
 
@@ -141,14 +147,17 @@ def compare_replicates(
         reference: the system that the others are compared with.
         resamples: bootstrap resamples and random sign assignments.
         seed: of both.
+        yardsticks: systems that are compared and cannot be the best, such as one that reads translations by people.
 
     Raises:
-        UserError: fewer than two systems, no such reference, or too few resamples for a significant result.
+        UserError: fewer than two systems, no rival among them, no such reference, or too few resamples for a
+            significant result.
         DataError: a system without seeds, other numbers of topics, or values that are not finite.
     """
     require(len(values) > 1, "comparison", f"has {len(values)} system(s)", "give at least two")
     known = ", ".join(values)
     require(reference in values, "reference", f"{reference!r} is not among the systems", f"choose from {known}")
+    require(not set(values) <= set(yardsticks), "comparison", "has yardsticks alone", "give a system to compare")
     tables = {name: _table(name, rows) for name, rows in values.items()}
     sizes = {table.shape[1] for table in tables.values()}
     if len(sizes) > 1:
@@ -172,9 +181,9 @@ def compare_replicates(
     differences = {
         name: _difference(apart, (name, reference), p, p_t, resamples, seed) for name in values if name != reference
     }
-    order = sorted(systems, key=lambda name: -systems[name].mean)
+    order = sorted((name for name in systems if name not in yardsticks), key=lambda name: -systems[name].mean)
     best = tuple(name for name in order if name == order[0] or _of(p, (order[0], name)) >= SIGNIFICANT)
-    return Replicates(systems, reference, differences, best, len(pairs))
+    return Replicates(systems, reference, differences, best, len(pairs), tuple(filter(yardsticks.__contains__, values)))
 
 
 def _table(name: str, rows: Sequence[Sequence[float]]) -> np.ndarray:
