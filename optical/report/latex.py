@@ -52,5 +52,6 @@ def latex_table(
 
 
 def _cell(text: str) -> str:
-    """A number with a real minus sign; any other text escaped."""
-    return rf"${text}$" if text[:1] in "+-" and text[1:2].isdigit() and " " not in text else escape_latex(text)
+    """The words of a cell: numbers with a sign as mathematics, so that the minus is one; the others escaped."""
+    words = text.split()
+    return " ".join(f"${word}$" if word[0] in "+-" and word[1:2].isdigit() else escape_latex(word) for word in words)

@@ -73,7 +73,10 @@ def compare(command: CompareCommand) -> Compared:
         collection=first.recipe["evaluation"]["collection"],
         fingerprint=_identity(systems.values(), command, reference),
         settings=_settings(groups),
-        runs=Table(("system", "runs"), [(name, ", ".join(folders)) for name, folders in origins.items()]),
+        runs=Table(
+            ("system", "runs"),
+            [(name, ", ".join(Path(folder).name for folder in folders)) for name, folders in origins.items()],
+        ),
     )
     folder = command.out or command.settings.runs_dir / f"compare-{content.fingerprint[:12]}"
     compared = Compared(content, origins, write_comparison(folder, content))
