@@ -71,7 +71,7 @@ def compare(command: CompareCommand) -> Compared:
         chosen=command.reference is None,
         resamples=command.resamples,
         collection=first.recipe["evaluation"]["collection"],
-        fingerprint=_identity(systems.values(), command, reference),
+        fingerprint=_identity(list(systems.values()), command, reference),
         settings=_settings(groups),
         runs=Table(
             ("system", "runs"),

@@ -26,6 +26,7 @@ from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
 from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
@@ -167,6 +168,13 @@ def test_a_field_that_decides_nothing_is_not_blamed(settings, tmp_path):
     pairs.write_text("moto\tfire\n")
     assert "other data" in _refused(changed(own, objective__penalty=2.0, train__dev_steps=7), named)
     assert _refused(changed(own, train__seed=1), named).endswith("another recipe (train.seed: 0 -> 1)")
+
+
+def test_a_run_keeps_what_decides_it_and_the_identity_of_its_data(settings):
+    known, workspace = json.loads(_begin(DEMO, settings).read_text()), Workspace(DEMO, settings)
+    assert known["decisive"] == workspace.decisive
+    given = (COLLECTION, BITEXT, QUESTIONS)
+    assert known["origin"] == {node.kind: workspace.fingerprint_of(node) for node in given}
 
 
 def test_a_run_that_goes_on_with_other_libraries_is_told_of(settings, caplog):
