@@ -153,6 +153,8 @@ def _agreed(groups: Sequence[Group]) -> dict[str, str]:
 def _telling(classes: Sequence[Settled]) -> list[dict[str, str]]:
     """Of each class the settings that tell it from others: first by fields that both have, else by absent ones too."""
     paths = list(dict.fromkeys(path for settings in classes for path in settings))
+    # What a component is called comes before its settings.
+    paths.sort(key=lambda path: not path.endswith(".name"))
     for absent in (None, _ABSENT):
         values = {path: [settings.get(path, absent) for settings in classes] for path in paths}
         telling = [path for path in paths if len(set(values[path]) - {None}) > 1]

@@ -44,8 +44,16 @@ def plot_replicates(path: Path, found: Replicates, measure: str) -> Path:
             axes.plot(system.seeds, below_line, "o", color="white", mec=colour, mew=1.1, markersize=5)
         axes.plot([system.mean], [place], "D", color=colour, mec="white", mew=0.6, markersize=7.5, zorder=2.5)
         # Beside the panel, where neither an interval nor the dashed line crosses a number.
-        where = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-        axes.annotate(f"{system.mean:.3f}", (1.0, place), (8, 0), va="center", fontsize=10, color=INK, **where)
+        axes.annotate(
+            f"{system.mean:.3f}",
+            (1.0, place),
+            (8, 0),
+            axes.get_yaxis_transform(),
+            "offset points",
+            va="center",
+            fontsize=10,
+            color=INK,
+        )
     axes.axvline(found.systems[found.reference].mean, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     style(axes, "")
     axes.grid(axis="y", visible=False)

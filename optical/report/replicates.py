@@ -60,7 +60,7 @@ def write_comparison(folder: Path, content: ReplicatesContent) -> Path:
 def means_table(content: ReplicatesContent) -> Table:
     """The mean of each system with its interval over topics and its spread over seeds."""
     found, others = content.found, [name for name in next(iter(content.means.values())) if name != content.measure]
-    header = ("system", "best", "seeds", title(content.measure), "interval", "sd", "lowest", "highest")
+    own = ("system", "best", "seeds", title(content.measure), "interval", "sd", "lowest", "highest")
     rows = []
     for name in content.order:
         system = found.systems[name]
@@ -69,7 +69,7 @@ def means_table(content: ReplicatesContent) -> Table:
         rest = [_number(content.means[name][other]) for other in others]
         seeds = str(len(system.seeds)) if system.deviation is not None or name in content.unreplicated else _NONE
         rows.append((name, _place(found, name), seeds, *cells, *map(_number, spread), *rest))
-    header = (*header, *map(title, others))
+    header = (*own, *map(title, others))
     return Table(header, rows, _means_in_words(content), frozenset(range(2, len(header))))
 
 

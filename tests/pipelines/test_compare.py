@@ -159,7 +159,7 @@ def test_other_data_are_another_system(finished, tmp_path):
     """The recipes differ in their seeds alone, and the files of sentence pairs have other bytes."""
     words = [finished("a", bitext="1" * 64), finished("b", changed(GIVEN, train__seed=1), bitext="2" * 64)]
     names = _compared(words, tmp_path / "out", "--systems", "student", "zero_shot")["systems"]
-    assert list(names) == ["zero_shot", f"student (data of bitext {'1' * 12})", f"student (data of bitext {'2' * 12})"]
+    assert set(names) == {"zero_shot", *(f"student (data of bitext {digit * 12})" for digit in "12")}
 
 
 def test_settings_that_one_objective_lacks_are_in_no_name(finished, tmp_path):
@@ -170,11 +170,12 @@ def test_settings_that_one_objective_lacks_are_in_no_name(finished, tmp_path):
         finished("c", changed(GIVEN, objective=pooled.Config()), 0.6),
     ]
     names = _compared(words, tmp_path / "out", "--systems", "student", "zero_shot")["systems"]
-    assert list(names)[1:] == [
+    assert set(names) == {
+        "zero_shot",
         f"student (objective ot, epsilon {DEMO.objective.epsilon})",
         "student (objective ot, epsilon 0.7)",
         "student (objective pooled)",
-    ]
+    }
 
 
 def test_a_seed_that_was_only_evaluated_again_counts_once(finished, tmp_path):

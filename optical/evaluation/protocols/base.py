@@ -1,7 +1,7 @@
 """What every evaluation protocol shares: the systems it compares, its baseline, its measures and its tests."""
 
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
@@ -86,6 +86,11 @@ class EvaluationConfig:
         what = f"is {self.baseline!r}, which is {'what is tested' if self.baseline == self.subject else 'not compared'}"
         require(self.baseline in possible, "evaluation.baseline", what, f"choose from {', '.join(possible)}")
 
+    @property
+    def usual_baseline(self) -> str:
+        """The baseline of a recipe that names no other."""
+        return next(str(item.default) for item in fields(self) if item.name == "baseline")
+
     @cached_property
     def compared(self) -> tuple[System, ...]:
         """The systems of the protocol and those of the pretrained encoders, which stand behind its usual baseline."""
@@ -95,7 +100,7 @@ class EvaluationConfig:
             System(name=name, encoder=spec, field="query", label=name, meaning=encoder.meaning, pretrained=True)
             for name, spec, encoder in zip(names, self.pretrained, encoders, strict=True)
         )
-        places = [place for place, system in enumerate(self.systems, 1) if system.name == type(self).baseline]
+        places = [place for place, system in enumerate(self.systems, 1) if system.name == self.usual_baseline]
         place = places[0] if places else len(self.systems)
         return (*self.systems[:place], *others, *self.systems[place:])
 
