@@ -260,6 +260,8 @@ def _idle(recipe: Recipe) -> Iterator[str]:
     if recipe.student.word_embeddings == "freeze":
         yield from (f"{where}.embedding_rate" for where in recipe.student_trainings)
     yield from (f"objective.{name}" for name in recipe.objective.idle())
+    if recipe.evaluation.baseline == recipe.evaluation.usual_baseline:
+        yield "evaluation.baseline"
 
 
 def _plain(value: object) -> object:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from pipelines.cli.guard import guarded, program
 
 if TYPE_CHECKING:
-    from pipelines.cli.parse import Command, MachineCommand
+    from collections.abc import Callable
+
+    from pipelines.cli.commands import Command, CompareCommand, ListCommand, MachineCommand
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,8 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from pipelines.cli.parse import Command, Help, ListCommand, parse
-    from pipelines.cli.print import print_list, say
+    from pipelines.cli.commands import Command
+    from pipelines.cli.parse import Help, parse
+    from pipelines.cli.print import say
+    from pipelines.verbs import VERBS
 
     verb, command = parse(arguments or ["help"])
     if isinstance(command, Help) and not arguments:
@@ -29,19 +33,14 @@ def _run(arguments: list[str]) -> int:
         return 2
     if isinstance(command, Help):
         say(command.text)
-    elif isinstance(command, ListCommand):
-        from pipelines.cli.listing import listed
-
-        print_list(listed(command.settings, command.language), command.json)
-    elif verb == "doctor":
-        _diagnose(command)
-    elif isinstance(command, Command):
+    elif isinstance(command, Command) and VERBS[verb].in_session:
         _work(verb, command)
+    else:
+        _WITHOUT_SESSION[verb](command)
     return 0
 
 
 def _work(verb: str, command: Command) -> None:
-    from pipelines.cli.parse import ExportCommand
     from pipelines.cli.print import print_comparison, print_facts, print_run
     from pipelines.graph.workspace import Workspace
     from pipelines.recipes.language_pair import found_words, is_pair
@@ -54,14 +53,27 @@ def _work(verb: str, command: Command) -> None:
         state = "resuming" if session.resumed else "in"
         line = f"{verb} {command.recipe.name}  fingerprint {workspace.fingerprint[:12]}  {state} {session.run_dir}"
         sys.stderr.write(line + "\n")
-        options = {"format": command.format} if isinstance(command, ExportCommand) else {}
-        found = getattr(import_module(f"pipelines.verbs.{verb}"), verb)(session, **options)
+        found = getattr(import_module(f"pipelines.verbs.{verb}"), verb)(session, **command.options)
         if verb == "run":
             print_run(found, command.recipe.evaluation, command.json)
         elif verb == "evaluate":
             print_comparison(found, command.recipe.evaluation, workspace.fingerprint, command.json)
         else:
             print_facts(verb, found, workspace, command.json)
+
+
+def _list(command: ListCommand) -> None:
+    from pipelines.cli.listing import listed
+    from pipelines.cli.print import print_list
+
+    print_list(listed(command.settings, command.language), command.json)
+
+
+def _compare(command: CompareCommand) -> None:
+    from pipelines.cli.print import print_replicates
+    from pipelines.verbs.compare import compare
+
+    print_replicates(compare(command), command.json)
 
 
 def _diagnose(command: MachineCommand) -> None:
@@ -74,6 +86,8 @@ def _diagnose(command: MachineCommand) -> None:
     if bad := [finding.what for finding in findings if not finding.fine]:
         raise UserError("doctor", f"found fault with {', '.join(bad)}", "fix what is marked BAD, then run doctor again")
 
+
+_WITHOUT_SESSION: dict[str, Callable[..., None]] = {"prepare": _list, "compare": _compare, "doctor": _diagnose}
 
 if __name__ == "__main__":
     program(main)

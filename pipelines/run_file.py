@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from optical.artefacts import version_changes, write_json
@@ -10,6 +11,7 @@ from optical.made_with import changes, made_with
 from optical.recipe import Recipe, decisive, differences
 from optical.tracking.progress import LineWriter
 from pipelines.graph.compared import compared_names
+from pipelines.graph.node import Node
 from pipelines.graph.workspace import Workspace
 
 RUN_FILE = "run.json"
@@ -17,10 +19,14 @@ _OTHERWISE = "its pairs were compared with other test collections"
 log = logging.getLogger(__name__)
 
 
-def claim_run_file(workspace: Workspace) -> None:
+def claim_run_file(workspace: Workspace, given: Sequence[Node] = ()) -> None:
     """Write the run folder's ``run.json``, or compare with an existing one; changed libraries give a warning.
 
     A new run is told apart from an older one of the same recipe whose pairs were compared with other collections.
+
+    Args:
+        workspace: of the run.
+        given: nodes that no seed decides. A comparison of runs finds the collection by them, and sees other data.
 
     Raises:
         UserError: the folder is of another recipe, of other data, or of another version of a maker.
@@ -28,9 +34,11 @@ def claim_run_file(workspace: Workspace) -> None:
     path, made_from = workspace.run_dir / RUN_FILE, workspace.fingerprint
     if not path.exists():
         identity = {"fingerprint": made_from, "content": made_from.content, "versions": made_from.versions}
-        identity |= {"compared_with": compared_names(workspace), "made_with": made_with()}
+        origin = {node.kind: workspace.fingerprint_of(node) for node in given if workspace.has(node)}
+        recipes = {"recipe": workspace.recipe.as_dict(), "decisive": workspace.decisive}
+        circumstances = {"origin": origin, "compared_with": compared_names(workspace), "made_with": made_with()}
         _tell_otherwise_compared(workspace)
-        write_json(path, {"recipe": workspace.recipe.as_dict(), **identity})
+        write_json(path, {**recipes, **identity, **circumstances})
         return
     known = json.loads(path.read_text())
     if known["fingerprint"] != made_from:

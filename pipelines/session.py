@@ -20,10 +20,11 @@ from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
 from optical.tracking.progress import ProgressLine
 from pipelines.checks.faults import check_recipe
 from pipelines.circumstances import note_work
-from pipelines.graph.bitext import BITEXT
+from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
-from pipelines.graph.teacher import TEACHER
+from pipelines.graph.student import STUDENT_WEIGHTS
+from pipelines.graph.teacher import PRETRAINED, TEACHER
 from pipelines.graph.workspace import Workspace
 from pipelines.run_file import RUN_FILE, claim_run_file
 
@@ -130,4 +131,5 @@ class Session:
         self._lock.truncate(0)
         self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         self._lock.flush()
-        claim_run_file(self.workspace)
+        weights = [] if self.workspace.recipe.teacher.scratch else [PRETRAINED]
+        claim_run_file(self.workspace, (COLLECTION, BITEXT, QUESTIONS, STUDENT_WEIGHTS, *weights))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from pipelines.cli.parse import Command, Help, parse_command
+from pipelines.cli.commands import Command
+from pipelines.cli.parse import Help, parse_command
 from pipelines.verbs import Verb
 from tune.space import CampaignConfig
 

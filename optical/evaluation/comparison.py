@@ -101,7 +101,7 @@ def compared_pairs(config: EvaluationConfig, systems: Collection[str]) -> list[t
     """Every comparison as (system, the one it is tested against), each once: the baseline's, then the subject's."""
     baseline, subject = config.baseline, config.subject
     pairs = [(name, baseline) for name in systems if name != baseline]
-    if subject in systems and subject != baseline:
+    if subject in systems:
         pairs += [(subject, name) for name in systems if name not in (subject, baseline)]
     return pairs
 

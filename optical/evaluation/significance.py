@@ -12,6 +12,8 @@ import numpy as np
 
 from optical.errors import DataError, UserError
 
+SIGNIFICANT = 0.05
+"""A difference with a corrected p-value below it is more than chance alone explains."""
 EXACT_TOPICS = 20
 """Up to this number of topics that differ, every sign assignment is enumerated (2^20 sums, 8 MiB)."""
 _BLOCK = 1 << 19

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from optical.evaluation.comparison import Gain, compared_pairs
 from optical.evaluation.notation import title
 from optical.evaluation.protocols.base import EvaluationConfig
+from optical.evaluation.significance import SIGNIFICANT
 
 SMALLEST_P = 1e-4
-SIGNIFICANT = 0.05
 
 
 def format_p(p_value: float | None) -> str:

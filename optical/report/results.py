@@ -54,10 +54,14 @@ def strongest(content: ReportContent) -> str | None:
 
 
 def _beside_the_strongest(content: ReportContent) -> str:
-    """The subject beside the strongest pretrained encoder, with a space before; empty where none was measured."""
-    if (name := strongest(content)) is None:
+    """The subject beside the strongest pretrained encoder, with a space before.
+
+    It is empty where none was measured, and where that is the baseline, with which the sentence before has dealt.
+    """
+    protocol, name = content.protocol, strongest(content)
+    if name is None or name == protocol.baseline:
         return ""
-    protocol, gain = content.protocol, content.gains.get(name)
+    gain = content.gains.get(name)
     after, other = (content.systems[system].mean[protocol.tested] for system in (protocol.subject, name))
     more = f"95 % interval {gain.interval.low:+.3f} to {gain.interval.high:+.3f}{_said(gain.p)}" if gain else ""
     told = f"{name} ({other:.3f}): the {protocol.label(protocol.subject)} has {after - other:+.3f} against it"

@@ -27,6 +27,7 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES
 from pipelines.graph.pretrained import find_pretrained
+from pipelines.graph.runs import encoders
 from pipelines.graph.student import STUDENT_WEIGHTS
 from pipelines.graph.teacher import PRETRAINED
 from pipelines.graph.workspace import Workspace
@@ -78,6 +79,7 @@ def faults(recipe: Recipe, teacher: Path | None, student: Path | None = None) ->
     if shape:
         yield from _index_faults(recipe, shape.dim)
     yield from _repeated(recipe.evaluation.pretrained)
+    yield from _baseline_faults(recipe)
 
 
 def check_pretrained(spec: str, cache: Path) -> Path:
@@ -155,6 +157,14 @@ def _index_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
         recipe.index.check(dim)
     except UserError as fault:
         yield fault
+
+
+def _baseline_faults(recipe: Recipe) -> Iterator[UserError]:
+    try:
+        recipe.evaluation.possible(encoders(recipe), {"query", "english"})
+    except DataError:
+        what = f"is {recipe.evaluation.baseline}, and this student has no such encoder"
+        yield UserError("evaluation.baseline", what, "choose another baseline")
 
 
 def _repeated(specs: tuple[str, ...]) -> Iterator[UserError]:

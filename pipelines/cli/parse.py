@@ -3,57 +3,21 @@
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import tyro
 
 from optical.errors import UserError, suggest
-from optical.recipe import Recipe
 from pipelines.cli.choose import check_flags, with_components, without_choices
+from pipelines.cli.commands import Command, MachineCommand
 from pipelines.cli.fields import given_values
 from pipelines.cli.help import HELP_FLAGS, asked_for, fields_help, overview
-from pipelines.environment import Settings
 from pipelines.recipes import RECIPES, recipe_of
 from pipelines.recipes.language_pair import EXAMPLE, check_complete
-from pipelines.verbs import VERBS, ExportFormat, Verb
+from pipelines.verbs import VERBS, Alone, Verb
 
 PROGRAM = "python -m pipelines"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MachineCommand:
-    """What the command prints."""
-
-    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
-    json: bool = False
-    """End with one JSON line on standard output instead of a table."""
-    verbose: bool = False
-    """Log the decisions of the library, and show tracebacks."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListCommand(MachineCommand):
-    """What the command prints."""
-
-    language: str | None = None
-    """Only the data sets of this language."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command(MachineCommand):
-    """What the command prints."""
-
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportCommand(Command):
-    """What the command prints and writes."""
-
-    format: ExportFormat = "transformers"
-    """What the folder is for: ``transformers``, which sentence-transformers and PyLate read too; or ``colbert``, which
-    ColBERT reads besides. Not every student has a place in ColBERT's format, and one that has none is refused."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +27,13 @@ class Help:
     text: str
 
 
-Parsed = Command | MachineCommand | ListCommand | Help
+Parsed = Command | MachineCommand | Help
 _Machine = TypeVar("_Machine", bound=MachineCommand)
 _Full = TypeVar("_Full", bound=Command)
 
 
 def parse(arguments: list[str]) -> tuple[str, Parsed]:
-    """The verb and the command. ``doctor`` and ``prepare --list`` need no recipe; help may be asked for anywhere.
+    """The verb and the command; help may be asked for anywhere.
 
     Raises:
         UserError: unknown verb, recipe or field, or a value of the wrong type.
@@ -83,12 +47,10 @@ def parse(arguments: list[str]) -> tuple[str, Parsed]:
         return "help", Help(overview(PROGRAM, {name: known.sentence for name, known in VERBS.items()}))
     if verb not in VERBS:
         raise _no_verb(verb)
-    if rest[:1] == ["--list"] and verb == "prepare":
-        return verb, _list_help() if asked_for(rest) else parse_fields(ListCommand(), rest[1:], "prepare --list")
-    if verb == "doctor" and not (is_named(rest) or "recipe" in given_values(rest) or asked_for(rest)):
-        return verb, parse_fields(MachineCommand(), rest, "doctor")
-    command = ExportCommand if verb == "export" else Command
-    return verb, parse_command(PROGRAM, verb, VERBS[verb], command, rest)
+    known = VERBS[verb]
+    if known.alone and _is_alone(known, known.alone, rest):
+        return verb, _parse_alone(verb, known, known.alone, rest)
+    return verb, parse_command(PROGRAM, verb, known, known.command or Command, rest)
 
 
 def parse_command(
@@ -153,9 +115,24 @@ def is_named(arguments: list[str]) -> bool:
     return bool(arguments) and not arguments[0].startswith("-")
 
 
-def _list_help() -> Help:
-    sentence = "every registered data set: languages, pairs, size, where it can be read now, licence"
-    return Help(fields_help(f"{PROGRAM} prepare --list", sentence, {"": ListCommand()}, None, False))
+def _is_alone(verb: Verb, alone: Alone, arguments: list[str]) -> bool:
+    """Whether a verb that can do without a recipe is asked to."""
+    if alone.flag:
+        return arguments[:1] == [alone.flag]
+    return verb.command is None or not (
+        is_named(arguments) or "recipe" in given_values(arguments) or asked_for(arguments)
+    )
+
+
+def _parse_alone(name: str, verb: Verb, alone: Alone, arguments: list[str]) -> MachineCommand | Help:
+    """A command without a recipe, or the answer to ``--help``."""
+    program, flags = f"{name} {alone.flag}".strip(), arguments[1:] if alone.flag else arguments
+    if asked_for(arguments):
+        usage = f"{PROGRAM} {program}" + (f" <{alone.words}>" if alone.words else "")
+        return Help(fields_help(usage, alone.sentence or verb.sentence, {"": alone.command()}, None, False))
+    if alone.words and is_named(flags):
+        flags = [f"--{alone.words}", *flags]
+    return parse_fields(alone.command(), flags, program)
 
 
 def _no_verb(verb: str) -> UserError:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.checks import Finding
     from pipelines.cli.listing import Listed
     from pipelines.graph.workspace import Workspace
+    from pipelines.verbs.compare import Compared
     from pipelines.verbs.run import Summary
 
 _GAP = "  "
@@ -124,6 +125,20 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
         say(json.dumps({finding.what: {"fine": finding.fine, "seen": finding.seen} for finding in findings}))
     else:
         say(table([("ok" if finding.fine else "BAD", finding.what, finding.seen) for finding in findings]))
+
+
+def print_replicates(found: Compared, as_json: bool) -> None:
+    """The comparison of finished runs, what may be concluded from it, and where its page is."""
+    if as_json:
+        say(json.dumps(found.as_dict()))
+        return
+    from optical.report.replicates import differences_table, in_words, means_table
+
+    for made in (means_table(found.content), differences_table(found.content)):
+        say(f"{table([made.header, *made.rows], made.numeric)}\n")
+    for sentence in in_words(found.content):
+        say("\n".join(textwrap.wrap(sentence, _WIDTH)))
+    say(f"\n{found.page}")
 
 
 def measures_table(

@@ -8,8 +8,9 @@ from optical.errors import UserError
 from optical.recipe import Recipe
 from optical.resources import Resources
 from pipelines.cli.choose import component_sections, with_components
+from pipelines.cli.commands import Command
 from pipelines.cli.fields import flag_of, given_values, negated
-from pipelines.cli.parse import PROGRAM, Command, parse
+from pipelines.cli.parse import PROGRAM, parse
 from pipelines.recipes import known
 from pipelines.recipes.from_file import recipe_from_file
 

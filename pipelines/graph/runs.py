@@ -10,6 +10,7 @@ from optical.evaluation.pretrained import file_name, parse_pretrained
 from optical.evaluation.protocols.base import System
 from optical.evaluation.runs import Run, read_run, write_run
 from optical.index.kinds import exact
+from optical.recipe import Recipe
 from optical.tracking.progress import Progress
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
@@ -32,10 +33,14 @@ def systems(workspace: Workspace) -> tuple[System, ...]:
     """
     topics = workspace.path(COLLECTION) / "topics.parquet"
     english = pq.read_table(topics, columns=["english"])["english"].to_pylist()
-    student = workspace.recipe.student
-    absent = {name for name, there in (("start", student.is_changed), ("bridge", student.bridge)) if not there}
-    encoders = _ENCODERS.keys() - absent
-    return workspace.recipe.evaluation.possible(encoders, {"query", *(["english"] if all(english) else [])})
+    fields = {"query", *(["english"] if all(english) else [])}
+    return workspace.recipe.evaluation.possible(encoders(workspace.recipe), fields)
+
+
+def encoders(recipe: Recipe) -> set[str]:
+    """The encoders of a recipe that systems can name, besides the pretrained ones."""
+    there = {"start": recipe.student.is_changed, "bridge": recipe.student.bridge is not None}
+    return {name for name in _ENCODERS if there.get(name, True)}
 
 
 def run_file(workspace: Workspace, system: System) -> Path:

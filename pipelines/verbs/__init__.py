@@ -1,19 +1,41 @@
 """The verbs, one file each. A verb makes what it needs, skips what is done, and returns facts for its table."""
 
 from dataclasses import dataclass
-from typing import Literal
+
+from pipelines.cli.commands import Command, CompareCommand, ExportCommand, ListCommand, MachineCommand
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What a verb does without a recipe: the command, when it is meant, and its sentence if that is another.
+
+    Args:
+        command: the class of the command.
+        flag: the first word that asks for it; empty where the lack of a recipe does.
+        words: the field that takes the words before the first flag, if any.
+        sentence: its help; empty for that of the verb.
+    """
+
+    command: type[MachineCommand]
+    flag: str = ""
+    words: str = ""
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
 class Verb:
-    """The help of a verb: a sentence, and the fields (or groups of fields) that are shown first."""
+    """A verb: its sentence, the fields (or groups of fields) that its help shows first, and its commands.
+
+    ``command`` is that of a recipe, None for a verb that takes no recipe; ``alone`` what it does without one.
+    ``in_session`` says whether it works on the folder of a run.
+    """
 
     sentence: str
     fields: tuple[str, ...]
+    command: type[Command] | None = Command
+    alone: Alone | None = None
+    in_session: bool = True
 
-
-ExportFormat = Literal["transformers", "colbert"]
-"""What ``export`` writes a folder for."""
 
 _DATA = ("recipe.bitext.datasets", "recipe.bitext.source", "recipe.evaluation.collection", "recipe.teacher.weights")
 
@@ -21,6 +43,11 @@ VERBS = {
     "prepare": Verb(
         "fetch bitext, passages, topics and qrels; check, clean and count them (--list: every data set there is)",
         ("recipe.bitext", "recipe.bitext.cleaning", "recipe.evaluation.collection"),
+        alone=Alone(
+            ListCommand,
+            flag="--list",
+            sentence="every registered data set: languages, pairs, size, where it can be read now, licence",
+        ),
     ),
     "cache": Verb(
         "encode the teacher's side of the bitext once, for many epochs or trials",
@@ -42,6 +69,7 @@ VERBS = {
     "export": Verb(
         "write the student as a folder that AutoModel and AutoTokenizer load (--format colbert: ColBERT too)",
         ("recipe.teacher.weights", "recipe.student"),
+        command=ExportCommand,
     ),
     "run": Verb(
         "all of it, skipping what is done, and a report",
@@ -50,5 +78,14 @@ VERBS = {
     "doctor": Verb(
         "what this machine has, and what the recipe would miss on it; without a recipe, the machine alone",
         (*_DATA, "recipe.teacher.revision"),
+        alone=Alone(MachineCommand),
+        in_session=False,
+    ),
+    "compare": Verb(
+        "finished runs beside each other: seeds averaged, every pair tested; a page, a LaTeX table, a picture",
+        (),
+        command=None,
+        alone=Alone(CompareCommand, words="runs"),
+        in_session=False,
     ),
 }

@@ -1,9 +1,9 @@
 """export: the student as a folder that ``AutoModel`` and ``AutoTokenizer`` load, and ColBERT if that is asked for."""
 
+from pipelines.cli.commands import ExportFormat
 from pipelines.graph.model_folder import COLBERT_FOLDER, MODEL_FOLDER, longest_texts
 from pipelines.graph.student import STUDENT_START
 from pipelines.session import Session
-from pipelines.verbs import ExportFormat
 
 
 def export(session: Session, format: ExportFormat = "transformers") -> dict:

@@ -57,6 +57,10 @@ def settings(tmp_path) -> Settings:
         (("--evaluation.seed", "-1"), "evaluation.seed: is -1; set 0 or a positive number"),
         (("--train.weight-decay", "inf"), "train.weight_decay: is inf"),
         (("--train.mixture.weights", "1", "2"), "train.mixture.weights: has 2 weights for 1 data sets (demo)"),
+        (
+            ("--evaluation.baseline", "student_bridge"),
+            "baseline: is student_bridge, and this student has no such encoder",
+        ),
         (("--index.depth", "50"), "index.depth: is 50, and R@100 looks at 100 passages of every query"),
         (("--index.search", "faiss", "--index.factory", "Nonsense7"), "index.factory: faiss cannot make 'Nonsense7'"),
         (("--index.search", "faiss", "--index.factory", "PQ7"), "index.factory: faiss cannot make 'PQ7' of 64"),

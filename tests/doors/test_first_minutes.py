@@ -19,9 +19,10 @@ from optical.model import weights
 from optical.recipe import Recipe
 from pipelines.__main__ import main
 from pipelines.checks import Finding, findings, machine
+from pipelines.cli.commands import Command
 from pipelines.cli.fields import fields_of, shown
 from pipelines.cli.guard import guarded
-from pipelines.cli.parse import VERBS, Command, ExportCommand, parse
+from pipelines.cli.parse import VERBS, parse
 from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.verbs.doctor import doctor
@@ -65,6 +66,8 @@ def child(script: str, *arguments: str, **options: object) -> subprocess.Complet
         (main, ["run", "demo", "--runs-dir", "x", "-h"], 0, "more fields, and every sentence whole: --help-all"),
         (main, ["run", "swahili", "--help-all"], 0, "--bitext.cleaning.min-script-share 0.5"),
         (main, ["prepare", "--list", "--help"], 0, "--language (none)"),
+        (main, ["compare", "--help"], 0, "usage: python -m pipelines compare <runs> [--field value ...]"),
+        (main, ["help", "compare"], 0, "--reference (none)"),
         (search, ["--help"], 0, "--max-concurrent 1"),
         (search, ["demo", "--help"], 0, "--epsilon 0.02 0.5 "),
     ],
@@ -94,10 +97,9 @@ def test_every_default_of_the_help_can_be_typed_as_it_stands(name):
     assert parse(["run", name, *flags])[1] == command
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [name for name, verb in VERBS.items() if verb.command])
 def test_a_verb_is_about_fields_that_there_are(verb, capsys):
-    kind = ExportCommand if verb == "export" else Command
-    paths = {field.path for field in fields_of(kind(recipe=recipe("demo")))}
+    paths = {field.path for field in fields_of(VERBS[verb].command(recipe=recipe("demo")))}
     groups = {path.rpartition(".")[0] for path in paths}
     assert set(VERBS[verb].fields) <= paths | groups
     assert main([verb, "demo", "--help"]) == 0
@@ -149,6 +151,8 @@ def test_help_refusals_and_doctor_import_no_heavy_library(tmp_path):
         (["run", "demo", "--index.factory", "Flat"], 2),
         (["run", "demo", "--train.epoch", "1"], 2),
         (["tune", "demo", "--trails", "1"], 2),
+        (["compare", "--help"], 0),
+        (["compare", absent, "--refrence", "zero_shot"], 2),
         (["prepare", "--list", "--cache", absent], 0),
         (["doctor"], 0),
         (["doctor", "demo", "--evaluation.collection", absent], 2),

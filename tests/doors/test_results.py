@@ -26,6 +26,7 @@ from optical.train.dev import dev_measures
 from optical.train.encode_targets import TargetEncoder
 from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT, QUESTIONS
+from pipelines.graph.collection import COLLECTION
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
@@ -169,6 +170,13 @@ def test_a_field_that_decides_nothing_is_not_blamed(settings, tmp_path):
     assert _refused(changed(own, train__seed=1), named).endswith("another recipe (train.seed: 0 -> 1)")
 
 
+def test_a_run_keeps_what_decides_it_and_the_identity_of_its_data(settings):
+    known, workspace = json.loads(_begin(DEMO, settings).read_text()), Workspace(DEMO, settings)
+    assert known["decisive"] == workspace.decisive
+    given = (COLLECTION, BITEXT, QUESTIONS)
+    assert known["origin"] == {node.kind: workspace.fingerprint_of(node) for node in given}
+
+
 def test_a_run_that_goes_on_with_other_libraries_is_told_of(settings, caplog):
     file = _begin(DEMO, settings)
     known = json.loads(file.read_text())
@@ -203,6 +211,7 @@ AT_WORK = [
     ({}, "index__search", "faiss"),
     ({}, "bitext__max_length_ratio", 3.0),
     ({}, "evaluation__seed", 3),
+    ({}, "evaluation__baseline", "english_ceiling"),
     ({}, "teacher__scratch__temperature", 0.1),
     ({}, "train__mixture__temperature", 2.0),
     *(({}, f"train__{name}", 0.5) for name in ("embedding_rate", "head_rate", "layer_decay")),
@@ -219,6 +228,10 @@ def test_a_field_that_is_not_used_changes_no_name(settings, given, field, value)
     assert other != base
     assert decisive(other) == decisive(base)
     assert Workspace(other, settings).fingerprint == Workspace(base, settings).fingerprint
+
+
+def test_the_usual_baseline_is_in_no_fingerprint():
+    assert "baseline" not in decisive(DEMO)["evaluation"]
 
 
 @pytest.mark.parametrize(("field", "value"), [("factory", "Flat"), ("num_probes", 3), ("tokens_per_probe", 3)])

@@ -1,7 +1,6 @@
 """Differences between systems: each pair is tested once, all are corrected together, effects have paired intervals."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import replace
 
 import pytest
 
@@ -80,15 +79,27 @@ def test_every_pair_is_compared_once():
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reversed(Config):
-    """A protocol whose baseline is its subject."""
+def test_a_recipe_names_the_baseline_that_all_systems_are_tested_against():
+    """It differs from zero-shot on 8 topics, and from the other two on 2 each: the largest p of five, 2 / 4 twice."""
+    config = replace(PROTOCOL, baseline="english_ceiling")
+    assert compared_pairs(config, list(RUNS))[:3] == [(name, "english_ceiling") for name in list(RUNS)[:3]]
+    found = compare(RUNS, QRELS, config)
+    assert list(found.p) == ["zero_shot", DENSE, "student"]
+    assert found.p == pytest.approx({"zero_shot": 4 * 2 / 2**8, DENSE: 1.0, "student": 1.0}, abs=1e-12)
+    assert replace(PROTOCOL, baseline=DENSE).compared == PROTOCOL.compared
 
-    baseline: ClassVar[str] = "student"
 
-
-def test_a_subject_that_is_the_baseline_is_not_compared_twice():
-    assert compared_pairs(Reversed(), ["zero_shot", "student"]) == [("zero_shot", "student")]
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [
+        ("zero_shoot", "is 'zero_shoot', which is not compared; choose from zero_shot, dense:e5, student_start, "),
+        ("", "student_start, student_bridge, english_ceiling"),
+        ("student", "is 'student', which is what is tested; choose from zero_shot, "),
+    ],
+)
+def test_a_baseline_that_is_not_compared_is_refused(baseline, said):
+    with pytest.raises(UserError, match=rf"evaluation.baseline: .*{said}"):
+        replace(PROTOCOL, baseline=baseline)
 
 
 @pytest.mark.parametrize("name", ["p_value", "corrected"])

@@ -38,7 +38,7 @@ from optical.evaluation.protocols.base import EvaluationConfig, System
 class Config(EvaluationConfig):
     protocol: str = "toy"
     measures: tuple[str, ...] = ("nDCG@20", "AP")
-    baseline: ClassVar[str] = "monolingual"
+    baseline: str = "monolingual"
     test: ClassVar[str] = "a toy test"
     systems: ClassVar[tuple[System, ...]] = (
         System(name="student", encoder="student", field="query", label="student", meaning="reads the query"),
@@ -115,7 +115,7 @@ def test_a_system_without_its_encoder_or_its_text_is_left_out(encoders: set, fie
 
 
 def test_a_baseline_that_cannot_be_measured_is_refused(toy: EvaluationConfig) -> None:
-    with pytest.raises(DataError, match="compares with monolingual, which this run cannot measure"):
+    with pytest.raises(DataError, match="evaluation.baseline is monolingual, which this run cannot measure"):
         toy.possible({"teacher", "student"}, {"query"})
 
 

@@ -11,8 +11,9 @@ import pytest
 from optical import components
 from optical.errors import UserError
 from pipelines.cli.choose import check_flags, with_components
+from pipelines.cli.commands import MachineCommand
 from pipelines.cli.fields import fields_of, given_values, sections_of
-from pipelines.cli.parse import MachineCommand, parse_fields
+from pipelines.cli.parse import parse_fields
 
 FILES = {
     "__init__": "",

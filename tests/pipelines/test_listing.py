@@ -8,8 +8,9 @@ import pytest
 from optical.data.fetch import availability, download
 from optical.data.registry.datasets import dataset
 from pipelines.__main__ import main
+from pipelines.cli.commands import ListCommand
 from pipelines.cli.listing import listed
-from pipelines.cli.parse import ListCommand, parse
+from pipelines.cli.parse import parse
 from pipelines.environment import Settings
 
 

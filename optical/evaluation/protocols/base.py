@@ -1,7 +1,7 @@
 """What every evaluation protocol shares: the systems it compares, its baseline, its measures and its tests."""
 
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
@@ -42,8 +42,6 @@ class EvaluationConfig:
     """Raise it when the same settings give other results: what an older version made is then made anew."""
     systems: ClassVar[tuple[System, ...]]
     """The systems to compare, in the order of every table."""
-    baseline: ClassVar[str]
-    """Name of the system that all others are tested against."""
     subject: ClassVar[str] = "student"
     """Name of the system whose gain over the baseline the report explains topic by topic."""
     ceiling: ClassVar[str] = ""
@@ -67,6 +65,9 @@ class EvaluationConfig:
     pretrained: tuple[str, ...] = ()
     """Pretrained encoders to compare with, each a system of its own: ``dense:`` (one vector for each text) or ``late:``
     (one for each token), then a registered model, a folder, or a hub id with ``@`` and its commit of 40 digits."""
+    baseline: str
+    """The system that all others are tested against: one of the protocol's, or ``dense:...``, ``late:...`` by the name
+    that tables give it. The default of a protocol's class is its usual one."""
 
     def __init_subclass__(cls) -> None:
         """Refuse a class whose report would describe the test that it replaces."""
@@ -81,17 +82,25 @@ class EvaluationConfig:
         require(self.resamples > 0, "evaluation.resamples", f"is {self.resamples}", "set at least 1")
         for spec in self.pretrained:
             parse_pretrained(spec)
+        possible = [system.name for system in self.compared if system.name != self.subject]
+        what = f"is {self.baseline!r}, which is {'what is tested' if self.baseline == self.subject else 'not compared'}"
+        require(self.baseline in possible, "evaluation.baseline", what, f"choose from {', '.join(possible)}")
+
+    @property
+    def usual_baseline(self) -> str:
+        """The baseline of a recipe that names no other."""
+        return next(str(item.default) for item in fields(self) if item.name == "baseline")
 
     @cached_property
     def compared(self) -> tuple[System, ...]:
-        """The systems of the protocol and those of the pretrained encoders, which stand behind the baseline."""
+        """The systems of the protocol and those of the pretrained encoders, which stand behind its usual baseline."""
         encoders = [parse_pretrained(spec) for spec in self.pretrained]
         names = distinct_names([encoder.name for encoder in encoders], [system.name for system in self.systems])
         others = tuple(
             System(name=name, encoder=spec, field="query", label=name, meaning=encoder.meaning, pretrained=True)
             for name, spec, encoder in zip(names, self.pretrained, encoders, strict=True)
         )
-        places = [place for place, system in enumerate(self.systems, 1) if system.name == self.baseline]
+        places = [place for place, system in enumerate(self.systems, 1) if system.name == self.usual_baseline]
         place = places[0] if places else len(self.systems)
         return (*self.systems[:place], *others, *self.systems[place:])
 
@@ -116,8 +125,8 @@ class EvaluationConfig:
             if system.pretrained or (system.encoder in encoders and system.field in fields)
         )
         if self.baseline not in (system.name for system in found):
-            what = f"the protocol {self.protocol} compares with {self.baseline}, which this run cannot measure"
-            advice = "give every topic its English translation, or choose another evaluation.protocol"
+            what = f"evaluation.baseline is {self.baseline}, which this run cannot measure"
+            advice = "give every topic its English translation, or choose another evaluation.baseline"
             raise DataError(self.collection, what, advice)
         return found
 

@@ -16,8 +16,8 @@ class Config(EvaluationConfig):
 
     protocol: str = "crosslingual"
     """Which systems are compared, with which baseline, by which test."""
+    baseline: str = "zero_shot"
 
-    baseline: ClassVar[str] = "zero_shot"
     ceiling: ClassVar[str] = "english_ceiling"
     systems: ClassVar[tuple[System, ...]] = (
         System(
