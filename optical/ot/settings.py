@@ -1,7 +1,7 @@
 """The settings of the solvers and of the transport loss. This file imports no torch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 from numbers import Real
 from typing import ClassVar, Literal, TypedDict, get_args
@@ -55,14 +55,13 @@ class SweepSettings:
     """Prefix of a field's name in an error, such as ``objective.``."""
 
     def __post_init__(self) -> None:
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
         for name, names in _NAMES.items():
-            if (value := getattr(self, name, names[0])) not in names:
-                raise self._fault(name, f"is {value!r}", f"choose from {', '.join(names)}")
+            if name in own and own[name] not in names:
+                raise self._fault(name, f"is {own[name]!r}", f"choose from {', '.join(names)}")
         for name, (holds, advice) in _NUMBERS.items():
-            value = getattr(self, name, None)
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if hasattr(self, name) and not (number and holds(float(value))):
-                raise self._fault(name, f"is {value!r}", advice)
+            if name in own and not _is_number(own[name], holds):
+                raise self._fault(name, f"is {own[name]!r}", advice)
 
     @property
     def overrelaxed(self) -> bool:
@@ -157,3 +156,7 @@ _NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
     "mass": (lambda value: 0 < value < inf, "set a positive mass, at most that of either side"),
     "order_weight": (lambda value: 0 <= value < inf, "set 0 or more"),
 }
+
+
+def _is_number(value: object, holds: Callable[[float], bool]) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and holds(float(value))
