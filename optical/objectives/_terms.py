@@ -103,7 +103,7 @@ def _values(kind: type[ObjectiveConfig], text: str) -> Iterator[tuple[str, objec
     given = [part.partition("=") for part in text.split(",")] if text else []
     for name, equals, value in given:
         if not (name and equals and value):
-            raise UserError(f"{name}{equals}{value}", "sets no field", FORM)
+            raise UserError(repr(name + equals + value), "sets no field", FORM)
         if name not in known:
             advice = suggest(name, known, f"choose from {', '.join(known)}")
             raise UserError(name, "is no field of this objective", advice)
