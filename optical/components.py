@@ -1,7 +1,8 @@
 """Components: kinds of one thing, side by side in a package, one file each. The file's name is the component's name.
 
 Objectives, index kinds and evaluation protocols are found this way: a new one needs only its file. Each file holds a
-class ``Config`` that describes itself and builds what it configures.
+class ``Config`` that describes itself and builds what it configures. ``base`` and files whose names begin with an
+underscore are shared by components, and are none.
 """
 
 import dataclasses
@@ -55,7 +56,8 @@ def names(package: str) -> tuple[str, ...]:
     True
     """
     paths = import_module(package).__path__
-    return tuple(sorted(found.name for found in pkgutil.iter_modules(paths) if found.name != _BASE))
+    found = (module.name for module in pkgutil.iter_modules(paths))
+    return tuple(sorted(name for name in found if name != _BASE and not name.startswith("_")))
 
 
 def config_class(package: str, name: str, field: str) -> type:

@@ -220,7 +220,8 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
 def decisive(recipe: Recipe) -> dict:
     """The recipe as plain values, without the fields that cannot change its results.
 
-    A component whose version is raised, or that is defined in a user's file, has that besides its fields.
+    A component whose version is raised, or that is defined in a user's file, has that besides its fields. Where text
+    configures the terms of an objective, their own decisive values take its place.
 
     Two recipes with equal decisive fields share all artefacts.
     """
@@ -233,6 +234,7 @@ def decisive(recipe: Recipe) -> dict:
         del section[name]
     for name, config in components_of(recipe).items():
         plain[name] |= components.code_of(config)
+    plain["objective"] |= _plain(recipe.objective.decisive_parts())
     return plain
 
 

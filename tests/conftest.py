@@ -1,5 +1,6 @@
 """Shared by every room: one torch thread, and a world of a few words in which tests take milliseconds."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from jaxtyping import Bool, Float
 from tokenizers import Tokenizer
 
 from optical.data.batches.token_shards import TOKENISED
@@ -23,7 +25,19 @@ from optical.model.scratch import scratch_encoder
 from optical.model.storage import save_encoder
 from optical.model.text.padding import TokenBatch
 from optical.model.vocabulary.tokenizer import learn_wordpiece
-from optical.objectives import base, contrastive, ot, pooled, score_kl
+from optical.objectives import (
+    _aligned,
+    argmax,
+    base,
+    contrastive,
+    divergence,
+    greedy,
+    intersection,
+    ot,
+    pooled,
+    score_kl,
+)
+from optical.objectives import sum as weighted_sum
 from optical.objectives.ot import Config as OTConfig
 from optical.recipe import ScratchConfig
 from optical.train.config import TrainConfig
@@ -34,8 +48,20 @@ from tests.readers import FRAMES
 torch.set_num_threads(1)
 
 # These modules import the names of their annotations for type checkers only; the run-time checker looks them up here.
-for module in (base, contrastive, ot, pooled, score_kl):
-    vars(module).update(Encoder=Encoder, Tensor=torch.Tensor, TokenBatch=TokenBatch)
+for module in (
+    base,
+    contrastive,
+    ot,
+    pooled,
+    score_kl,
+    _aligned,
+    greedy,
+    argmax,
+    intersection,
+    divergence,
+    weighted_sum,
+):
+    vars(module).update(Encoder=Encoder, Tensor=torch.Tensor, TokenBatch=TokenBatch, Bool=Bool, Float=Float)
 for module in (index_base, exact_kind, faiss_kind):
     vars(module).update(np=np, faiss=faiss, Embeddings=Embeddings, MaxSim=MaxSim)
 
@@ -53,6 +79,24 @@ WORDS = {
     "mvua": "rain",
     "mti": "tree",
 }
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat every test that draws a fresh seed OPTICAL_SEEDS times: how rare failures are found before CI does."""
+    if "fresh_seed" in metafunc.fixturenames and (times := int(os.environ.get("OPTICAL_SEEDS") or 0)):
+        metafunc.parametrize("fresh_seed", [_drawn() for _ in range(times)])
+
+
+@pytest.fixture
+def fresh_seed() -> int:
+    """A seed no run has seen before; a failure prints it, and OPTICAL_SEED repeats it."""
+    seed = int(os.environ.get("OPTICAL_SEED") or _drawn())
+    print(f"OPTICAL_SEED={seed}")  # noqa: T201
+    return seed
+
+
+def _drawn() -> int:
+    return random.SystemRandom().getrandbits(31)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from optical.data.batches.batch import PairBatch
+from optical.errors import require
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -63,6 +64,34 @@ class ObjectiveConfig:
     def means(self) -> str:
         """By what a student is distilled, inside a sentence of its model card, with the reference if there is one."""
         return f"the objective {self.name} over bitext"
+
+    def decisive_parts(self) -> dict[str, object]:
+        """Plain values that stand in fingerprints for the fields that configure other objectives, by field."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensConfig(ObjectiveConfig):
+    """An objective over the tokens of both sides.
+
+    Raises:
+        UserError: an impossible value.
+    """
+
+    special_tokens: Literal["drop", "keep"] = "drop"
+    """Whether special tokens, markers, prefixes and query augmentation take part."""
+
+    def __post_init__(self) -> None:
+        known = self.special_tokens in ("drop", "keep")
+        require(known, "objective.special_tokens", f"is {self.special_tokens!r}", "choose from drop, keep")
+
+    def taking_part(self, tokens: TokenBatch) -> Bool[Tensor, "batch tokens"]:
+        """Whether a token takes part: all that score in MaxSim, or the text's own alone."""
+        return tokens.inner if self.special_tokens == "drop" else tokens.scored
+
+    def special_in_words(self) -> str:
+        """Which tokens take part, for the end of a sentence."""
+        return f"special tokens {'left out' if self.special_tokens == 'drop' else 'taking part'}"
 
 
 @dataclass(frozen=True)

@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from optical import ot
 from optical.data.batches.batch import PairBatch
 from optical.errors import require
-from optical.objectives.base import Alignment, Embed, Losses, Objective, ObjectiveConfig
+from optical.objectives._transport import TransportConfig
+from optical.objectives.base import Alignment, Embed, Losses, Objective
 from optical.ot.settings import LossSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from optical.model.encoder import Encoder
-    from optical.model.text.padding import TokenBatch
 
 _ITERATION_FIELDS = ("epsilon", "epsilon_unit", "tolerance", "max_iterations", "acceleration")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(LossSettings, ObjectiveConfig):
+class Config(TransportConfig, LossSettings):
     """Optimal-transport distillation: the loss is <P, C>; the fields define the transport problem."""
 
     name: Literal["ot"] = "ot"
     """Which objective: the name of a file in ``optical/objectives``."""
-    tolerance: float = 1e-3
-    """Marginal error (L1) at which a problem counts as converged; 0 runs every sweep allowed."""
-    max_iterations: int = 100
-    """Most sweeps for one batch, Newton steps included."""
-    special_tokens: Literal["drop", "keep"] = "drop"
-    """Whether special tokens, markers, prefixes and query augmentation take part in the alignment."""
-
-    section: ClassVar[str] = "objective."
 
     def __post_init__(self) -> None:
         super().__post_init__()
         what = f"is {self.mass}, and the mass of a sentence is 1"
         require(self.mass <= 1, "objective.mass", what, "set more than 0 and at most 1")
-        what = f"is {self.marginals!r}, and the objective has no weights per token"
-        unweighted = self.marginals in ("uniform", "norm")
-        require(unweighted, "objective.marginals", what, "choose from uniform, norm")
-        require(
-            self.special_tokens in ("drop", "keep"),
-            "objective.special_tokens",
-            f"is {self.special_tokens!r}",
-            "choose from drop, keep",
-        )
 
     def build(self, teacher: Encoder | None) -> TransportDistillation:
         """The objective, on the CPU."""
@@ -65,18 +46,12 @@ class Config(LossSettings, ObjectiveConfig):
 
     def in_words(self) -> str:
         """The transport problem with the settings that its method uses."""
-        cost = f"{self.cost.replace('_', ' ')} cost"
-        if self.order_weight:
-            cost += f" + {self.order_weight:g} |i/n - j/m|"
-        unit = " of each pair's mean cost" if self.epsilon_unit == "mean_cost" else ""
-        words = {"unbalanced": [f"penalty {self.penalty:g}{unit}"], "partial": [f"mass {self.mass:g}"]}
+        penalty = f"penalty {self.penalty:g}{self.unit_in_words()}"
+        words = {"unbalanced": [penalty], "partial": [f"mass {self.mass:g}"]}
         method_settings = words.get(self.method, [])
-        stopping = f"tolerance {self.tolerance:g}, at most {self.max_iterations} iterations"
-        settings = [] if self.method == "exact" else [f"epsilon {self.epsilon:g}{unit}", stopping]
-        parts = [f"Method {self.method}", cost, *method_settings, *settings]
-        masses = "uniform masses" if self.marginals == "uniform" else f"masses by {self.marginals}"
-        special = "left out" if self.special_tokens == "drop" else "taking part"
-        sentence = f"{', '.join(parts)}; {masses}, special tokens {special}."
+        settings = [] if self.method == "exact" else [self.sweeps_in_words()]
+        parts = [f"Method {self.method}", self.cost_in_words(), *method_settings, *settings]
+        sentence = f"{', '.join(parts)}; {self.tokens_in_words()}."
         if method_settings:
             sentence += " The marginal error is against the marginals that this method asks for."
         return sentence
@@ -111,12 +86,8 @@ class TransportDistillation(Objective):
 
         target = self.targets(encoder, batch)
         source = encoder(batch.source.ids, batch.source.mask)
-        masks = self.aligned(batch.source), self.aligned(batch.target)
+        masks = self.config.taking_part(batch.source), self.config.taking_part(batch.target)
         return loss_with(self.config, source, target, *masks)
-
-    def aligned(self, tokens: TokenBatch) -> Tensor:
-        """(batch, tokens) whether a token takes part: all that score in MaxSim, or the text's own alone."""
-        return tokens.inner if self.config.special_tokens == "drop" else tokens.scored
 
     def alignment(self, encoder: Embed, batch: PairBatch) -> Alignment:
         """The transport plan of each pair."""
@@ -126,8 +97,8 @@ class TransportDistillation(Objective):
             solved = self.transport(encoder, batch)
         return Alignment(
             plan=solved.plan.matrix,
-            source_mask=self.aligned(batch.source),
-            target_mask=self.aligned(batch.target),
+            source_mask=self.config.taking_part(batch.source),
+            target_mask=self.config.taking_part(batch.target),
             source_mass=solved.plan.problem.a,
             captions=tuple(self._caption(solved, pair) for pair in range(batch.num_pairs)),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from optical.data.batches.batch import PairBatch
-from optical.objectives.base import Embed, Losses, Objective, ObjectiveConfig
+from optical.objectives.base import Embed, Losses, Objective, TokensConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(ObjectiveConfig):
+class Config(TokensConfig):
     """1 - cosine of the mean token vectors of source and target."""
 
     name: Literal["pooled"] = "pooled"
@@ -26,11 +26,15 @@ class Config(ObjectiveConfig):
 
     def build(self, teacher: Encoder | None) -> PooledDistillation:
         """The objective, on the CPU."""
-        return PooledDistillation(teacher)
+        return PooledDistillation(teacher, self)
+
+    def idle(self) -> tuple[str, ...]:
+        """The tokens, where they are those that the first version of this objective always took."""
+        return ("special_tokens",) if self.special_tokens == "drop" else ()
 
     def in_words(self) -> str:
         """The loss."""
-        return "1 - cosine of the mean token vectors, special tokens left out."
+        return f"1 - cosine of the mean token vectors, {self.special_in_words()}."
 
     def means(self) -> str:
         """The method and its paper."""
@@ -38,14 +42,24 @@ class Config(ObjectiveConfig):
 
 
 class PooledDistillation(Objective):
-    """Moves the mean of the student's source tokens towards the mean of the teacher's target tokens."""
+    """Moves the mean of the student's source tokens towards the mean of the teacher's target tokens.
+
+    Args:
+        teacher: encodes the target side.
+        config: which tokens take part.
+    """
+
+    def __init__(self, teacher: Encoder | None, config: Config) -> None:
+        super().__init__(teacher)
+        self.config = config
 
     def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
-        """1 - cosine of each pair; special tokens, markers and prefixes are left out."""
+        """1 - cosine of each pair."""
         import torch
 
-        source = _mean(encoder(batch.source.ids, batch.source.mask), batch.source.inner)
-        target = _mean(self.targets(encoder, batch), batch.target.inner)
+        masks = self.config.taking_part(batch.source), self.config.taking_part(batch.target)
+        source = _mean(encoder(batch.source.ids, batch.source.mask), masks[0])
+        target = _mean(self.targets(encoder, batch), masks[1])
         return Losses(1 - torch.nn.functional.cosine_similarity(source, target, dim=-1))
 
 

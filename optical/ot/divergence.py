@@ -10,15 +10,18 @@ which is zero for identical clouds and positive for others as long as exp(-C / e
 (Feydy, Sejourne, Vialard, Amari, Trouve and Peyre 2019, arXiv:1810.08278, theorem 1). This holds for every cost of
 ``cost``, with and without the order term. For large epsilon the divergence tends to a kernel distance of the two clouds
 (for the cosine cost, half the squared distance of their means); for small epsilon it tends to exact transport.
+
+The three terms have one epsilon. In units of ``mean_cost`` it is a share of the mean cost between the two sentences,
+which is held constant.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from optical.ot.loss import TransportLoss, transport_loss
-from optical.ot.settings import Acceleration, Backend, Cost, Marginals
+from optical.ot.loss import TransportLoss, loss_with
+from optical.ot.settings import Acceleration, Backend, Cost, EpsilonUnit, LossSettings, Marginals, PairSettings
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def sinkhorn_divergence(
     target_weights: Float[Tensor, "batch target"] | None = None,
     acceleration: Acceleration = "auto",
     backend: Backend = "auto",
+    epsilon_unit: EpsilonUnit = "cost",
 ) -> Divergence:
     """The Sinkhorn divergence of each pair, differentiable in the embeddings; its gradient is exact at convergence.
 
@@ -68,30 +72,43 @@ def sinkhorn_divergence(
     Raises:
         UserError: as ``transport_loss`` does.
     """
-
-    def regularised(x: tuple, y: tuple) -> TransportLoss:
-        (x_tokens, x_mask, x_weights), (y_tokens, y_mask, y_weights) = x, y
-        return transport_loss(
-            x_tokens,
-            y_tokens,
-            x_mask,
-            y_mask,
-            cost=cost,
-            marginals=marginals,
-            epsilon=epsilon,
-            tolerance=tolerance,
-            max_iterations=max_iterations,
-            value="regularised",
-            order_weight=order_weight,
-            source_weights=x_weights,
-            target_weights=y_weights,
-            acceleration=acceleration,
-            backend=backend,
-        )
-
-    here, there = (source, source_mask, source_weights), (target, target_mask, target_weights)
-    between, within_source, within_target = (
-        regularised(*pair) for pair in ((here, there), (here, here), (there, there))
+    settings = PairSettings(
+        cost=cost,
+        marginals=marginals,
+        epsilon=epsilon,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        order_weight=order_weight,
+        acceleration=acceleration,
+        backend=backend,
+        epsilon_unit=epsilon_unit,
     )
+    return divergence_with(settings, source, target, source_mask, target_mask, source_weights, target_weights)
+
+
+def divergence_with(
+    settings: PairSettings,
+    source: Float[Tensor, "batch source dim"],
+    target: Float[Tensor, "batch target dim"],
+    source_mask: Bool[Tensor, "batch source"],
+    target_mask: Bool[Tensor, "batch target"],
+    source_weights: Float[Tensor, "batch source"] | None = None,
+    target_weights: Float[Tensor, "batch target"] | None = None,
+) -> Divergence:
+    """``sinkhorn_divergence`` with its settings as one object; the other arguments and the errors are the same."""
+    shared = {item.name: getattr(settings, item.name) for item in fields(PairSettings)}
+    regularised = LossSettings(**shared, value="regularised")
+    here, there = (source, source_mask, source_weights), (target, target_mask, target_weights)
+    between = _regularised(regularised, here, there)
+    unit = None
+    if settings.epsilon_unit == "mean_cost":
+        unit = (between.plan.epsilon / settings.epsilon).to(between.value.dtype)
+    within_source, within_target = (_regularised(regularised, side, side, unit) for side in (here, there))
     value = between.value - (within_source.value + within_target.value) / 2
     return Divergence(value, between, within_source, within_target)
+
+
+def _regularised(settings: LossSettings, x: tuple, y: tuple, unit: Tensor | None = None) -> TransportLoss:
+    """OT_eps(x, y) of two sides, each given by its embeddings, mask and weights."""
+    (x_tokens, x_mask, x_weights), (y_tokens, y_mask, y_weights) = x, y
+    return loss_with(settings, x_tokens, y_tokens, x_mask, y_mask, x_weights, y_weights, unit=unit)

@@ -103,8 +103,12 @@ def loss_with(
     source_weights: Float[Tensor, "batch source"] | None = None,
     target_weights: Float[Tensor, "batch target"] | None = None,
     start: Potentials | None = None,
+    unit: Float[Tensor, " batch"] | None = None,
 ) -> TransportLoss:
-    """``transport_loss`` with its settings as one object; the other arguments and the errors are the same."""
+    """``transport_loss`` with its settings as one object; the other arguments and the errors are the same.
+
+    ``unit`` takes the place of each pair's own mean cost where epsilon is in units of ``mean_cost``.
+    """
     given = source, target, source_mask, target_mask, source_weights, target_weights
     checks.arguments(dict(zip(_DIMENSIONS, given, strict=True)), _DIMENSIONS)
     _check_weights(settings.marginals, source_weights, target_weights)
@@ -125,7 +129,7 @@ def loss_with(
         problem = Problem(matrix.detach(), _in_precision(a, matrix.dtype), _in_precision(b, matrix.dtype))
         if not relative:
             return _solved(matrix, problem, solved_with, start, _LOSSES[form])
-        scale = cost_scale(problem, source, target)
+        scale = cost_scale(problem, source, target) if unit is None else unit
         return _solved_to_scale(matrix, problem, scale, solved_with, start, _LOSSES[form])
 
 

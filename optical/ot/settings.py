@@ -1,7 +1,7 @@
 """The settings of the solvers and of the transport loss. This file imports no torch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 from numbers import Real
 from typing import ClassVar, Literal, TypedDict, get_args
@@ -31,16 +31,13 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a batch of transport problems is solved.
+class SweepSettings:
+    """How a solver's sweeps run, and when they stop.
 
     Raises:
         UserError: an impossible value.
     """
 
-    method: Method = "sinkhorn"
-    """How mass is moved: ``sinkhorn`` (balanced, entropic), ``ipot`` (proximal point), ``unbalanced`` (marginals
-    relaxed by a Kullback-Leibler penalty), ``partial`` (a given mass is moved), ``exact`` (POT, no regularisation)."""
     epsilon: float = 0.1
     """Entropic regularisation in the cost's units (cosine distance, 0 to 2); for ``ipot`` the proximal step beta."""
     tolerance: float = 1e-4
@@ -51,10 +48,6 @@ class Settings:
     """``none`` (plain sweeps), ``overrelaxation`` (``sinkhorn`` only), ``newton`` (Newton steps for the problems that
     200 over-relaxed sweeps leave unconverged; after 20 sweeps of ``unbalanced`` and ``partial``), ``auto`` (``newton``
     with a tolerance, plain without)."""
-    penalty: float = 1.0
-    """rho of ``unbalanced``: the price of mass created or destroyed, in the cost's units."""
-    mass: float = 1.0
-    """Total mass that ``partial`` moves, at most that of either side."""
     backend: Backend = "auto"
     """The implementation; ``auto`` chooses the fastest one that can solve the problem on this machine."""
 
@@ -62,10 +55,13 @@ class Settings:
     """Prefix of a field's name in an error, such as ``objective.``."""
 
     def __post_init__(self) -> None:
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
         for name, names in _NAMES.items():
-            self._check_name(name, names)
+            if name in own and own[name] not in names:
+                raise self._fault(name, f"is {own[name]!r}", f"choose from {', '.join(names)}")
         for name, (holds, advice) in _NUMBERS.items():
-            self._check_number(name, holds, advice)
+            if name in own and not _is_number(own[name], holds):
+                raise self._fault(name, f"is {own[name]!r}", advice)
 
     @property
     def overrelaxed(self) -> bool:
@@ -77,25 +73,33 @@ class Settings:
         """Whether Newton steps may solve the problems that sweeps leave unconverged."""
         return self.acceleration in ("auto", "newton") and self.tolerance > 0
 
-    def _check_name(self, name: str, names: tuple[str, ...]) -> None:
-        if getattr(self, name) not in names:
-            raise self._fault(name, f"is {getattr(self, name)!r}", f"choose from {', '.join(names)}")
-
-    def _check_number(self, name: str, holds: Callable[[float], bool], advice: str) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, Real) or isinstance(value, bool) or not holds(float(value)):
-            raise self._fault(name, f"is {value!r}", advice)
-
     def _fault(self, name: str, what: str, advice: str) -> UserError:
         return UserError(f"{self.section}{name}", what, advice)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossSettings(Settings):
-    """How embeddings become a problem, and how the loss depends on the embeddings.
+class Settings(SweepSettings):
+    """How a batch of transport problems is solved.
 
     Raises:
-        UserError: an impossible value, or two that exclude each other.
+        UserError: an impossible value.
+    """
+
+    method: Method = "sinkhorn"
+    """How mass is moved: ``sinkhorn`` (balanced, entropic), ``ipot`` (proximal point), ``unbalanced`` (marginals
+    relaxed by a Kullback-Leibler penalty), ``partial`` (a given mass is moved), ``exact`` (POT, no regularisation)."""
+    penalty: float = 1.0
+    """rho of ``unbalanced``: the price of mass created or destroyed, in the cost's units."""
+    mass: float = 1.0
+    """Total mass that ``partial`` moves, at most that of either side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSettings(SweepSettings):
+    """How the embeddings of a sentence pair become a transport problem.
+
+    Raises:
+        UserError: an impossible value.
     """
 
     cost: Cost = "cosine"
@@ -109,6 +113,16 @@ class LossSettings(Settings):
     Of 0.02 to 0.5, take the value that ranks best on the dev measure."""
     order_weight: float = 0.0
     """Weight of |i/n - j/m|, which keeps the alignment near the diagonal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings(PairSettings, Settings):
+    """How embeddings become a problem, and how the loss depends on the embeddings.
+
+    Raises:
+        UserError: an impossible value, or two that exclude each other.
+    """
+
     gradient: Gradient = "detached"
     """``detached`` holds the plan constant; ``implicit`` and ``unrolled`` are exact gradients of <P, C> (Sinkhorn
     only)."""
@@ -117,9 +131,6 @@ class LossSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, names in _LOSS_NAMES.items():
-            self._check_name(name, names)
-        self._check_number("order_weight", lambda value: 0 <= value < inf, "set 0 or more")
         if self.gradient != "detached" and self.value == "regularised":
             what = f"is {self.gradient!r} for the regularised value, whose detached gradient is already exact"
             raise self._fault("gradient", what, "use 'detached'")
@@ -127,8 +138,10 @@ class LossSettings(Settings):
             raise self._fault("gradient", f"is {self.gradient!r} for the method {self.method!r}", "use 'detached'")
 
 
-_NAMES = {"method": get_args(Method), "acceleration": get_args(Acceleration), "backend": get_args(Backend)}
-_LOSS_NAMES = {
+_NAMES = {
+    "method": get_args(Method),
+    "acceleration": get_args(Acceleration),
+    "backend": get_args(Backend),
     "cost": get_args(Cost),
     "marginals": get_args(Marginals),
     "gradient": get_args(Gradient),
@@ -141,4 +154,9 @@ _NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
     "max_iterations": (lambda value: value >= 1 and int(value) == value, "set a whole number, at least 1"),
     "penalty": (lambda value: 0 < value < inf, "set a positive number, such as 1.0; balanced transport is sinkhorn"),
     "mass": (lambda value: 0 < value < inf, "set a positive mass, at most that of either side"),
+    "order_weight": (lambda value: 0 <= value < inf, "set 0 or more"),
 }
+
+
+def _is_number(value: object, holds: Callable[[float], bool]) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and holds(float(value))

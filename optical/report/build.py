@@ -11,6 +11,8 @@ from optical.report.plans import plan_svg
 from optical.report.provenance import changed_settings, data, repetition, settings
 from optical.report.results import gain_sentence, measures, topics
 
+_UNCONVERGED = "unconverged"
+
 
 def write_report(folder: Path, content: ReportContent) -> Path:
     """Write ``report.html`` (self-contained), ``report.md`` and its pictures; return the HTML's path."""
@@ -58,11 +60,15 @@ def _training(content: ReportContent, folder: Path) -> list[Block]:
 
 
 def _convergence(training: Sequence[Mapping[str, float]]) -> Iterator[Block]:
-    """How many of the transport problems did not reach the tolerance."""
-    shares = [row["unconverged"] for row in training if row.get("unconverged") is not None]
-    if shares:
-        share = sum(shares) / len(shares)
-        yield Paragraph(f"{len(shares):,} steps; {share:.2%} of their transport problems did not converge.")
+    """How many of the transport problems did not reach the tolerance; the term of a sum has its name in front."""
+    names = dict.fromkeys(name for row in training for name in row if name.endswith(_UNCONVERGED))
+    for name in names:
+        term = name.removesuffix(_UNCONVERGED).removesuffix("_")
+        shares = [row[name] for row in training if row.get(name) is not None]
+        if shares:
+            share = sum(shares) / len(shares)
+            whose = f"the transport problems of the term {term}" if term else "their transport problems"
+            yield Paragraph(f"{len(shares):,} steps; {share:.2%} of {whose} did not converge.")
 
 
 def _plans(content: ReportContent, folder: Path) -> list[Block]:

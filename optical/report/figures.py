@@ -43,11 +43,13 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
 
     Args:
         path: PNG file to write.
-        metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``.
+        metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``. In front of
+            ``marginal_error`` may be the name of a term; of several such terms the first is drawn.
         title: stands above the panels.
     """
     figure = new_figure(12.0, 3.7)
-    error_steps, errors = _series(metrics, "marginal_error")
+    named = (name for row in metrics for name in row if name.endswith("marginal_error"))
+    error_steps, errors = _series(metrics, next(named, "marginal_error"))
     loss, *middle, dev = figure.subplots(1, 3 if len(errors) else 2)
     steps, losses = _series(metrics, "loss")
     _draw_smoothed(loss, steps, losses, BLUE)

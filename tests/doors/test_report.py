@@ -330,6 +330,8 @@ def test_plans_of_an_earlier_report_do_not_stay_beside_a_new_one(tmp_path):
 def test_the_share_of_problems_that_did_not_converge_is_said(tmp_path):
     page = _page(tmp_path, training=[{"step": 1, "loss": 1.0, "unconverged": 0.5}, {"step": 2, "unconverged": 0.0}])
     assert "2 steps; 25.00% of their transport problems did not converge." in page
+    page = _page(tmp_path, training=[{"step": 1, "loss": 1.0, "ot_2_unconverged": 0.5, "ot_2_marginal_error": 0.1}])
+    assert "1 steps; 50.00% of the transport problems of the term ot_2 did not converge." in page
 
 
 # the command

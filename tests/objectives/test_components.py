@@ -57,7 +57,9 @@ def toy(tmp_path, monkeypatch) -> type:
 
 
 def test_the_file_alone_makes_an_objective_that_trains(toy, new_job, tmp_path):
-    assert "means" in components.names("optical.objectives")
+    known = components.names("optical.objectives")
+    assert "means" in known
+    assert not [name for name in known if name == "base" or name.startswith("_")]
     job = dataclasses.replace(new_job(epochs=4), objective=toy(scale=2.0))
     train(job)
     steps = [row["loss"] for row in rows(job.journal) if row["event"] == "step"]

@@ -7,6 +7,7 @@ import torch
 
 from optical.data.batches.batch import PairBatch
 from optical.errors import UserError
+from optical.objectives.pooled import Config as PooledConfig
 from optical.objectives.pooled import PooledDistillation
 from optical.objectives.score_kl import Config, ScoreDistillation
 from tests.readers import tokens_of
@@ -27,14 +28,14 @@ def batch(source, target, weight=None) -> PairBatch:
 
 def test_pooled_by_hand():
     # The means are (1/2, 1/2) and (1, 0), whose cosine is 1 / sqrt 2; the second pair has the same vectors.
-    found = PooledDistillation(None).losses(look_up, batch([[1, 2], [3, 0]], [[1, 1], [3, 3]]))
+    found = PooledDistillation(None, PooledConfig()).losses(look_up, batch([[1, 2], [3, 0]], [[1, 1], [3, 3]]))
     torch.testing.assert_close(found.value, torch.tensor([1 - 1 / math.sqrt(2), 0.0]), atol=1e-6, rtol=0)
 
 
 def test_pooled_leaves_out_what_is_not_of_the_text():
     pairs = batch([[4, 1]], [[1, 0]])
     pairs.source.inner[0, 0] = False
-    torch.testing.assert_close(PooledDistillation(None).losses(look_up, pairs).value, torch.zeros(1))
+    torch.testing.assert_close(PooledDistillation(None, PooledConfig()).losses(look_up, pairs).value, torch.zeros(1))
 
 
 def divergence(goal: list[float], found: list[float]) -> float:

@@ -1,7 +1,5 @@
 """Shared by the tests of transport: fresh seeds that can be repeated, and two kinds of random problems."""
 
-import os
-import random
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,24 +9,6 @@ import torch
 from torch.nn.functional import normalize
 
 from optical.ot.problem import Problem
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repeat every test that draws a fresh seed OPTICAL_SEEDS times: how rare failures are found before CI does."""
-    if "fresh_seed" in metafunc.fixturenames and (times := int(os.environ.get("OPTICAL_SEEDS") or 0)):
-        metafunc.parametrize("fresh_seed", [_drawn() for _ in range(times)])
-
-
-@pytest.fixture
-def fresh_seed() -> int:
-    """A seed no run has seen before; a failure prints it, and OPTICAL_SEED repeats it."""
-    seed = int(os.environ.get("OPTICAL_SEED") or _drawn())
-    print(f"OPTICAL_SEED={seed}")  # noqa: T201
-    return seed
-
-
-def _drawn() -> int:
-    return random.SystemRandom().getrandbits(31)
 
 
 @pytest.fixture(scope="session")
