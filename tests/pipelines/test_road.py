@@ -110,7 +110,7 @@ def test_an_encoder_beside_the_student_gets_its_own_row_and_nothing_is_trained_a
     assert set(found["gains"]) == {"zero_shot", "dense:pooled", "late:encoder", "english_ceiling"}
     assert (runs / "beside" / "runs" / "dense-pooled.trec").is_file()
     page = (runs / "beside" / "report" / "report.md").read_text()
-    assert "The strongest pretrained encoder beside it is" in page and "pretrained weights" in page
+    assert "The strongest rival beside it is" in page and "pretrained weights" in page
     card = (runs / "beside" / "export" / "README.md").read_text()
     assert "| dense:pooled |" in card and str(runs.parent) not in card.replace("\\", "")
 
