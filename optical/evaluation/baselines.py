@@ -111,7 +111,9 @@ class Fusion:
     def meaning(self) -> str:
         """Its definition in a report, without a full stop."""
         one, other = self.systems
-        return f"reciprocal rank fusion of {one} and {other}: a document's score is the sum of 1 / ({self.k} + its rank)"
+        return (
+            f"reciprocal rank fusion of {one} and {other}: a document's score is the sum of 1 / ({self.k} + its rank)"
+        )
 
 
 Baseline = Bm25 | Translation | Fusion

@@ -1,6 +1,6 @@
 """Translated queries as an artefact that a person can read.
 
-    translations.tsv    qid, query, translation; with a line of these names first
+translations.tsv    qid, query, translation; with a line of these names first
 """
 
 from collections.abc import Iterable, Mapping

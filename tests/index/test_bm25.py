@@ -26,7 +26,9 @@ def test_the_ranking_and_the_scores_are_those_of_bm25s():
     reference = bm25s.BM25(k1=0.9, b=0.4)
     reference.index(corpus, show_progress=False)
     found, scores = reference.retrieve([["the", "river"]], k=3, show_progress=False)
-    expected = {list(PASSAGES)[place]: score for place, score in zip(found[0].tolist(), scores[0].tolist(), strict=True)}
+    expected = {
+        list(PASSAGES)[place]: score for place, score in zip(found[0].tolist(), scores[0].tolist(), strict=True)
+    }
     ranking = _run({"q": "The RIVER"}).rankings["q"]
     assert {doc.docid: doc.score for doc in ranking} == pytest.approx(expected)
     assert [doc.docid for doc in ranking] == ["p2", "p1", "p4"]

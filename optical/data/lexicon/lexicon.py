@@ -1,6 +1,6 @@
 """A bilingual lexicon learned from sentence pairs, and the translation of texts word by word.
 
-    lexicon.parquet     source, target: words; probability: p(target | source); by source word, most probable first
+lexicon.parquet     source, target: words; probability: p(target | source); by source word, most probable first
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ Lexicon = dict[str, tuple[str, ...]]
 def learned_lexicon(sources: Sequence[str], targets: Sequence[str]) -> tuple[pa.Table, dict[str, int]]:
     """The lexicon of sentence pairs, and the numbers of pairs that were read and of words that it translates.
 
-    Words are lower-cased. Pairs with a side of more than ``LONGEST`` words are left out, and of more than ``MOST_PAIRS`` pairs
-    evenly spaced ones are read. A word has its most probable translation by IBM Model 1, and others of a probability
-    of ``LEAST_PROBABILITY`` or more, ``MOST_WORDS`` at most.
+    Words are lower-cased. Pairs with a side of more than ``LONGEST`` words are left out, and of more than
+    ``MOST_PAIRS`` pairs evenly spaced ones are read. A word has its most probable translation by IBM Model 1, and
+    others of a probability of ``LEAST_PROBABILITY`` or more, ``MOST_WORDS`` at most.
 
     Args:
         sources: source side of the bitext.

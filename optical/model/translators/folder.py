@@ -79,7 +79,9 @@ def load_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except ImportError as error:
         what = "its tokenizer needs a package that is not installed"
-        raise DataError(folder, f"{what} ({' '.join(str(error).split())[:200]})", "pip install sentencepiece") from error
+        raise DataError(
+            folder, f"{what} ({' '.join(str(error).split())[:200]})", "pip install sentencepiece"
+        ) from error
     except Exception as error:  # Each kind of tokenizer fails in its own way.
         what = f"its tokenizer does not load ({type(error).__name__}: {error})".replace("\n", " ")
         raise DataError(folder, what, "give a folder that AutoTokenizer loads") from error

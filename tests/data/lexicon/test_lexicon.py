@@ -31,9 +31,7 @@ def test_the_lexicon_of_a_word_by_word_corpus_is_its_dictionary(bitext):
     table, facts = learned_lexicon([source for source, _ in bitext], [target for _, target in bitext])
     found = as_lexicon(table)
     assert {word: best[0] for word, best in found.items()} == {
-        source: target
-        for pair in bitext
-        for source, target in zip(pair[0].split(), pair[1].split(), strict=True)
+        source: target for pair in bitext for source, target in zip(pair[0].split(), pair[1].split(), strict=True)
     }
     assert facts == {"pairs": len(bitext), "words": len(found)}
 
