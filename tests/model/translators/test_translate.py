@@ -32,7 +32,12 @@ def t5(folder: Path, tokenizer: Tokenizer) -> Path:
     sizes = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2, "decoder_start_token_id": 0}
     T5ForConditionalGeneration(T5Config(vocab_size=tokenizer.get_vocab_size(), **sizes)).save_pretrained(folder)
     named = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=12, **named).save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=12,
+        model_input_names=["input_ids", "attention_mask"],
+        **named,
+    ).save_pretrained(folder)
     return folder
 
 
