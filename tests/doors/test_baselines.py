@@ -102,7 +102,7 @@ def test_a_recipe_without_baselines_keeps_its_name_and_each_baseline_changes_the
 def test_the_bitext_decides_the_lexicon_and_nothing_of_a_bm25(settings):
     def prints(*specs: str, pairs: int) -> str:
         base = changed(compared_with(*specs), bitext__max_pairs=pairs)
-        workspace = Placed(base, settings, {}, {STUDENT: "5" * 64})
+        workspace = Placed(base, settings, {}, {STUDENT: "5" * 64, EMBEDDINGS: "e" * 64})
         return workspace.fingerprint_of(RUNS)
 
     assert prints("bm25:query", pairs=100) == prints("bm25:query", pairs=200)
