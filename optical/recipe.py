@@ -261,6 +261,8 @@ def _idle(recipe: Recipe) -> Iterator[str]:
         yield from ("student.start", "student.query_prefix")
     if recipe.student.word_embeddings == "freeze":
         yield from (f"{where}.embedding_rate" for where in recipe.student_trainings)
+    if not recipe.evaluation.baselines:
+        yield "evaluation.baselines"
     yield from (f"objective.{name}" for name in recipe.objective.idle())
     if recipe.evaluation.baseline == recipe.evaluation.usual_baseline:
         yield "evaluation.baseline"

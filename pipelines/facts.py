@@ -21,6 +21,7 @@ from optical.model.weights import PACKAGED
 from optical.recipe import Recipe, components_of
 from optical.report.content import CollectionFacts, DataFacts, DatasetFact, Work
 from optical.tracking.journal import read_journal
+from pipelines.checks.baselines import translators
 from pipelines.circumstances import WORK
 from pipelines.graph.bitext import BITEXT, QUESTIONS, rejects
 from pipelines.graph.collection import COLLECTION
@@ -150,9 +151,12 @@ def _questions(workspace: Workspace) -> list[DatasetFact]:
 
 
 def _weights(workspace: Workspace) -> list[DatasetFact]:
-    """The pretrained weights that the teacher is or starts from; those of the student; encoders to compare with."""
+    """The pretrained weights that the teacher is or starts from; those of the student; models to compare with."""
     recipe = workspace.recipe
-    compared = dict.fromkeys(parse_pretrained(spec).weights for spec in recipe.evaluation.pretrained)
+    compared = dict.fromkeys(
+        [parse_pretrained(spec).weights for spec in recipe.evaluation.pretrained]
+        + [by.weights for by in translators(recipe)]
+    )
     uses = [
         *([] if recipe.teacher.scratch else [("teacher", recipe.teacher.weights)]),
         *([("student", recipe.student.weights)] if recipe.student.weights else []),

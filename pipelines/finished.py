@@ -10,8 +10,9 @@ from optical import artefacts, components
 from optical.artefacts import Fingerprint
 from optical.data.collections.opening import collection_identity
 from optical.errors import DataError, UserError
-from optical.evaluation.pretrained import DENSE, LATE, file_name
-from optical.evaluation.protocols.base import System
+from optical.evaluation.baselines import Translation
+from optical.evaluation.pretrained import file_name
+from optical.evaluation.systems import Maker, Reading, System, parts_of, reads_english, with_added
 from pipelines.environment import SHARED, Settings
 from pipelines.graph.collection import COLLECTION
 from pipelines.run_file import RUN_FILE
@@ -51,32 +52,38 @@ class Finished:
         return _ranking(self.folder, system)
 
     def is_trained(self, system: str) -> bool:
-        """Whether a training of this run has made the encoder of a system, so that a seed decides its ranking."""
-        teacher = self.recipe["teacher"]
-        own = self._systems.get(system)
-        if _is_pretrained(system):
-            return False
-        return own is None or own.encoder in ("student", "bridge") or bool(teacher["scratch"] or teacher["training"])
+        """Whether a training of this run has a part in a system, so that a seed decides its ranking."""
+        return any(map(self._is_trained, self._parts(system))) if system in self._systems else True
 
     def is_given(self, system: str) -> bool:
-        """Whether a system reads the queries with an encoder that this run has not made: what there was before it."""
-        own = self._systems.get(system)
-        read = own is not None and (own.encoder, own.field) == ("teacher", "query")
-        return _is_pretrained(system) or (read and not self.is_trained(system))
+        """Whether a system reads the queries with what no training of this run has made: what there was before it."""
+        return not (self.is_trained(system) or self.is_yardstick(system) or self._is_start(system))
 
     def is_yardstick(self, system: str) -> bool:
         """Whether a system reads translations by people instead of the queries."""
-        return system in self._systems and self._systems[system].field == "english"
+        return any(map(reads_english, self._parts(system)))
+
+    def _parts(self, system: str) -> list[Maker]:
+        makers = {name: known.made_by for name, known in self._systems.items()}
+        return parts_of(makers[system], makers) if system in makers else []
+
+    def _is_start(self, system: str) -> bool:
+        return any(isinstance(part, Reading) and part.encoder == "start" for part in self._parts(system))
+
+    def _is_trained(self, part: Maker) -> bool:
+        teacher = self.recipe["teacher"]
+        own = isinstance(part, Reading) and part.encoder in ("student", "bridge")
+        return own or (isinstance(part, Reading | Translation) and bool(teacher["scratch"] or teacher["training"]))
 
     @cached_property
     def _systems(self) -> dict[str, System]:
-        """The systems of its protocol by name; none where the protocol was a file of the user's."""
-        package = "optical.evaluation.protocols"
-        protocol = self.recipe["evaluation"]["protocol"]
-        if protocol not in components.names(package):
+        """Its systems by name; none where the protocol was a file of the user's."""
+        package, evaluation = "optical.evaluation.protocols", self.recipe["evaluation"]
+        if evaluation["protocol"] not in components.names(package):
             return {}
-        config = components.config_class(package, protocol, "evaluation.protocol")
-        return {system.name: system for system in getattr(config, "systems", ())}
+        config = components.config_class(package, evaluation["protocol"], "evaluation.protocol")
+        added = evaluation["pretrained"], evaluation.get("baselines", ())
+        return {system.name: system for system in with_added(config.systems, config.baseline, *added)}
 
 
 def open_finished(folder: Path, settings: Settings) -> Finished:
@@ -141,7 +148,3 @@ def _read(path: Path, *keys: str) -> Mapping | None:
 
 def _ranking(folder: Path, system: str) -> Path:
     return folder / "runs" / f"{file_name(system)}.trec"
-
-
-def _is_pretrained(system: str) -> bool:
-    return system.startswith((f"{DENSE}:", f"{LATE}:"))

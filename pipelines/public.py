@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from optical.data.registry.datasets import datasets
+from optical.evaluation.baselines import Translation, is_fusion, parse_baseline
 from optical.evaluation.pretrained import parse_pretrained
 from optical.model.weights import PACKAGED, is_hub_id
 from optical.recipe import Recipe
@@ -49,6 +50,7 @@ def public_recipe(recipe: Recipe) -> Recipe:
             evaluation,
             collection=public_name(evaluation.collection),
             pretrained=tuple(map(public_pretrained, evaluation.pretrained)),
+            baselines=tuple(map(public_baseline, evaluation.baselines)),
         ),
     )
 
@@ -61,6 +63,19 @@ def public_pretrained(spec: str) -> str:
     """
     encoder = parse_pretrained(spec)
     return spec if encoder.revision else f"{encoder.kind}:{public_weights(encoder.weights)}"
+
+
+def public_baseline(spec: str) -> str:
+    """The public spec of a baseline: the folder of a translation model is named without its path.
+
+    >>> public_baseline("translate:/home/me/nllb:swh_Latn-eng_Latn"), public_baseline("fusion:student+bm25:query")
+    ('translate:nllb:swh_Latn-eng_Latn', 'fusion:student+bm25:query')
+    """
+    if is_fusion(spec):
+        return spec
+    baseline = parse_baseline(spec, ())
+    named = isinstance(baseline, Translation) and baseline.by and not is_hub_id(baseline.by.weights)
+    return baseline.name if named else spec
 
 
 def _public(specs: tuple[str, ...]) -> tuple[str, ...]:

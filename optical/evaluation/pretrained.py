@@ -34,6 +34,11 @@ class Pretrained:
         return DENSE if self.pooled else LATE
 
     @property
+    def spec(self) -> str:
+        """The spec that means it."""
+        return f"{self.kind}:{self.weights}" + (f"@{self.revision}" if self.revision else "")
+
+    @property
     def name(self) -> str:
         """Its name in tables: a folder without its path, a commit by its first digits.
 

@@ -4,6 +4,7 @@ This module imports neither torch nor, until a shape is asked for, transformers.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,21 +48,25 @@ class Shape:
     layers: int = field(default=0, compare=False)
 
 
-def check_folder(folder: Path) -> Path:
+def check_folder(folder: Path, required: Sequence[str] = REQUIRED) -> Path:
     """The folder itself, if it holds every required file.
+
+    Args:
+        folder: model folder.
+        required: names of files; the index of a divided weights file may stand for ``WEIGHTS``.
 
     Raises:
         DataError: a file is missing.
     """
     folder = Path(folder)
     _check_subfolder(folder)
-    for name in REQUIRED:
+    for name in required:
         if (folder / name).is_file() or (name == WEIGHTS and (folder / WEIGHTS_INDEX).is_file()):
             continue
         if name == WEIGHTS and (pickles := sorted(file.name for kind in _PICKLES for file in folder.glob(kind))):
             what = f"keeps its weights as a pickle ({pickles[0]}), which can run any code and is never opened here"
             raise DataError(folder, what, f"convert it to {WEIGHTS} with safetensors.torch.save_file")
-        advice = f"give a folder with {', '.join(REQUIRED)}"
+        advice = f"give a folder with {', '.join(required)}"
         raise DataError(folder, f"a model folder needs {name}, and it is missing", advice)
     return folder
 

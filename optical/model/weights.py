@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def find_weights(name: str, revision: str | None = None, cache: Path | None = No
     if not _COMMIT.fullmatch(revision):
         what = f"{revision!r} is no commit, and a branch or a tag may change"
         raise UserError(f"{section}.revision", what, advice)
-    return check_folder(_from_hub(name, revision))
+    return check_folder(from_hub(name, revision))
 
 
 def is_hub_id(name: str) -> bool:
@@ -113,6 +114,47 @@ def hub_address(name: str, revision: str | None = None) -> str | None:
     names = (WEIGHTS, WEIGHTS_INDEX)
     cached = any(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file in names)
     return None if cached else hf_hub_url(name, CONFIG, revision=revision)
+
+
+def from_hub(name: str, revision: str, fetched: Sequence[str] = FETCHED) -> Path:
+    """The folder of a commit of a hub repository, fetched if the hub's cache lacks it.
+
+    Args:
+        name: ``owner/model``.
+        revision: a commit.
+        fetched: patterns of the files to fetch; no code and no pickle is among them.
+
+    Raises:
+        UserError: the hub has no such repository or commit, or does not give it to this user.
+        InfrastructureError: the hub cannot be reached and its cache has no copy.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    where = f"{name}@{revision}"
+    try:
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=[*fetched], ignore_patterns=[*NOT_FETCHED])
+        )
+    except GatedRepoError as error:
+        advice = "accept its terms on the hub and log in with `hf auth login`, or give a folder"
+        raise UserError(where, "the repository is gated, and this user has no access to it", advice) from error
+    except RepositoryNotFoundError as error:
+        raise UserError(where, "the hub has no such repository, or it is private", "correct the name") from error
+    except RevisionNotFoundError as error:
+        raise UserError(where, "the repository has no such commit", "copy one from its list of commits") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InfrastructureError(
+            where,
+            f"the hub gave nothing ({type(error).__name__})",
+            "check the network, or give a folder",
+        ) from error
 
 
 def _packaged(name: str, model: PackagedModel, section: str) -> Path:
@@ -154,33 +196,3 @@ def _check(file: Path, model: PackagedModel) -> None:
         raise DataError(file, "the package lacks this file", model.install)
     if (have := sha256_file(file)) != model.sha256:
         raise DataError(file, f"sha256 is {have}, and {model.sha256} is registered", model.install)
-
-
-def _from_hub(name: str, revision: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    where = f"{name}@{revision}"
-    try:
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=[*FETCHED], ignore_patterns=[*NOT_FETCHED])
-        )
-    except GatedRepoError as error:
-        advice = "accept its terms on the hub and log in with `hf auth login`, or give a folder"
-        raise UserError(where, "the repository is gated, and this user has no access to it", advice) from error
-    except RepositoryNotFoundError as error:
-        raise UserError(where, "the hub has no such repository, or it is private", "correct the name") from error
-    except RevisionNotFoundError as error:
-        raise UserError(where, "the repository has no such commit", "copy one from its list of commits") from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise InfrastructureError(
-            where,
-            f"the hub gave nothing ({type(error).__name__})",
-            "check the network, or give a folder",
-        ) from error

@@ -29,7 +29,7 @@ class ReplicatesContent:
     unreplicated: Sequence[str]
     """The systems that a training has made and that were measured with one seed."""
     chosen: bool
-    """Whether the reference was chosen as the strongest of the systems that no run has made."""
+    """Whether the reference was chosen as the strongest of the systems that no training has a part in."""
     resamples: int
     """Of the bootstrap and of the randomisation test."""
     collection: str
@@ -159,7 +159,7 @@ def _reference(content: ReplicatesContent) -> str:
     found, name = content.found, title(content.measure)
     said = f"Differences are to {found.reference}."
     if content.chosen:
-        said += f" It was chosen because its {name} is the largest of the systems that no run here has made."
+        said += f" It was chosen because its {name} is the largest of the systems that no training here has a part in."
     return f"{said} All pairs are corrected together, so the choice of a reference makes no p-value too small."
 
 

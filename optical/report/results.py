@@ -6,6 +6,7 @@ from pathlib import Path
 from optical.evaluation.comparison import Gain
 from optical.evaluation.notation import cutoff, meaning, title
 from optical.evaluation.protocols.base import EvaluationConfig
+from optical.evaluation.systems import rivals
 from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, Terms
 from optical.report.content import ReportContent, TopicText
 from optical.report.differences import (
@@ -26,7 +27,7 @@ Ends = Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 def gain_sentence(content: ReportContent) -> str:
-    """The gain of the protocol's subject over the baseline and over the strongest pretrained encoder.
+    """The gain of the protocol's subject over the baseline and over its strongest rival.
 
     The share of the ceiling is added where there is one, and a sentence where the subject is not clearly better.
     """
@@ -47,14 +48,17 @@ def gain_sentence(content: ReportContent) -> str:
 
 
 def strongest(content: ReportContent) -> str | None:
-    """Name of the pretrained encoder with the largest mean of the tested measure; None where none was measured."""
+    """Name of the rival with the largest mean of the tested measure; None where none was measured.
+
+    Rivals are the pretrained encoders, and the baselines that have neither the student nor a person's translation.
+    """
     protocol = content.protocol
-    names = [system.name for system in protocol.compared if system.pretrained and system.name in content.systems]
+    names = [name for name in rivals(protocol.compared) if name in content.systems]
     return max(names, key=lambda name: content.systems[name].mean[protocol.tested], default=None)
 
 
 def _beside_the_strongest(content: ReportContent) -> str:
-    """The subject beside the strongest pretrained encoder, with a space before.
+    """The subject beside the strongest rival, with a space before.
 
     It is empty where none was measured, and where that is the baseline, with which the sentence before has dealt.
     """
@@ -67,7 +71,7 @@ def _beside_the_strongest(content: ReportContent) -> str:
     told = f"{name} ({other:.3f}): the {protocol.label(protocol.subject)} has {after - other:+.3f} against it"
     told += f" ({more})" if more else ""
     last = doubt(protocol.label(protocol.subject), "it", after - other, gain.p if gain else None)
-    return f" The strongest pretrained encoder beside it is {told}.{last}"
+    return f" The strongest rival beside it is {told}.{last}"
 
 
 def _said(p_value: float | None) -> str:

@@ -12,12 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optical.errors import DataError, UserError
+from optical.evaluation import baselines
 from optical.evaluation.notation import cutoff
 from optical.evaluation.pretrained import FIELD, parse_pretrained
 from optical.model.config import SCRATCH_POSITIONS
 from optical.model.folder import Shape, read_shape
+from optical.model.translators.folder import check_translator, find_translator
 from optical.recipe import Recipe, TeacherConfig
 from optical.train.config import TrainConfig
+from pipelines.checks.baselines import baseline_faults, repeated, translators
 from pipelines.checks.exempted import exempted_faults
 from pipelines.checks.lengths import cuts
 from pipelines.checks.reading import reading_faults
@@ -27,7 +30,6 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES
 from pipelines.graph.pretrained import find_pretrained
-from pipelines.graph.runs import encoders
 from pipelines.graph.student import STUDENT_WEIGHTS
 from pipelines.graph.teacher import PRETRAINED
 from pipelines.graph.workspace import Workspace
@@ -38,7 +40,7 @@ def check_recipe(workspace: Workspace) -> None:
 
     Raises:
         UserError: the first of its ``faults``, or several workers for an objective that compares the pairs of a batch.
-        DataError: the folder of a pretrained encoder to compare with is incomplete, or does not pool though it should.
+        DataError: the folder of a model to compare with is incomplete, or is none of its kind.
     """
     folder = None if workspace.recipe.teacher.scratch else workspace.path(PRETRAINED)
     own = workspace.path(STUDENT_WEIGHTS) if workspace.has(STUDENT_WEIGHTS) else None
@@ -46,6 +48,8 @@ def check_recipe(workspace: Workspace) -> None:
         raise fault
     for spec in workspace.recipe.evaluation.pretrained:
         check_pretrained(spec, workspace.settings.cache)
+    for by in translators(workspace.recipe):
+        check_translator(find_translator(by.weights, by.revision, baselines.FIELD), by.codes, baselines.FIELD)
     objective, workers = workspace.recipe.objective, workspace.settings.resources.num_workers
     if workers > 1 and not objective.takes_workers:
         what = f"is {workers}, and {objective.name} compares a pair with those of its own worker only"
@@ -78,8 +82,8 @@ def faults(recipe: Recipe, teacher: Path | None, student: Path | None = None) ->
         yield UserError("index.depth", what, f"set at least {passages}")
     if shape:
         yield from _index_faults(recipe, shape.dim)
-    yield from _repeated(recipe.evaluation.pretrained)
-    yield from _baseline_faults(recipe)
+    yield from repeated(FIELD, recipe.evaluation.pretrained)
+    yield from baseline_faults(recipe)
 
 
 def check_pretrained(spec: str, cache: Path) -> Path:
@@ -157,20 +161,6 @@ def _index_faults(recipe: Recipe, dim: int) -> Iterator[UserError]:
         recipe.index.check(dim)
     except UserError as fault:
         yield fault
-
-
-def _baseline_faults(recipe: Recipe) -> Iterator[UserError]:
-    try:
-        recipe.evaluation.possible(encoders(recipe), {"query", "english"})
-    except DataError:
-        what = f"is {recipe.evaluation.baseline}, and this student has no such encoder"
-        yield UserError("evaluation.baseline", what, "choose another baseline")
-
-
-def _repeated(specs: tuple[str, ...]) -> Iterator[UserError]:
-    for place, spec in enumerate(specs):
-        if spec in specs[:place]:
-            yield UserError(FIELD, f"names {spec} twice", "name it once")
 
 
 def _check_pairs(workspace: Workspace, node: Node, what: str) -> None:

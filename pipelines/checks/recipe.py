@@ -10,10 +10,13 @@ from optical.data.registry.datasets import datasets
 from optical.data.registry.entry import DataSet
 from optical.data.registry.languages import language
 from optical.errors import OpticalError
+from optical.evaluation.baselines import FIELD, Translation
 from optical.evaluation.pretrained import parse_pretrained
+from optical.model.translators.folder import check_translator, find_translator
 from optical.model.weights import find_weights, hub_address
 from optical.recipe import Recipe
 from pipelines.checks import Finding
+from pipelines.checks.baselines import translators
 from pipelines.checks.faults import check_pretrained, faults
 from pipelines.environment import Settings
 from pipelines.graph.compared import compared_with
@@ -95,6 +98,21 @@ def pretrained(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
             yield Finding(spec, False, str(error))
 
 
+def translation_models(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
+    """Whether every translation model exists, or can be fetched, and knows its languages."""
+    for by in translators(recipe):
+        spec = Translation(by).name
+        try:
+            if address := hub_address(by.weights, by.revision):
+                yield _fetchable(spec, address)
+                continue
+            folder = find_translator(by.weights, by.revision, FIELD)
+            check_translator(folder, by.codes, FIELD)
+            yield Finding(spec, True, str(folder))
+        except OpticalError as error:
+            yield Finding(spec, False, str(error))
+
+
 def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     """Whether the recipe's fields are possible with these weights, as far as they are available."""
     teacher, student = recipe.teacher, recipe.student
@@ -106,7 +124,7 @@ def fields(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
         yield Finding("fields", True, "nothing is out of range")
 
 
-CHECKS = (languages, bitext, collection, compared, teacher, student, pretrained, fields)
+CHECKS = (languages, bitext, collection, compared, teacher, student, pretrained, translation_models, fields)
 
 
 def _weights(section: str, weights: str, revision: str | None, settings: Settings) -> Finding:

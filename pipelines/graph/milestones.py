@@ -20,7 +20,16 @@ def _check(session: Context, run_dir: Path, fingerprint: str) -> None:
     check_data(session.workspace)
 
 
-CLEAN_DATA = Node(kind="clean-data", make=_report, after=(COLLECTION, BITEXT, QUESTIONS))
+def _check_systems(session: Context, run_dir: Path, fingerprint: str) -> None:
+    from pipelines.checks.baselines import check_systems
+
+    check_systems(session.workspace)
+
+
+POSSIBLE_SYSTEMS = Node(kind="possible-systems", make=_check_systems, after=(COLLECTION,))
+"""A test collection that the baselines can search; others are refused."""
+
+CLEAN_DATA = Node(kind="clean-data", make=_report, after=(POSSIBLE_SYSTEMS, BITEXT, QUESTIONS))
 """All data of the run, and the page ``cleaning.md`` about what was done to them."""
 
 CHECKED_DATA = Node(kind="checked-data", make=_check, after=(CLEAN_DATA,))

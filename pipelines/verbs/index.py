@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from optical.evaluation.pretrained import Pretrained
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.pretrained import embeddings_node, pretrained_embeddings
 from pipelines.session import Session
@@ -22,8 +23,12 @@ def index(session: Session) -> dict:
     facts |= {"search": workspace.recipe.index.search, "megabytes": _megabytes(embeddings)}
     if workspace.has(CANDIDATES):
         facts["candidates_megabytes"] = _megabytes(workspace.path(CANDIDATES))
-    if compared := [system for system in workspace.recipe.evaluation.compared if system.pretrained]:
-        folders = {system.name: workspace.path(embeddings_node(system.encoder)) for system in compared}
+    folders = {
+        system.name: workspace.path(embeddings_node(system.made_by.spec))
+        for system in workspace.recipe.evaluation.compared
+        if isinstance(system.made_by, Pretrained)
+    }
+    if folders:
         facts["pretrained_megabytes"] = {name: _megabytes(folder) for name, folder in folders.items()}
     return facts
 

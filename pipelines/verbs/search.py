@@ -1,17 +1,26 @@
 """search: one TREC run per system of the protocol. All systems search the teacher's embeddings of the passages."""
 
 from optical.errors import DataError
+from optical.evaluation.translations import FILE
+from pipelines.graph.baselines import translated_by
 from pipelines.graph.collection import COLLECTION
 from pipelines.graph.runs import RUNS, run_file, systems
 from pipelines.session import Session
 
 
 def search(session: Session) -> dict:
-    """Search for every system that has no run yet; returns the number of queries and the runs' paths."""
+    """Search for every system that has no run yet; returns the number of queries and the paths of runs.
+
+    Translated queries that baselines read are named too: a person can read them.
+    """
     queries = collection_info(session, "topics")["topics"]
     session.make(RUNS)
     workspace = session.workspace
-    return {"queries": queries, "runs": [str(run_file(workspace, system)) for system in systems(workspace)]}
+    found = systems(workspace)
+    facts = {"queries": queries, "runs": [str(run_file(workspace, system)) for system in found]}
+    nodes = dict.fromkeys(node for system in found if (node := translated_by(system.made_by)))
+    translated = [str(workspace.path(node) / FILE) for node in nodes]
+    return facts | ({"translations": translated} if translated else {})
 
 
 def collection_info(session: Session, *needed: str) -> dict:

@@ -21,7 +21,7 @@ from pipelines.checks.faults import certain_tokens, check_data, check_recipe, fa
 from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT, QUESTIONS
 from pipelines.graph.collection import COLLECTION
-from pipelines.graph.milestones import CHECKED_DATA, CLEAN_DATA
+from pipelines.graph.milestones import CHECKED_DATA, CLEAN_DATA, POSSIBLE_SYSTEMS
 from pipelines.graph.passages import EMBEDDINGS
 from pipelines.graph.student import STUDENT, TEACHER_CACHE, TOKENS
 from pipelines.graph.teacher import PRETRAINED
@@ -161,7 +161,7 @@ def test_data_that_are_too_few_are_refused_before_training(prepared, of, pairs, 
 def test_data_are_checked_before_anything_is_trained(settings, name, wanted):
     workspace = Workspace(recipe(name), settings)
     made = [node for node in workspace.order(wanted) if node is not PRETRAINED]
-    data = [node for node in (COLLECTION, BITEXT, QUESTIONS) if workspace.has(node)]
+    data = [node for node in (COLLECTION, POSSIBLE_SYSTEMS, BITEXT, QUESTIONS) if workspace.has(node)]
     assert made[: len(data) + 2] == [*data, CLEAN_DATA, CHECKED_DATA]
     assert len(made) > len(data) + 2
 

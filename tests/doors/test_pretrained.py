@@ -40,7 +40,8 @@ from pipelines.graph.earlier import copied_from_earlier
 from pipelines.graph.model_folder import MODEL_FOLDER
 from pipelines.graph.passages import EMBEDDINGS
 from pipelines.graph.pretrained import embeddings_node, encoder_node
-from pipelines.graph.runs import RUNS, _retriever, read_runs, systems
+from pipelines.graph.runs import RUNS, read_runs, systems
+from pipelines.graph.searching import retriever
 from pipelines.graph.student import STUDENT, STUDENT_START
 from pipelines.graph.teacher import TEACHER
 from pipelines.graph.workspace import Workspace
@@ -247,8 +248,8 @@ def test_each_encoder_searches_its_own_embeddings_of_the_passages(run, dense, en
 
 def test_encoders_beside_the_student_are_searched_exactly_whatever_the_index_is(run):
     run.recipe = changed(run.recipe, index__search="faiss", index__depth=3)
-    retriever = _retriever(run, systems(run)[1])
-    assert type(retriever.index) is MaxSim and retriever.depth == 3
+    opened = retriever(run, systems(run)[1].made_by)
+    assert type(opened.index) is MaxSim and opened.depth == 3
 
 
 def test_a_dense_encoder_reads_with_the_prompts_of_its_folder(dense):
@@ -287,7 +288,7 @@ def test_every_product_has_a_row_for_each_encoder(run, tmp_path, capsys):
         gains=found.gains,
     )
     page = write_report(tmp_path / "report", content).read_text()
-    assert "The strongest pretrained encoder beside it is" in page and "is not better than" in page
+    assert "The strongest rival beside it is" in page and "is not better than" in page
     assert "<dt>late:a b &amp; &lt;c&gt;</dt><dd>the pretrained encoder a b &amp; &lt;c&gt; as it is: it reads" in page
     card = model_card(public_recipe(run.recipe), "f" * 64, PROJECTED, DataFacts(9), json.loads(json.dumps(said)))
     card = card.replace("\\", "")

@@ -21,7 +21,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 )
 def test_a_spec_is_a_kind_and_weights(spec, expected, name):
     assert parse_pretrained(spec) == expected
-    assert parse_pretrained(spec).name == name
+    assert (parse_pretrained(spec).name, parse_pretrained(spec).spec) == (name, spec)
 
 
 @pytest.mark.parametrize("spec", ["", "all-minilm-l6-v2", "sparse:all-minilm-l6-v2", "dense:", "late: ", "DENSE:x"])
@@ -66,5 +66,5 @@ def test_pretrained_encoders_stand_behind_the_baseline_and_can_always_be_measure
     assert names == ["zero_shot", "late:e5", "late:e5-2", "dense:all-minilm-l6-v2", "student"]
     assert protocol.ordered(["student", "late:e5-2", "zero_shot"]) == ["zero_shot", "late:e5-2", "student"]
     second = protocol.compared[2]
-    assert (second.encoder, second.field, second.pretrained, second.label) == ("late:y/e5", "query", True, "late:e5-2")
+    assert (second.made_by, second.is_added, second.label) == (Pretrained(False, "y/e5"), True, "late:e5-2")
     assert "one vector for each token, and MaxSim" in second.meaning

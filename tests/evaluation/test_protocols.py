@@ -31,7 +31,8 @@ TOY = """
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optical.evaluation.protocols.base import EvaluationConfig, System
+from optical.evaluation.protocols.base import EvaluationConfig
+from optical.evaluation.systems import Reading, System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class Config(EvaluationConfig):
     baseline: str = "monolingual"
     test: ClassVar[str] = "a toy test"
     systems: ClassVar[tuple[System, ...]] = (
-        System(name="student", encoder="student", field="query", label="student", meaning="reads the query"),
-        System(name="monolingual", encoder="teacher", field="english", label="English", meaning="reads English"),
+        System(name="student", made_by=Reading("student", "query"), label="student", meaning="reads the query"),
+        System(name="monolingual", made_by=Reading("teacher", "english"), label="English", meaning="reads English"),
     )
 
     def p_value(self, system, baseline):

@@ -110,9 +110,25 @@ def test_an_encoder_beside_the_student_gets_its_own_row_and_nothing_is_trained_a
     assert set(found["gains"]) == {"zero_shot", "dense:pooled", "late:encoder", "english_ceiling"}
     assert (runs / "beside" / "runs" / "dense-pooled.trec").is_file()
     page = (runs / "beside" / "report" / "report.md").read_text()
-    assert "The strongest pretrained encoder beside it is" in page and "pretrained weights" in page
+    assert "The strongest rival beside it is" in page and "pretrained weights" in page
     card = (runs / "beside" / "export" / "README.md").read_text()
     assert "| dense:pooled |" in card and str(runs.parent) not in card.replace("\\", "")
+
+
+def test_baselines_get_their_own_rows_and_nothing_is_trained_anew(first, runs, capsys):
+    specs = ["bm25:query", "bm25:lexicon", "translate:lexicon", "fusion:student+bm25:lexicon"]
+    before = {folder.name for folder in runs.glob("shared/[a-z]*")}
+    assert _run(runs, "--run-name", "baselines", "--evaluation.baselines", *specs) == 0
+    said = capsys.readouterr()
+    made = {folder.name.split("-")[0] for folder in runs.glob("shared/[a-z]*") if folder.name not in before}
+    assert made == {"lexicon", "translations"}
+    assert "student  that of" in said.err
+    rows = [line.split()[0] for line in said.out.splitlines()[1:8]]
+    assert rows == ["zero_shot", *specs[:3], "student", "english_ceiling", specs[3]]
+    found = json.loads((runs / "baselines" / "evaluation.json").read_text())
+    assert set(found["gains"]) == {"zero_shot", "english_ceiling", *specs}
+    page = (runs / "baselines" / "report" / "report.md").read_text()
+    assert "The strongest rival beside it is" in page and "by IBM Model 1 over the run's own clean" in page
 
 
 def test_the_exported_student_loads_with_transformers(first):

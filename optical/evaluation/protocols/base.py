@@ -3,35 +3,16 @@
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from optical.errors import DataError, UserError, require, require_seed
 from optical.evaluation.notation import MEASURES, check_notation
-from optical.evaluation.pretrained import distinct_names, parse_pretrained
+from optical.evaluation.systems import Reading, System, check_possible, with_added
 
 if TYPE_CHECKING:
     from optical.evaluation.significance import Interval
 
 _Key = TypeVar("_Key", bound=Hashable)
-
-
-@dataclass(frozen=True, kw_only=True)
-class System:
-    """One way to encode the topics; its results are one run."""
-
-    name: str
-    """Its name in run files, tables and JSON."""
-    encoder: str
-    """Which encoder reads the topic: ``teacher``, ``start`` (the student before its first step), ``bridge`` (the
-    student after its bridge), ``student``, or the spec of a pretrained encoder."""
-    field: Literal["query", "english"]
-    """Which text of the topic it reads: the query, or its English translation."""
-    label: str
-    """Its name inside a sentence."""
-    meaning: str
-    """Its definition in the report, without a full stop."""
-    pretrained: bool = False
-    """Whether ``encoder`` is the spec of a pretrained encoder, which searches embeddings of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +47,12 @@ class EvaluationConfig:
     """Pretrained encoders to compare with, each a system of its own: ``dense:`` (one vector for each text) or ``late:``
     (one for each token), then a registered model, a folder, or a hub id with ``@`` and its commit of 40 digits."""
     baseline: str
-    """The system that all others are tested against: one of the protocol's, or ``dense:...``, ``late:...`` by the name
-    that tables give it. The default of a protocol's class is its usual one."""
+    """The system that all others are tested against: one of the protocol's, or one that ``pretrained`` or ``baselines``
+    adds, by the name that tables give it. The default of a protocol's class is its usual one."""
+    baselines: tuple[str, ...] = ()
+    """Baselines to compare with, each a system of its own: ``bm25:query``, ``bm25:english`` (by a person),
+    ``bm25:lexicon`` and ``translate:lexicon`` (a lexicon of the run's bitext), ``translate:<weights>`` (a folder or a
+    hub id with ``@`` and its commit, then ``:source-target`` language codes if it needs them), ``fusion:A+B``."""
 
     def __init_subclass__(cls) -> None:
         """Refuse a class whose report would describe the test that it replaces."""
@@ -80,8 +65,6 @@ class EvaluationConfig:
         check_notation("evaluation.measures", self.measures)
         require_seed("evaluation.seed", self.seed)
         require(self.resamples > 0, "evaluation.resamples", f"is {self.resamples}", "set at least 1")
-        for spec in self.pretrained:
-            parse_pretrained(spec)
         possible = [system.name for system in self.compared if system.name != self.subject]
         what = f"is {self.baseline!r}, which is {'what is tested' if self.baseline == self.subject else 'not compared'}"
         require(self.baseline in possible, "evaluation.baseline", what, f"choose from {', '.join(possible)}")
@@ -93,42 +76,36 @@ class EvaluationConfig:
 
     @cached_property
     def compared(self) -> tuple[System, ...]:
-        """The systems of the protocol and those of the pretrained encoders, which stand behind its usual baseline."""
-        encoders = [parse_pretrained(spec) for spec in self.pretrained]
-        names = distinct_names([encoder.name for encoder in encoders], [system.name for system in self.systems])
-        others = tuple(
-            System(name=name, encoder=spec, field="query", label=name, meaning=encoder.meaning, pretrained=True)
-            for name, spec, encoder in zip(names, self.pretrained, encoders, strict=True)
-        )
-        places = [place for place, system in enumerate(self.systems, 1) if system.name == self.usual_baseline]
-        place = places[0] if places else len(self.systems)
-        return (*self.systems[:place], *others, *self.systems[place:])
+        """The systems of the protocol, and those that settings add, which stand behind its usual baseline."""
+        return with_added(self.systems, self.usual_baseline, self.pretrained, self.baselines)
 
     @property
     def tested(self) -> str:
         """The measure whose differences between systems are tested."""
         return self.measures[0]
 
-    def possible(self, encoders: Container[str], fields: Container[str]) -> tuple[System, ...]:
-        """The systems that a run can measure; every pretrained encoder can be measured.
+    def possible(self, encoders: Container[str], texts: Container[str]) -> tuple[System, ...]:
+        """The systems that a run can measure: those of the protocol as far as they are possible, and all added ones.
 
         Args:
             encoders: the encoders that the run has; ``start`` only where it differs from the teacher.
-            fields: the texts that every topic has.
+            texts: those that every topic has.
 
         Raises:
-            DataError: the baseline is not among them.
+            DataError: an added system is not possible, or the baseline is not among them.
         """
-        found = tuple(
-            system
-            for system in self.compared
-            if system.pretrained or (system.encoder in encoders and system.field in fields)
-        )
+        found: list[System] = []
+        for system in self.compared:
+            made_by = system.made_by
+            if isinstance(made_by, Reading) and not (made_by.encoder in encoders and made_by.text in texts):
+                continue
+            check_possible(system, {other.name for other in found}, texts, self.collection)
+            found.append(system)
         if self.baseline not in (system.name for system in found):
             what = f"evaluation.baseline is {self.baseline}, which this run cannot measure"
             advice = "give every topic its English translation, or choose another evaluation.baseline"
             raise DataError(self.collection, what, advice)
-        return found
+        return tuple(found)
 
     def ordered(self, names: Iterable[str]) -> list[str]:
         """Names of systems in the order of the protocol; names that it does not have come last, in the order given."""

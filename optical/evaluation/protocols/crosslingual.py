@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optical.evaluation.protocols.base import EvaluationConfig, System
+from optical.evaluation.protocols.base import EvaluationConfig
+from optical.evaluation.systems import Reading, System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,37 +23,32 @@ class Config(EvaluationConfig):
     systems: ClassVar[tuple[System, ...]] = (
         System(
             name="zero_shot",
-            encoder="teacher",
-            field="query",
+            made_by=Reading("teacher", "query"),
             label="zero-shot",
             meaning="the teacher reads the query in its own language: what there was before any training",
         ),
         System(
             name="student_start",
-            encoder="start",
-            field="query",
+            made_by=Reading("start", "query"),
             label="student before its first step",
             meaning="the student before its first step: the teacher, or an encoder that a closed form has brought into "
             "the teacher's space, with word pieces of the query's language where these are added",
         ),
         System(
             name="student_bridge",
-            encoder="bridge",
-            field="query",
+            made_by=Reading("bridge", "query"),
             label="student after its bridge",
             meaning="the student after it has read English beside the teacher, before the distillation",
         ),
         System(
             name="student",
-            encoder="student",
-            field="query",
+            made_by=Reading("student", "query"),
             label="student",
             meaning="the trained query encoder, on the same queries and the same index",
         ),
         System(
             name="english_ceiling",
-            encoder="teacher",
-            field="english",
+            made_by=Reading("teacher", "english"),
             label="English ceiling",
             meaning="the teacher reads the human English translation of the query. It is a yardstick and no bound: "
             "a student may pass it",

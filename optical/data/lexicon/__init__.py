@@ -1,0 +1,1 @@
+"""A bilingual lexicon: words, the model that learns their translations from pairs, and the artefact that keeps them."""

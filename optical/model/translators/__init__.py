@@ -1,0 +1,1 @@
+"""Pretrained sequence-to-sequence models that translate queries: their folders, and their translations."""
