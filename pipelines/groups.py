@@ -61,6 +61,16 @@ def open_groups(words: Sequence[str], settings: Settings) -> list[Group]:
     return groups
 
 
+def named_group(name: str, folders: Sequence[Path], settings: Settings) -> Group:
+    """The runs in some folders as one group; they are known to differ in seeds alone.
+
+    Raises:
+        UserError, DataError: see ``open_finished``.
+    """
+    runs = tuple(open_finished(folder, settings) for folder in folders)
+    return Group(name, settled(runs[0]), runs)
+
+
 def settled(run: Finished) -> dict[str, str]:
     """Everything that decides the rankings of a run except its seeds, as text."""
     recipe = run.record.get("decisive", run.recipe)

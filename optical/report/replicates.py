@@ -40,6 +40,8 @@ class ReplicatesContent:
     """The settings in which the runs differ."""
     runs: Table | None = None
     """The runs of each system."""
+    more: Sequence[Block] = ()
+    """What the page shows besides, at its end."""
 
     @property
     def order(self) -> list[str]:
@@ -146,6 +148,7 @@ def _blocks(content: ReplicatesContent, picture: Path) -> Iterator[Block]:
     for heading, table in (("What the runs differ in", content.settings), ("Runs", content.runs)):
         if table and table.rows:
             yield from (Heading(heading), table)
+    yield from content.more
 
 
 def _means_in_words(content: ReplicatesContent) -> str:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from optical.evaluation.baselines import Bm25, Fusion
+from optical.evaluation.fusion import reciprocal_rank_fusion
 from optical.evaluation.pretrained import file_name
 from optical.evaluation.runs import Run, read_run, write_run
 from optical.evaluation.systems import System
@@ -13,7 +15,8 @@ from pipelines.graph.collection import COLLECTION
 from pipelines.graph.node import Node
 from pipelines.graph.passages import CANDIDATES, EMBEDDINGS
 from pipelines.graph.pretrained import pretrained_embeddings
-from pipelines.graph.searching import ENCODERS, search
+from pipelines.graph.rankings import shared_ranking
+from pipelines.graph.searching import ENCODERS, read_topics, search
 from pipelines.graph.student import STUDENT
 from pipelines.graph.workspace import Context, Workspace
 
@@ -48,15 +51,22 @@ def read_runs(workspace: Workspace) -> dict[str, Run]:
 
 def _make(session: Context, path: Path, identity: str) -> None:
     """Search with every system that has no run yet."""
-    workspace = session.workspace
-    topics = pq.read_table(workspace.path(COLLECTION) / "topics.parquet")
-    files = {system.name: run_file(workspace, system) for system in systems(workspace)}
-    for system in systems(workspace):
-        file = files[system.name]
+    for system in systems(session.workspace):
+        file = run_file(session.workspace, system)
         if not file.exists():
-            with session.work("search"):
-                found = search(workspace, system, topics, lambda name: read_run(files[name]))
-                write_run(file, found, f"optical-{file_name(system.name)}")
+            write_run(file, _ranking(session, system), f"optical-{file_name(system.name)}")
+
+
+def _ranking(session: Context, system: System) -> Run:
+    workspace, made_by = session.workspace, system.made_by
+    if isinstance(made_by, Fusion):
+        fused = [found for found in systems(workspace) if found.name in made_by.systems]
+        rankings = [read_run(run_file(workspace, found)) for found in fused]
+        return reciprocal_rank_fusion(rankings, made_by.k, workspace.recipe.index.depth)
+    if isinstance(made_by, Bm25):
+        with session.work("search"):
+            return search(workspace, system, read_topics(workspace))
+    return shared_ranking(session, system)
 
 
 def _evaluation(workspace: Workspace) -> dict:

@@ -1,13 +1,11 @@
 """How each kind of system makes its ranking of the passages."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from optical.evaluation.baselines import Bm25, Fusion, Translation
-from optical.evaluation.fusion import reciprocal_rank_fusion
 from optical.evaluation.pretrained import Pretrained
 from optical.evaluation.runs import Run
 from optical.evaluation.systems import Maker, Reading, System
@@ -29,18 +27,22 @@ ENCODERS = {"teacher": TEACHER, "start": STUDENT_START, "bridge": STUDENT_BRIDGE
 """The encoders of a run, by the names that protocols give them."""
 
 
-def search(workspace: Workspace, system: System, topics: pa.Table, earlier: Callable[[str], Run]) -> Run:
-    """A system's ranking of the passages for every topic.
+def read_topics(workspace: Workspace) -> pa.Table:
+    """qid, query and english of every topic."""
+    return pq.read_table(workspace.path(COLLECTION) / "topics.parquet")
+
+
+def search(workspace: Workspace, system: System, topics: pa.Table) -> Run:
+    """A system's ranking of the passages for every topic; a fusion is made of the rankings of others instead.
 
     Args:
         workspace: the run's, with everything made that its runs are made from.
         system: one of the run's.
         topics: qid, query and english of every topic.
-        earlier: gives the runs of other systems by name, for a fusion.
     """
     made_by, depth = system.made_by, workspace.recipe.index.depth
     if isinstance(made_by, Fusion):
-        return reciprocal_rank_fusion([earlier(name) for name in made_by.systems], made_by.k, depth)
+        raise TypeError(f"{system.name} is made of other rankings")
     read = {qid: text for qid, text in _texts(workspace, made_by, topics).items() if text}
     with Progress(f"search {system.name}", len(read), "queries") as progress:
         if isinstance(made_by, Bm25):

@@ -7,7 +7,7 @@ from pathlib import Path
 from optical.artefacts import fingerprint, write_json
 from optical.errors import UserError, require, suggest
 from optical.evaluation.replicates import compare_replicates
-from optical.report.blocks import Table
+from optical.report.blocks import Block, Table
 from optical.report.replicates import ReplicatesContent, write_comparison
 from pipelines.cli.commands import CompareCommand
 from pipelines.groups import Group, differing, open_groups, short_names
@@ -50,7 +50,17 @@ def compare(command: CompareCommand) -> Compared:
         DataError: a folder that is no run, or a damaged one.
     """
     require(bool(command.runs), "compare", "names no run", "give the folders of finished runs")
-    groups = open_groups(command.runs, command.settings)
+    return compare_groups(open_groups(command.runs, command.settings), command)
+
+
+def compare_groups(groups: Sequence[Group], command: CompareCommand, more: Sequence[Block] = ()) -> Compared:
+    """Compare groups of runs; see ``compare``.
+
+    Args:
+        groups: of runs over one collection.
+        command: everything but the runs.
+        more: what the page shows besides, at its end.
+    """
     check_alike([run for group in groups for run in group.runs])
     systems = {system.name: system for system in measured_systems(groups, command.systems)}
     require(len(systems) > 1, "compare", f"finds one system only ({', '.join(systems)})", "give another run or system")

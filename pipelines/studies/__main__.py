@@ -1,0 +1,33 @@
+"""``python -m pipelines.studies <study> <recipe> [--field value ...]``"""
+
+# A library is imported when a study needs it, as in ``pipelines.__main__``.
+from __future__ import annotations
+
+from pipelines.cli.guard import guarded, program
+from pipelines.cli.print import say
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do a study; the return value is the exit code."""
+    return guarded(_run, arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    from pipelines.cli.parse import Help
+    from pipelines.studies.command_line import parse
+
+    name, command = parse(arguments)
+    if isinstance(command, Help):
+        say(command.text)
+        return 0
+    from pipelines.cli.print import print_replicates
+    from pipelines.studies.page import write_page
+    from pipelines.studies.work import Study
+
+    study = Study(name, command.study, command.recipe, command.settings)
+    print_replicates(write_page(study, study.run()), command.json)
+    return 0
+
+
+if __name__ == "__main__":
+    program(main)

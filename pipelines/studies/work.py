@@ -1,0 +1,129 @@
+"""The work of a study: its cells one after the other, each a run of its own, which the same command resumes."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from optical.artefacts import Fingerprint, write_json
+from optical.errors import NumericalError
+from optical.recipe import Recipe
+from optical.tracking.journal import rows
+from optical.tracking.progress import LineWriter, duration
+from pipelines.checks.faults import check_recipe
+from pipelines.environment import Settings
+from pipelines.graph.student import STUDENT, student_job
+from pipelines.graph.workspace import Workspace
+from pipelines.session import Session
+from pipelines.studies.kinds.base import Cell, Findings, Outcome, StudyConfig
+from pipelines.verbs.evaluate import evaluate
+
+STATE = "study.json"
+
+
+@dataclass
+class Study:
+    """A study at work on its folder.
+
+    Args:
+        name: of the study.
+        config: its size.
+        recipe: what its cells are variants of.
+        settings: of every run; ``run_name`` names the folder of the study.
+    """
+
+    name: str
+    config: StudyConfig
+    recipe: Recipe
+    settings: Settings
+    outcomes: dict[Path, Outcome] = field(default_factory=dict)
+    """What became of the cells so far, by folder of the run; a cell that is tested later keeps its place."""
+
+    def __post_init__(self) -> None:
+        made_from = [self.name, self.config.version, asdict(self.config)]
+        self.fingerprint = Fingerprint.of("study", 1, *made_from, Workspace(self.recipe, self.settings).fingerprint)
+        name = self.settings.run_name or f"study-{self.name}-{self.fingerprint[:12]}"
+        self.folder = self.settings.runs_dir / name
+        self.settings = replace(self.settings, run_name=None)
+
+    def run(self) -> Findings:
+        """Train and test every cell that the study's plan asks for, and return what the plan has found.
+
+        A cell whose training fails for a reason of its own is kept with that reason, and the study goes on.
+
+        Raises:
+            OpticalError: the recipe of a cell is impossible, data or the machine fail, or every training fails.
+        """
+        plan = self.config.plan(self.recipe)
+        cells = next(plan)
+        while True:
+            for cell in cells:
+                check_recipe(self._workspace(cell))
+            outcomes = self._stage(cells)
+            try:
+                cells = plan.send(outcomes)
+            except StopIteration as end:
+                return end.value
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of real work of all cells, as far as this folder of runs has done it; what they share counts once."""
+        return sum(sum(outcome.seconds.values()) for outcome in self.outcomes.values())
+
+    def _workspace(self, cell: Cell) -> Workspace:
+        return Workspace(cell.recipe, self.settings)
+
+    def _stage(self, cells: Sequence[Cell]) -> list[Outcome]:
+        line, started = LineWriter(), time.monotonic()
+        found: list[Outcome] = []
+        for number, cell in enumerate(cells):
+            spent = time.monotonic() - started
+            left = f"  ETA {duration(spent / number * (len(cells) - number))}" if number else ""
+            doing = "test" if cell.tested else "train"
+            line.show(f"study {self.name}  {doing} {number + 1}/{len(cells)}  {_in_words(cell)}{left}", final=True)
+            outcome = self._outcome(cell)
+            found.append(outcome)
+            self.outcomes[outcome.run_dir] = outcome
+            self._keep()
+        return found
+
+    def _outcome(self, cell: Cell) -> Outcome:
+        workspace = self._workspace(cell)
+        with Session(workspace) as session:
+            try:
+                session.make(STUDENT)
+            except NumericalError as error:
+                LineWriter().show(f"study {self.name}  failed: {error}", final=True)
+                return Outcome(cell, workspace.run_dir, session.seconds, {}, str(error))
+            if cell.tested:
+                evaluate(session)
+            return Outcome(cell, workspace.run_dir, session.seconds, _last_dev(workspace))
+
+    def _keep(self) -> None:
+        """Write what became of the cells so far, for people: a rerun reads the runs themselves."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        cells = [
+            {
+                "system": found.cell.system,
+                "learning_rate": found.cell.recipe.train.learning_rate,
+                "seed": found.cell.recipe.train.seed,
+                "run": run.name,
+                "tested": found.cell.tested,
+                "dev": dict(found.dev),
+                "failure": found.failure,
+                "seconds": dict(found.seconds),
+            }
+            for run, found in self.outcomes.items()
+        ]
+        write_json(self.folder / STATE, {"study": self.name, "fingerprint": self.fingerprint, "cells": cells})
+
+
+def _last_dev(workspace: Workspace) -> dict[str, float]:
+    """The dev measures after the last step of a trained student."""
+    found = [row for row in rows(student_job(workspace, workspace.folder(STUDENT)).journal) if row["event"] == "dev"]
+    return {name: value for name, value in found[-1].items() if name.startswith("dev_")}
+
+
+def _in_words(cell: Cell) -> str:
+    train = cell.recipe.train
+    return f"{cell.system}  rate {train.learning_rate:g}  seed {train.seed}"

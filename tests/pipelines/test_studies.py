@@ -1,0 +1,125 @@
+"""Studies: the plan of the objectives study on made-up outcomes, its command line, and what it refuses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from optical.errors import UserError
+from optical.objectives import ot, pooled
+from optical.report.blocks import Table
+from pipelines.recipes import recipe
+from pipelines.studies.__main__ import main
+from pipelines.studies.kinds.base import Cell, Findings, Outcome
+from pipelines.studies.kinds.objectives import Config
+
+CONFIG = Config(objectives=("ot", "pooled", "greedy"), rates=(1e-4, 1e-3), seeds=(5, 6), finalists=1, always=("ot",))
+DEV = {("ot", 1e-4): 0.3, ("ot", 1e-3): 0.4, ("pooled", 1e-4): 0.7, ("pooled", 1e-3): 0.6, ("greedy", 1e-3): 0.2}
+
+
+def outcomes(cells: Sequence[Cell]) -> list[Outcome]:
+    """What would become of cells: the measures of ``DEV``, and a failure where it has none."""
+    found = []
+    for cell in cells:
+        rate, seed = cell.recipe.train.learning_rate, cell.recipe.train.seed
+        dev = DEV.get((cell.system, rate))
+        folder = Path(f"{cell.system}-{rate}-{seed}")
+        measures = {} if dev is None else {"dev_agreement": dev}
+        found.append(Outcome(cell, folder, {}, measures, "" if measures else "the loss is not finite"))
+    return found
+
+
+def walked(config: Config) -> tuple[list[Cell], list[Cell], Findings]:
+    """Both stages of the study of the demo, and what it finds."""
+    plan = config.plan(recipe("demo"))
+    first = list(next(plan))
+    second = list(plan.send(outcomes(first)))
+    with pytest.raises(StopIteration) as end:
+        plan.send(outcomes(second))
+    return first, second, end.value.value
+
+
+def told(cells: Sequence[Cell]) -> list[tuple[str, float, int]]:
+    return [(cell.system, cell.recipe.train.learning_rate, cell.recipe.train.seed) for cell in cells]
+
+
+def test_every_objective_is_screened_at_every_rate_with_the_first_seed():
+    first, _, _ = walked(CONFIG)
+    assert told(first) == [(name, rate, 5) for name in CONFIG.objectives for rate in CONFIG.rates]
+    assert not any(cell.tested for cell in first)
+
+
+def test_the_best_rate_of_each_is_tested_and_the_finalists_with_every_seed():
+    _, second, findings = walked(CONFIG)
+    assert told(second) == [
+        ("ot", 1e-3, 5),
+        ("ot", 1e-3, 6),
+        ("pooled", 1e-4, 5),
+        ("pooled", 1e-4, 6),
+        ("greedy", 1e-3, 5),
+    ]
+    assert all(cell.tested for cell in second)
+    assert findings.runs["pooled"] == [Path("pooled-0.0001-5"), Path("pooled-0.0001-6")]
+
+
+def test_the_page_shows_every_trial_its_failure_and_the_choice():
+    _, _, findings = walked(CONFIG)
+    table = next(block for block in findings.blocks if isinstance(block, Table))
+    assert table.rows == [
+        ("ot", "0.3000", "0.4000 *", "yes"),
+        ("pooled", "0.7000 *", "0.6000", "yes"),
+        ("greedy", "failed", "0.2000 *", "no"),
+    ]
+
+
+def test_the_bare_name_of_the_recipes_own_objective_keeps_its_settings():
+    first, _, _ = walked(CONFIG)
+    assert first[0].recipe.objective == recipe("demo").objective == ot.Config(epsilon=0.1)
+    other = Config(objectives=("ot(epsilon=0.05)", "pooled", "ot+0.5*pooled"), always=())
+    objectives = [cell.recipe.objective for cell in next(other.plan(recipe("demo")))[::2]]
+    assert objectives[:2] == [ot.Config(epsilon=0.05), pooled.Config()]
+    assert objectives[2].name == "sum"
+
+
+def test_a_study_without_a_training_that_ended_says_why():
+    plan = Config(objectives=("score_kl",), always=()).plan(recipe("demo"))
+    with pytest.raises(UserError, match="the first one says: the loss is not finite"):
+        plan.send(outcomes(next(plan)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"objectives": ()}, "objectives"),
+        ({"objectives": ("ot", "ot")}, "objectives"),
+        ({"rates": (0.0,)}, "rates"),
+        ({"seeds": (-1,)}, "seeds"),
+        ({"finalists": -1}, "finalists"),
+        ({"always": ("nosuch",)}, "always"),
+    ],
+)
+def test_an_impossible_study_is_refused(changes, field):
+    with pytest.raises(UserError) as caught:
+        Config(**changes)
+    assert caught.value.where == field
+
+
+@pytest.mark.parametrize("spec", ["nosuch", "ot(epsilon=-1)", "ot(nosuch=1)", "ot("])
+def test_an_objective_that_cannot_be_read_is_refused_by_name(spec):
+    with pytest.raises(UserError) as caught:
+        Config(objectives=(spec,), always=())
+    assert spec.partition("(")[0] in str(caught.value)
+
+
+def test_help_names_the_studies_and_their_fields(capsys):
+    assert main(["--help"]) == 0
+    assert "objectives" in capsys.readouterr().out
+    assert main(["objectives", "demo", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--finalists" in shown and "which objective teaches best?" in shown
+
+
+@pytest.mark.parametrize("arguments", [["objectivs", "demo"], ["objectives"], ["objectives", "demo", "--rates", "0"]])
+def test_what_is_not_understood_is_refused_in_one_line(arguments, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1
