@@ -6,8 +6,9 @@ This file imports no torch when it is loaded, because recipes hold configuration
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from optical.data.batches.batch import PairBatch
@@ -118,6 +119,14 @@ class Objective(ABC):
 
     def __init__(self, teacher: Encoder | None) -> None:
         self.teacher = teacher.eval().requires_grad_(False) if teacher is not None else None
+
+    def prepare(self, tokens: Path, source_columns: Sequence[str]) -> None:  # noqa: B027 - most objectives need nothing
+        """Take from the training pairs what the losses need of all of them; called once, before anything is computed.
+
+        Args:
+            tokens: tokens artefact of the training.
+            source_columns: its columns whose ids come as sources.
+        """
 
     @abstractmethod
     def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
