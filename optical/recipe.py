@@ -249,6 +249,8 @@ def _check_parts(objective: ObjectiveConfig, train: TrainConfig, where: str) -> 
 def _idle(recipe: Recipe) -> Iterator[str]:
     for where, train in recipe.trainings.items():
         yield from (f"{where}.{name}" for name in _CADENCE)
+        if train.noise_weighting == "off":
+            yield f"{where}.noise_weighting"
         if train.mixture.weights:
             yield f"{where}.mixture.temperature"
     if recipe.teacher.centre == "off":

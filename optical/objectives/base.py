@@ -91,6 +91,13 @@ class Outcome:
     pair_loss: Float[Tensor, " batch"] | None = None
 
 
+def averaged(losses: Losses, batch: PairBatch) -> Outcome:
+    """The share of a rank's pairs in the means over the global batch."""
+    weight = batch.weight / batch.global_pairs
+    observed = {name: (value * weight).sum() for name, value in losses.observed.items()}
+    return Outcome((losses.value * weight).sum(), observed, losses.value.detach())
+
+
 @dataclass(frozen=True)
 class Alignment:
     """How an objective aligns the tokens of a batch of sentence pairs, for the report.
@@ -134,10 +141,7 @@ class Objective(ABC):
 
     def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
         """The contribution of this rank's pairs to the mean loss over the global batch."""
-        losses = self.losses(encoder, batch)
-        weight = batch.weight / batch.global_pairs
-        observed = {name: (value * weight).sum() for name, value in losses.observed.items()}
-        return Outcome((losses.value * weight).sum(), observed, losses.value.detach())
+        return averaged(self.losses(encoder, batch), batch)
 
     def to(self, device: str | device) -> Objective:
         """Move the teacher, if there is one."""
