@@ -163,7 +163,7 @@ class StudentConfig(StartConfig):
     @property
     def is_changed(self) -> bool:
         """Whether the student differs from the teacher before its first step."""
-        return bool(self.weights or self.vocabulary or self.layers)
+        return bool(self.weights or self.vocabulary or self.layers or self.is_fitted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +256,9 @@ def _idle(recipe: Recipe) -> Iterator[str]:
     if recipe.teacher.centre == "off":
         yield "teacher.centre_directions"
     if not recipe.student.weights:
-        yield from ("student.start", "student.query_prefix")
+        yield "student.query_prefix"
+        if not recipe.student.is_fitted:
+            yield "student.start"
     if recipe.student.word_embeddings == "freeze":
         yield from (f"{where}.embedding_rate" for where in recipe.student_trainings)
     yield from (f"objective.{name}" for name in recipe.objective.idle())
