@@ -163,7 +163,7 @@ class StudentConfig(StartConfig):
     @property
     def is_changed(self) -> bool:
         """Whether the student differs from the teacher before its first step."""
-        return bool(self.weights or self.vocabulary or self.layers)
+        return bool(self.weights or self.vocabulary or self.layers or self.is_fitted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +251,8 @@ def _check_parts(objective: ObjectiveConfig, train: TrainConfig, where: str) -> 
 def _idle(recipe: Recipe) -> Iterator[str]:
     for where, train in recipe.trainings.items():
         yield from (f"{where}.{name}" for name in _CADENCE)
+        if train.noise_weighting == "off":
+            yield f"{where}.noise_weighting"
         if train.mixture.weights:
             yield f"{where}.mixture.temperature"
     if not (recipe.bitext.cleaning.drop_test_leaks and recipe.bitext.cleaning.exempt_collections):
@@ -258,7 +260,9 @@ def _idle(recipe: Recipe) -> Iterator[str]:
     if recipe.teacher.centre == "off":
         yield "teacher.centre_directions"
     if not recipe.student.weights:
-        yield from ("student.start", "student.query_prefix")
+        yield "student.query_prefix"
+        if not recipe.student.is_fitted:
+            yield "student.start"
     if recipe.student.word_embeddings == "freeze":
         yield from (f"{where}.embedding_rate" for where in recipe.student_trainings)
     if not recipe.evaluation.baselines:

@@ -186,11 +186,11 @@ def _split(workspace: Workspace) -> str:
 
 
 def _encoders(workspace: Workspace) -> list[str]:
-    """How the teacher was centred, how a student with weights of its own came into its space, and what it reads."""
+    """How the teacher was centred, how the student came into its space, and what a student of its own reads."""
     recipe, told = workspace.recipe, []
     if recipe.teacher.centre != "off":
         told.append(f"Centring of the teacher: {workspace.info(TEACHER)['centring']}.")
-    if recipe.student.weights and recipe.student.start != "none":
+    if recipe.student.is_fitted:
         told.append(f"Start of the student: {workspace.info(STUDENT_START)['start']}.")
     if prefix := other_prefix(workspace):
         told.append(f"The student {prefix}.")

@@ -52,6 +52,8 @@ def problem_in_words(recipe: Recipe, plans: bool) -> str:
     """What was minimised, where sentences were cut, and, if there are plans, of which encoder they are."""
     train = recipe.train
     lengths = f"Sentences were cut to {train.source_length} source and {train.target_length} target tokens."
+    if train.noise_weighting != "off":
+        lengths += " Pairs whose loss lies far above the median of their batch count less (Huber's weights)."
     said = " The plans are those of the trained student, on pairs held out of training." if plans else ""
     return f"{recipe.objective.in_words()} {lengths}{said}"
 

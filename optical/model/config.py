@@ -46,9 +46,11 @@ class StartConfig:
     query_prefix: str | None = None
     """Text that a student with weights of its own puts in front of queries, such as ``query: ``; by default what its
     folder says."""
-    start: Literal["ridge", "procrustes", "none"] = "ridge"
+    start: Literal["ridge", "procrustes", "gaussian", "none"] = "ridge"
     """How a student with weights of its own comes into the teacher's space: by a projection that is fitted in closed
-    form on English sentences that both read, as ridge regression or as a rotation; ``none`` keeps its own."""
+    form on English sentences that both read, as ridge regression or as a rotation; ``none`` keeps its own.
+    ``gaussian``, for a copy of the teacher too, needs no English reading: a linear layer behind the student's own that
+    gives the token vectors of its language the mean and the covariance of the teacher's English ones."""
     vocabulary: int = 0
     """Size of a vocabulary learned from the source side and added to the encoder's own, its embeddings initialised
     through the bitext; 0 adds none."""
@@ -65,7 +67,12 @@ class StartConfig:
         what = f"is {self.query_prefix!r}, and a student without weights of its own reads as the teacher does"
         readable = self.query_prefix is None or self.weights is not None
         require(readable, "student.query_prefix", what, "set teacher.query_prefix, or student.weights")
-        starts = ("ridge", "procrustes", "none")
+        starts = ("ridge", "procrustes", "gaussian", "none")
         require(self.start in starts, "student.start", f"is {self.start!r}", f"choose from {', '.join(starts)}")
         known, what = self.word_embeddings in ("train", "freeze"), f"is {self.word_embeddings!r}"
         require(known, "student.word_embeddings", what, "choose from train, freeze")
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the start is fitted to the teacher's vectors: a copy of the teacher starts there but for one rule."""
+        return self.start == "gaussian" or (self.weights is not None and self.start != "none")

@@ -9,6 +9,7 @@ from optical.model.alignment import LENGTH, projection_between, reader
 from optical.model.config import StartConfig
 from optical.model.cutting import keep_layers
 from optical.model.encoder import Encoder
+from optical.model.gaussian import gaussian_start
 from optical.model.storage import load_encoder
 from optical.model.text.roles import Role
 from optical.model.vocabulary.translation import extended_student
@@ -38,11 +39,16 @@ def student_start(
     keep_layers(student.backbone, config.layers)
     if config.vocabulary:
         student = extended_student(student, sources, targets, config.vocabulary)
-    if weights is None:
+    if weights is None and not config.is_fitted:
         return student, {}
     guide = load_encoder(teacher).eval()
     # Prefix and marker belong to a family of models, so the student does not take those of the teacher.
-    student.reader = student.reader.adapted(config.query_prefix, None, guide.reader.roles.query.scored)
+    if weights is not None:
+        student.reader = student.reader.adapted(config.query_prefix, None, guide.reader.roles.query.scored)
+    if config.start == "gaussian":
+        layer, facts = gaussian_start(student, guide, _spaced(sources), _spaced(targets), target_role)
+        student.head = nn.Sequential(*student.head, layer)
+        return student, facts
     return student, _move(student, guide, targets, config.start, target_role)
 
 
@@ -52,11 +58,15 @@ def _move(
     """Give the student the projection that maps its token vectors of a query on those of the teacher in a role."""
     if method == "none":
         return {}
-    step = max(1, len(english) // _SENTENCES)
-    chosen, read_teacher = english[::step][:_SENTENCES], reader(teacher, LENGTH, role)
-    found = projection_between(student, teacher, chosen, method, read_teacher=read_teacher)
+    read_teacher = reader(teacher, LENGTH, role)
+    found = projection_between(student, teacher, _spaced(english), method, read_teacher=read_teacher)
     student.head = nn.Sequential(found.layer())
     told = f"{method} on {found.tokens:,} aligned tokens, cosine with the teacher's {found.cosine_after:.3f}"
     if found.cosine_before is not None:
         told += f" (before {found.cosine_before:.3f})"
     return {"start": told, "aligned_tokens": found.tokens, "cosine_with_teacher": found.cosine_after}
+
+
+def _spaced(texts: Sequence[str]) -> Sequence[str]:
+    """Up to 3,000 of the texts, evenly spaced."""
+    return texts[:: max(1, len(texts) // _SENTENCES)][:_SENTENCES]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from optical.errors import require
 from optical.objectives.base import TokensConfig
-from optical.ot.settings import PairSettings
+from optical.ot.settings import Marginals, PairSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +24,14 @@ class TransportConfig(PairSettings, TokensConfig):
     """Most sweeps for one batch, Newton steps included."""
 
     section: ClassVar[str] = "objective."
+    known_marginals: ClassVar[tuple[Marginals, ...]] = ("uniform", "norm")
+    """The masses for which the objective has what they follow from."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         TokensConfig.__post_init__(self)
-        what = f"is {self.marginals!r}, and the objective has no weights per token"
-        unweighted = self.marginals in ("uniform", "norm")
-        require(unweighted, "objective.marginals", what, "choose from uniform, norm")
+        what, known = f"is {self.marginals!r}, and the objective has no such weights per token", self.known_marginals
+        require(self.marginals in known, "objective.marginals", what, f"choose from {', '.join(known)}")
 
     def cost_in_words(self) -> str:
         """The cost of a cell."""

@@ -6,8 +6,9 @@ This file imports no torch when it is loaded, because recipes hold configuration
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from optical.data.batches.batch import PairBatch
@@ -119,6 +120,13 @@ class Outcome:
     pair_loss: Float[Tensor, " batch"] | None = None
 
 
+def averaged(losses: Losses, batch: PairBatch) -> Outcome:
+    """The share of a rank's pairs in the means over the global batch."""
+    weight = batch.weight / batch.global_pairs
+    observed = {name: (value * weight).sum() for name, value in losses.observed.items()}
+    return Outcome((losses.value * weight).sum(), observed, losses.value.detach())
+
+
 @dataclass(frozen=True)
 class Alignment:
     """How an objective aligns the tokens of a batch of sentence pairs, for the report.
@@ -148,16 +156,21 @@ class Objective(ABC):
     def __init__(self, teacher: Encoder | None) -> None:
         self.teacher = teacher.eval().requires_grad_(False) if teacher is not None else None
 
+    def prepare(self, tokens: Path, source_columns: Sequence[str]) -> None:  # noqa: B027 - most objectives need nothing
+        """Take from the training pairs what the losses need of all of them; called once, before anything is computed.
+
+        Args:
+            tokens: tokens artefact of the training.
+            source_columns: its columns whose ids come as sources.
+        """
+
     @abstractmethod
     def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
         """The loss of each pair."""
 
     def __call__(self, encoder: Embed, batch: PairBatch) -> Outcome:
         """The contribution of this rank's pairs to the mean loss over the global batch."""
-        losses = self.losses(encoder, batch)
-        weight = batch.weight / batch.global_pairs
-        observed = {name: (value * weight).sum() for name, value in losses.observed.items()}
-        return Outcome((losses.value * weight).sum(), observed, losses.value.detach())
+        return averaged(self.losses(encoder, batch), batch)
 
     def to(self, device: str | device) -> Objective:
         """Move the teacher, if there is one."""

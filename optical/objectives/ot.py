@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from optical import ot
 from optical.data.batches.batch import PairBatch
 from optical.errors import require
 from optical.objectives._transport import TransportConfig
 from optical.objectives.base import Alignment, Embed, Losses, Objective
-from optical.ot.settings import LossSettings
+from optical.ot.settings import LossSettings, Marginals
 
 if TYPE_CHECKING:
+    from torch import Tensor, device
+
     from optical.model.encoder import Encoder
 
 _ITERATION_FIELDS = ("epsilon", "epsilon_unit", "tolerance", "max_iterations", "acceleration")
@@ -24,6 +28,12 @@ class Config(TransportConfig, LossSettings):
 
     name: Literal["ot"] = "ot"
     """Which objective: the name of a file in ``optical/objectives``."""
+    marginals: Marginals = "uniform"
+    """Mass of each token: ``uniform``, or in proportion to its inverse document frequency over the sentences of the
+    training bitext (``idf``: rare words get more), or to its vector's length (``norm``)."""
+
+    # Attention would cost a second forward pass of both encoders, and a teacher cache holds none.
+    known_marginals: ClassVar[tuple[Marginals, ...]] = ("uniform", "norm", "idf")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,6 +78,24 @@ class TransportDistillation(Objective):
     def __init__(self, teacher: Encoder | None, config: Config) -> None:
         super().__init__(teacher)
         self.config = config
+        self._idf: tuple[Tensor, ...] = ()
+
+    def prepare(self, tokens: Path, source_columns: Sequence[str]) -> None:
+        """Count in how many sentences each token of either side occurs, if the masses follow from that."""
+        if self.config.marginals != "idf":
+            return
+        import torch
+
+        from optical.data.batches.frequencies import sentence_frequencies
+        from optical.data.batches.token_shards import open_tokens
+
+        pairs, sides = open_tokens(tokens), (source_columns, ("target_ids",))
+        self._idf = tuple(torch.from_numpy(sentence_frequencies(pairs, columns).idf) for columns in sides)
+
+    def to(self, device: str | device) -> Objective:
+        """Move the teacher, if there is one, and the weights of the tokens."""
+        self._idf = tuple(side.to(device) for side in self._idf)
+        return super().to(device)
 
     def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
         """<P, C> of each pair, with the plan's marginal error, entropy and iterations."""
@@ -87,7 +115,10 @@ class TransportDistillation(Objective):
         target = self.targets(encoder, batch)
         source = encoder(batch.source.ids, batch.source.mask)
         masks = self.config.taking_part(batch.source), self.config.taking_part(batch.target)
-        return loss_with(self.config, source, target, *masks)
+        if not self._idf:
+            return loss_with(self.config, source, target, *masks)
+        weights = [_weights(side, idf) for side, idf in zip((batch.source, batch.target), self._idf, strict=True)]
+        return loss_with(self.config, source, target, *masks, weights[0], weights[1])
 
     def alignment(self, encoder: Embed, batch: PairBatch) -> Alignment:
         """The transport plan of each pair."""
@@ -110,3 +141,8 @@ class TransportDistillation(Objective):
         if self.config.method == "exact":
             return f"{found}, {outcome}"
         return f"{found}, {outcome} after {int(solved.iterations[pair])} iterations"
+
+
+def _weights(tokens: TokenBatch, idf: Tensor) -> Tensor:
+    """(batch, tokens) the idf of each of a text's own tokens; 1 for what stands around every text."""
+    return idf[tokens.ids.clamp_max(len(idf) - 1)].masked_fill(~tokens.inner, 1.0)

@@ -5,8 +5,10 @@ Each side of a batch is encoded once, however many terms read it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from optical.data.batches.batch import PairBatch
@@ -14,7 +16,7 @@ from optical.objectives._terms import Term, parsed
 from optical.objectives.base import Alignment, Embed, Losses, Objective, ObjectiveConfig
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
 
     from optical.model.encoder import Encoder
 
@@ -83,6 +85,17 @@ class WeightedSum(Objective):
     def __init__(self, teacher: Encoder | None, config: Config) -> None:
         super().__init__(teacher)
         self.terms = [(term, term.config.build(teacher)) for term in config.parsed]
+
+    def prepare(self, tokens: Path, source_columns: Sequence[str]) -> None:
+        """Prepare every term."""
+        for _, objective in self.terms:
+            objective.prepare(tokens, source_columns)
+
+    def to(self, device: str | device) -> Objective:
+        """Move the teacher, if there is one, and what the terms have prepared."""
+        for _, objective in self.terms:
+            objective.to(device)
+        return super().to(device)
 
     def losses(self, encoder: Embed, batch: PairBatch) -> Losses:
         """The weighted sum for each pair; every term's own loss and measurements, under its name."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf
+from typing import Literal
 
 from optical.data.batches.config import BatchConfig
 from optical.errors import require
@@ -36,6 +37,9 @@ class TrainConfig(BatchConfig):
     """Steps between checkpoints."""
     dev_steps: int = 100
     """Steps between two dev measurements."""
+    noise_weighting: Literal["off", "huber"] = "off"
+    """``huber``: a pair whose loss lies far above the median of its batch counts less, as a misaligned pair's does; see
+    ``noise_weight`` in the journal, the mean weight. It needs whole batches (``accumulate`` 1)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,4 +48,8 @@ class TrainConfig(BatchConfig):
             require(0 < value < inf, f"train.{name}", f"is {value}", "set a positive number")
         require(self.layer_decay <= 1, "train.layer_decay", f"is {self.layer_decay}", "set at most 1")
         require(0 <= self.weight_decay < inf, "train.weight_decay", f"is {self.weight_decay}", "set 0 or more")
+        known, what = self.noise_weighting in ("off", "huber"), f"is {self.noise_weighting!r}"
+        require(known, "train.noise_weighting", what, "choose from off, huber")
+        what = f"is {self.accumulate}, and train.noise_weighting compares the pairs of a batch with each other"
+        require(self.noise_weighting == "off" or self.accumulate == 1, "train.accumulate", what, "set 1")
         require(0 <= self.warmup_share < 1, "train.warmup_share", f"is {self.warmup_share}", "set 0 to below 1")

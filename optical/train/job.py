@@ -49,9 +49,14 @@ class TrainJob:
     @property
     def columns_read(self) -> tuple[str, ...]:
         """Columns of the token shards whose ids the trained encoder reads with gradients."""
-        mono = ("mono_ids",) if self.train.mixture.mono_share > 0 else ()
         targets = ("target_ids", NEGATIVE) if self.teacher is None else ()
-        return ("source_ids", *mono, *targets)
+        return (*self.source_columns, *targets)
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """Columns of the token shards whose sentences are sources of pairs."""
+        mono = ("mono_ids",) if self.train.mixture.mono_share > 0 else ()
+        return ("source_ids", *mono)
 
     @property
     def checkpoints(self) -> Path:
@@ -69,5 +74,7 @@ class TrainJob:
         return self.folder / "encoder"
 
     def build_objective(self) -> Objective:
-        """The objective, on the CPU."""
-        return self.objective.build(load_encoder(self.teacher) if self.teacher else None)
+        """The objective, on the CPU, prepared for the training pairs."""
+        objective = self.objective.build(load_encoder(self.teacher) if self.teacher else None)
+        objective.prepare(self.tokens, self.source_columns)
+        return objective

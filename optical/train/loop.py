@@ -23,6 +23,7 @@ from optical.tracking.journal import Journal
 from optical.train import checkpoint
 from optical.train.dev import dev_measures
 from optical.train.job import TrainJob
+from optical.train.noise import noise_weighted
 from optical.train.occurring import set_word_embeddings
 from optical.train.optimiser import build_optimiser, learning_rate
 from optical.train.step import Update, update
@@ -119,9 +120,8 @@ class Worker:
         rate = learning_rate(batch.step, self.schedule.num_steps, self.job.train)
         moved, train = batch.to(self.device), self.job.train
         try:
-            return update(
-                self.replica, self.objective, self.optimiser, moved, rate, train.max_grad_norm, train.accumulate
-            )
+            objective = noise_weighted(self.objective, train.noise_weighting)
+            return update(self.replica, objective, self.optimiser, moved, rate, train.max_grad_norm, train.accumulate)
         except torch.OutOfMemoryError as error:
             what = f"{batch.num_pairs} pairs of step {self.step} do not fit into the memory of {self.device}"
             advice = f"set more than {train.accumulate} (students), or lower train.batch_tokens"

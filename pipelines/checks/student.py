@@ -26,8 +26,8 @@ def student_faults(recipe: Recipe, teacher: Shape | None, taught: Path | None, o
     shape = read_shape(own) if own else teacher
     if shape is None:
         return
-    if own and teacher and student.start == "none" and shape.dim != teacher.dim:
-        what = f"is none, and the student has {shape.dim} dimensions, the teacher {teacher.dim}"
+    if own and teacher and student.start in ("gaussian", "none") and shape.dim != teacher.dim:
+        what = f"is {student.start}, and the student has {shape.dim} dimensions, the teacher {teacher.dim}"
         yield UserError("student.start", what, "set ridge or procrustes, which fit a projection")
     if shape.layers and student.layers > shape.layers:
         yield UserError("student.layers", f"is {student.layers}, and there are {shape.layers}", "set 0 for all")

@@ -96,9 +96,9 @@ def other_prefix(workspace: Workspace) -> str:
 
 
 def _start_settings(workspace: Workspace) -> list[object]:
-    """The settings that decide the start; a role other than the usual one decides it where a projection is fitted."""
+    """The settings that decide the start; a role other than the usual one decides it where a layer is fitted."""
     recipe, fields = workspace.recipe, workspace.decisive["student"]
-    fitted, role = recipe.student.weights and recipe.student.start != "none", recipe.teacher.target_role
+    fitted, role = recipe.student.is_fitted, recipe.teacher.target_role
     settings = {name: fields.get(name) for name in ("start", "vocabulary", "layers")}
     own_prefix = {} if recipe.student.query_prefix is None else {"query_prefix": recipe.student.query_prefix}
     return [settings | own_prefix, *([role] if fitted and role != "query" else [])]

@@ -89,7 +89,9 @@ def test_the_cache_holds_what_the_teacher_says_of_a_sentence_as_training_cuts_it
     torch.testing.assert_close(held[mask].float(), said[mask], rtol=1e-3, atol=1e-4)
 
 
-def test_losses_are_the_same_within_float16_rounding(job, cache):
+@pytest.mark.parametrize("marginals", ["uniform", "idf"])
+def test_losses_are_the_same_within_float16_rounding(job, cache, marginals):
+    job = dataclasses.replace(job, objective=OTConfig(marginals=marginals))
     cached = dataclasses.replace(job, teacher_cache=cache, folder=job.folder.with_name("cached"))
     without, with_cache = losses(job), losses(cached)
     assert len(with_cache) == len(without) == 10
