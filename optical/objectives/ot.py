@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
     from optical.model.encoder import Encoder
+    from optical.model.text.padding import TokenBatch
 
 _ITERATION_FIELDS = ("epsilon", "epsilon_unit", "tolerance", "max_iterations", "acceleration")
 
