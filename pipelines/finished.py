@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from optical import artefacts, components
 from optical.artefacts import Fingerprint
@@ -81,7 +82,7 @@ class Finished:
         package, evaluation = "optical.evaluation.protocols", self.recipe["evaluation"]
         if evaluation["protocol"] not in components.names(package):
             return {}
-        config = components.config_class(package, evaluation["protocol"], "evaluation.protocol")
+        config: Any = components.config_class(package, evaluation["protocol"], "evaluation.protocol")
         added = evaluation["pretrained"], evaluation.get("baselines", ())
         return {system.name: system for system in with_added(config.systems, config.baseline, *added)}
 
