@@ -132,27 +132,27 @@ def test_the_gain_sentence_of_a_loss_or_without_ceiling() -> None:
     [
         (
             *(0.45, 0.4, Gain(0.05, Interval(0.01, 0.09), 0.02)),
-            " The strongest pretrained encoder beside it is dense:e5 (0.450): the student has +0.050 against it "
+            " The strongest rival beside it is dense:e5 (0.450): the student has +0.050 against it "
             "(95 % interval +0.010 to +0.090, p = 0.0200).",
         ),
         (
             *(0.45, 0.5, Gain(0.0, Interval(-0.04, 0.04), 1.0)),
-            " The strongest pretrained encoder beside it is late:e5 (0.500): the student has +0.000 against it "
+            " The strongest rival beside it is late:e5 (0.500): the student has +0.000 against it "
             "(95 % interval -0.040 to +0.040, p = 1.0000). The student is not better than it.",
         ),
         (
             *(0.625, 0.625, Gain(-0.125, Interval(-0.2, -0.1), 0.00001)),
-            " The strongest pretrained encoder beside it is dense:e5 (0.625): the student has -0.125 against it "
+            " The strongest rival beside it is dense:e5 (0.625): the student has -0.125 against it "
             "(95 % interval -0.200 to -0.100, p < 0.0001). The student is not better than it.",
         ),
         (
             *(0.4, 0.45, Gain(0.05, Interval(-0.01, 0.09), 0.05)),
-            " The strongest pretrained encoder beside it is late:e5 (0.450): the student has +0.050 against it "
+            " The strongest rival beside it is late:e5 (0.450): the student has +0.050 against it "
             "(95 % interval -0.010 to +0.090, p = 0.0500). Chance alone could explain its gain over it.",
         ),
     ],
 )
-def test_the_gain_sentence_names_the_strongest_pretrained_encoder(dense, late, gain, said) -> None:
+def test_the_gain_sentence_names_the_strongest_rival(dense, late, gain, said) -> None:
     systems = {"zero_shot": 0.2, "dense:e5": dense, "late:e5": late, "student": 0.5}
     content = _content(
         systems={name: _measured(value) for name, value in systems.items()},
