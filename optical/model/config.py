@@ -75,4 +75,4 @@ class StartConfig:
     @property
     def is_fitted(self) -> bool:
         """Whether the start is fitted to the teacher's vectors: a copy of the teacher starts there but for one rule."""
-        return self.start == "gaussian" or (self.weights is not None and self.start != "none")
+        return self.start == "gaussian" or bool(self.weights and self.start != "none")

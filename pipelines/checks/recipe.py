@@ -15,7 +15,7 @@ from optical.evaluation.pretrained import parse_pretrained
 from optical.model.translators.folder import check_translator, find_translator
 from optical.model.weights import find_weights, hub_address
 from optical.recipe import Recipe
-from pipelines.checks import Finding
+from pipelines.checks import Finding, findings
 from pipelines.checks.baselines import translators
 from pipelines.checks.faults import check_pretrained, faults
 from pipelines.environment import Settings
@@ -60,6 +60,8 @@ def collection(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
 
 def compared(recipe: Recipe, settings: Settings) -> Iterator[Finding]:
     """Which test collections the pairs of a run on this machine are compared with; other machines may have others."""
+    if not all(finding.fine for finding in findings(languages, recipe, settings)):
+        return
     found = compared_with(Workspace(recipe, settings), questions=False)
     if found is None:
         yield Finding("test leaks", True, "the pairs are compared with no test collection")

@@ -1,5 +1,6 @@
 """Baselines beside the student: refused early, made from the run's own data, searched, fused, and told of."""
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
@@ -171,6 +172,8 @@ def test_a_topic_without_a_translation_finds_nothing(run, tmp_path):
     write_translations(tmp_path / "other", "o" * 64, rows, {"by": "nobody"})
     run.places[translations_node(None)] = tmp_path / "other"
     (run.path(RUNS) / "translate-lexicon.trec").unlink()
+    for ranking in run.shared.glob("ranking-*"):
+        shutil.rmtree(ranking)
     RUNS.make(SimpleNamespace(workspace=run, work=lambda verb: nullcontext()), run.path(RUNS), "f" * 64)
     found = read_runs(run)["translate:lexicon"]
     assert set(found.rankings) == {"q1", "q3"}

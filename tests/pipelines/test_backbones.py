@@ -203,8 +203,8 @@ def test_a_bridge_is_a_stage_of_its_own(run, tmp_path):
 def test_the_students_stages_are_systems_where_they_exist(run, monkeypatch):
     def named(workspace) -> set[str]:
         table = pa.table({"english": ["water"]})
-        monkeypatch.setattr("pipelines.graph.runs.pq.read_table", lambda *given, **options: table)
-        return {system.encoder for system in systems(workspace)}
+        monkeypatch.setattr("pipelines.graph.searching.pq.read_table", lambda *given, **options: table)
+        return {system.made_by.encoder for system in systems(workspace)}
 
     base = changed(recipe("paper"), **TINY).train
     own, _ = run("bert", "xlm_roberta")

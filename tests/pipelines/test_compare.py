@@ -132,7 +132,7 @@ def test_the_page_says_what_the_tests_leave_out(study, tmp_path, capsys):
     for sentence in (
         f"student (learning rate {RATE}) has the largest MAP",
         "Not counted here, for it reads English translations by people: english_ceiling.",
-        "Differences are to dense:e5. It was chosen because its MAP is the largest of the systems that no run here has",
+        "Differences are to dense:e5. It was chosen because its MAP is the largest of the systems that no training",
         "One seed was measured of student (learning rate 0.5): how far its MAP changes",
         "corrected by Holm over all 10 pair(s) of systems, is below 0.05",
         "They say what other topics would show, and not what other trainings would show.".lower(),

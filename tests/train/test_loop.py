@@ -89,6 +89,6 @@ def test_too_little_memory_names_the_setting_that_helps(new_job):
     def greedy(encoder, batch):
         raise torch.OutOfMemoryError
 
-    worker.objective = greedy
+    worker.objective.losses = greedy
     with pytest.raises(UserError, match="^train.accumulate: 16 pairs of step 1 do not fit .* set more than 1"):
         worker.run(batches(worker))
