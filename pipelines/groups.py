@@ -22,6 +22,7 @@ _IDLE = ("checkpoint_steps", "dev_steps")
 _MOST_FIELDS = 3
 """More differing fields make a name that nobody reads; then the recipe's name stands for them."""
 _ABSENT = "-"
+_NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def settled(run: Finished) -> dict[str, str]:
         **{f"data of {kind}": identity[:12] for kind, identity in run.record.get("origin", {}).items()},
         **{f"version of {kind}": version for kind, version in run.record.get("versions", {}).items()},
     }
-    return {path: text for path, text in _flat(parts) if path.rpartition(".")[2] not in (_SEED, *_IDLE)}
+    # A record from before a field existed lacks it, and such a field is none by default.
+    flat = {path: text for path, text in _flat(parts) if text != _NONE}
+    return {path: text for path, text in flat.items() if path.rpartition(".")[2] not in (_SEED, *_IDLE)}
 
 
 def seeds(run: Finished) -> dict[str, str]:
@@ -104,7 +107,7 @@ def short_names(classes: Sequence[Sequence[Group]]) -> list[str]:
     ]
     folders = [groups[0].runs[0].folder.name for groups in classes]
     many = max(map(len, telling)) > _MOST_FIELDS
-    own = recipes if many and _tell_apart(recipes) else by_field
+    own = by_field if not many else recipes if _tell_apart(recipes) else folders
     names = [word or other for word, other in zip(given, own if _tell_apart(own) else folders, strict=True)]
     return names if _tell_apart(names) else folders
 
@@ -150,8 +153,8 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
-        return " ".join(map(_text, value)) or "none"
-    return "none" if value is None else str(value)
+        return " ".join(map(_text, value)) or _NONE
+    return _NONE if value is None else str(value)
 
 
 def _agreed(groups: Sequence[Group]) -> dict[str, str]:

@@ -207,7 +207,10 @@ def _place(found: Replicates, name: str) -> str:
 
 
 def _number(value: float | None, digits: int = 3, sign: str = "") -> str:
-    return _NONE if value is None else f"{value:{sign}.{digits}f}"
+    if value is None:
+        return _NONE
+    # Adding zero turns the negative zero of a rounded difference into zero.
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
 
 
 def _ends(low: float, high: float, sign: str = "") -> str:
