@@ -8,12 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import ir_measures
 import pytest
 from transformers import AutoModel, AutoTokenizer
 
 from optical.artefacts import sha256_file
 from optical.model.storage import load_encoder
 from pipelines.__main__ import main
+from pipelines.studies.__main__ import main as study
 from tests.pooling import save_pooled
 from tune.search import main as search
 
@@ -99,7 +101,8 @@ def test_an_encoder_beside_the_student_gets_its_own_row_and_nothing_is_trained_a
     assert _run(runs, *flags) == 0
     said = capsys.readouterr()
     assert {name.split("-")[0] for name in {folder.name for folder in runs.glob("shared/[a-z]*")} - before} == {
-        "embeddings"
+        "embeddings",
+        "ranking",
     }
     assert _student(runs, "beside") == _student(runs, "first")
     assert not (runs / "beside" / "student" / "checkpoints").exists()
@@ -121,7 +124,7 @@ def test_baselines_get_their_own_rows_and_nothing_is_trained_anew(first, runs, c
     assert _run(runs, "--run-name", "baselines", "--evaluation.baselines", *specs) == 0
     said = capsys.readouterr()
     made = {folder.name.split("-")[0] for folder in runs.glob("shared/[a-z]*") if folder.name not in before}
-    assert made == {"lexicon", "translations"}
+    assert made == {"lexicon", "translations", "ranking"}
     assert "student  that of" in said.err
     rows = [line.split()[0] for line in said.out.splitlines()[1:8]]
     assert rows == ["zero_shot", *specs[:3], "student", "english_ceiling", specs[3]]
@@ -143,6 +146,36 @@ def test_a_campaign_names_its_best_trial(first, runs, capsys):
     trials = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert len(trials) == 2
     assert trials[0]["dev_agreement"] >= trials[1]["dev_agreement"] > 0
+
+
+def test_a_study_screens_and_compares_and_its_rerun_trains_nothing(first, runs, capsys):
+    flags = ["--objectives", "ot", "pooled", "--rates", "1e-3", "--seeds", "0", "1", "--finalists", "2"]
+    command = ["objectives", "demo", *SMALL, *flags, "--runs-dir", str(runs), "--json"]
+    assert study(command) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out.strip().splitlines()[-1])
+    folder = Path(found["page"]).parent
+    assert {"comparison.html", "comparison.png", "table.tex", "study.json"} <= {file.name for file in folder.iterdir()}
+    assert "every seed" in (folder / "comparison.md").read_text()
+    cells = json.loads((folder / "study.json").read_text())["cells"]
+    assert [(cell["system"], cell["seed"]) for cell in cells] == [("ot", 0), ("pooled", 0), ("ot", 1), ("pooled", 1)]
+    assert (runs / cells[0]["run"]).samefile(first) or _student(runs, cells[0]["run"]) == _student(runs, "first")
+    name = "student (pooled)"
+    assert found["systems"][name]["mean"] == pytest.approx(_mean_by_ir_measures(runs, found["runs"][name]), abs=1e-12)
+    assert study(command) == 0
+    again = capsys.readouterr()
+    assert json.loads(again.out.strip().splitlines()[-1]) == found
+    assert "train student" not in again.err
+
+
+def _mean_by_ir_measures(runs, folders) -> float:
+    """MAP over topics and seeds, from the run files and judgements by ir_measures alone."""
+    qrels = list(ir_measures.read_trec_qrels(str(next(runs.glob("shared/collection-*/qrels.txt")))))
+    means = []
+    for folder in folders:
+        ranking = ir_measures.read_trec_run(str(Path(folder) / "runs" / "student.trec"))
+        means.append(ir_measures.calc_aggregate([ir_measures.AP], qrels, ranking)[ir_measures.AP])
+    return sum(means) / len(means)
 
 
 @pytest.mark.chaos
