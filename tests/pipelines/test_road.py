@@ -107,6 +107,7 @@ def test_an_encoder_beside_the_student_gets_its_own_row_and_nothing_is_trained_a
     assert _student(runs, "beside") == _student(runs, "first")
     assert not (runs / "beside" / "student" / "checkpoints").exists()
     assert "student  that of" in said.err
+    assert "search dense:pooled" in said.err and "search zero_shot" not in said.err
     rows = [line.split()[0] for line in said.out.splitlines()[1:6]]
     assert rows == ["zero_shot", "dense:pooled", "late:encoder", "student", "english_ceiling"]
     found = json.loads((runs / "beside" / "evaluation.json").read_text())
