@@ -6,7 +6,6 @@ untouched. Both score by MaxSim. A disease with all its questions is either trai
 """
 
 import argparse
-import gzip
 import json
 import random
 import sys
@@ -19,6 +18,7 @@ import torch
 
 from benchmarks.running import heading, table
 from optical.data.fetch.resolve import resolve
+from optical.data.files.open import text_lines
 from optical.data.registry.datasets import dataset
 from optical.evaluation.significance import bootstrap_interval, paired_randomisation
 from optical.index.embeddings import Embeddings
@@ -39,6 +39,7 @@ _TESTED = 450
 _DEPTH = 10
 _RESAMPLES = 100_000
 _AT_ONCE = 256
+_LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,7 @@ def reciprocal_ranks(folder: Path, split: Split) -> np.ndarray:
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
-    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-    with opened as lines:
-        return [json.loads(line) for line in lines]
+    return [json.loads(line) for _, line in text_lines(file, _LONGEST_LINE)]
 
 
 if __name__ == "__main__":
