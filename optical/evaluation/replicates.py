@@ -200,9 +200,17 @@ def _table(name: str, rows: Sequence[Sequence[float]]) -> np.ndarray:
     return table
 
 
+def least_resamples(pairs: int) -> int:
+    """The number of random sign assignments below which even the smallest p-value of so many is not significant.
+
+    >>> least_resamples(6)
+    120
+    """
+    return math.ceil(pairs / SIGNIFICANT)
+
+
 def _require_resamples(resamples: int, pairs: int, topics: int) -> None:
-    """Refuse so few random sign assignments that even the smallest p-value would not be significant."""
-    needed = math.ceil(pairs / SIGNIFICANT)
+    needed = least_resamples(pairs)
     what = f"is {resamples}, and no p-value of {pairs} comparisons could then be below {SIGNIFICANT}"
     require(resamples >= (needed if topics > EXACT_TOPICS else 1), "resamples", what, f"set at least {needed}")
 

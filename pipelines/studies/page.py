@@ -25,6 +25,12 @@ def write_page(study: Study, findings: Findings) -> Compared:
         f"most {hours:.1f} core-hours on {cores} cores."
     )
     evaluation = study.recipe.evaluation
-    command = CompareCommand(settings=settings, out=study.folder, resamples=evaluation.resamples, seed=evaluation.seed)
+    command = CompareCommand(
+        settings=settings,
+        reference=evaluation.baseline,
+        out=study.folder,
+        resamples=evaluation.resamples,
+        seed=evaluation.seed,
+    )
     asked = [Heading("The study"), Paragraph(f"{study.config.question}. {time}"), *findings.blocks]
     return compare_groups(groups, command, asked)

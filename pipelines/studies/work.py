@@ -15,6 +15,7 @@ from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT, student_job
 from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
+from pipelines.studies.early import check_page
 from pipelines.studies.kinds.base import Cell, Findings, Outcome, StudyConfig
 from pipelines.verbs.evaluate import evaluate
 
@@ -52,10 +53,11 @@ class Study:
         A cell whose training fails for a reason of its own is kept with that reason, and the study goes on.
 
         Raises:
-            OpticalError: the recipe of a cell is impossible, data or the machine fail, or every training fails.
+            OpticalError: a cell or the page is impossible, data or the machine fail, or every training fails.
         """
         plan = self.config.plan(self.recipe)
         cells = next(plan)
+        check_page(self.recipe, len({cell.system for cell in cells}))
         while True:
             for cell in cells:
                 check_recipe(self._workspace(cell))

@@ -1,19 +1,28 @@
 """Studies: the plan of the objectives study on made-up outcomes, its command line, and what it refuses."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from optical.data.batches.config import MixtureConfig
 from optical.errors import UserError
 from optical.objectives import ot, pooled
-from optical.report.blocks import Table
+from optical.report.blocks import Paragraph, Table
+from optical.train.config import TrainConfig
+from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.studies.__main__ import main
 from pipelines.studies.kinds.base import Cell, Findings, Outcome
 from pipelines.studies.kinds.objectives import Config
+from pipelines.studies.page import write_page
+from pipelines.studies.work import Study
+from tests.doors.recipes import changed
 
 CONFIG = Config(objectives=("ot", "pooled", "greedy"), rates=(1e-4, 1e-3), seeds=(5, 6), finalists=1, always=("ot",))
+BRIDGE = TrainConfig(mixture=MixtureConfig(mono_share=0.5))
+BROKEN = ("pooled", Path("pooled-0.0001-6"))
 DEV = {("ot", 1e-4): 0.3, ("ot", 1e-3): 0.4, ("pooled", 1e-4): 0.7, ("pooled", 1e-3): 0.6, ("greedy", 1e-3): 0.2}
 
 
@@ -81,6 +90,29 @@ def test_the_bare_name_of_the_recipes_own_objective_keeps_its_settings():
     assert objectives[2].name == "sum"
 
 
+def test_two_spellings_of_one_objective_are_one_system_and_the_page_says_so():
+    config = replace(CONFIG, objectives=("pooled", "pooled()", "ot", "ot(epsilon=0.1)"), always=("ot(epsilon=0.1)",))
+    first, second, findings = walked(config)
+    assert told(first) == [(name, rate, 5) for name in ("pooled", "ot") for rate in CONFIG.rates]
+    assert [cell.system for cell in second] == ["pooled", "pooled", "ot", "ot"]
+    said = " ".join(block.text for block in findings.blocks if isinstance(block, Paragraph))
+    assert "pooled() is the same objective as pooled" in said and "ot(epsilon=0.1) is the same objective as ot" in said
+
+
+def test_a_finalist_with_a_seed_that_fails_keeps_its_other_seeds_and_the_page_says_so():
+    plan = CONFIG.plan(recipe("demo"))
+    second = plan.send(outcomes(next(plan)))
+    tested = [
+        replace(found, failure="the loss is not finite") if (found.cell.system, found.run_dir) == BROKEN else found
+        for found in outcomes(second)
+    ]
+    with pytest.raises(StopIteration) as end:
+        plan.send(tested)
+    assert end.value.value.runs["pooled"] == [Path("pooled-0.0001-5")]
+    said = [block.text for block in end.value.value.blocks if isinstance(block, Paragraph)]
+    assert "pooled at rate 0.0001 with seed 6 failed" in said[0] and said[0].endswith("the loss is not finite")
+
+
 def test_a_study_without_a_training_that_ended_says_why():
     plan = Config(objectives=("score_kl",), always=()).plan(recipe("demo"))
     with pytest.raises(UserError, match="the first one says: the loss is not finite"):
@@ -123,3 +155,24 @@ def test_help_names_the_studies_and_their_fields(capsys):
 def test_what_is_not_understood_is_refused_in_one_line(arguments, capsys):
     assert main(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"evaluation__resamples": 199}, "resamples: is 199, and the page may compare 10 pairs .* set at least 200"),
+        ({"student__bridge": BRIDGE, "evaluation__baseline": "student_bridge"}, "baseline: is student_bridge"),
+    ],
+)
+def test_what_the_page_would_refuse_is_refused_before_the_work(changes, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(Study, "_stage", lambda *_: pytest.fail("a cell was trained"))
+    study = Study("objectives", CONFIG, changed(recipe("demo"), **changes), Settings(runs_dir=tmp_path))
+    with pytest.raises(UserError, match=said):
+        study.run()
+
+
+def test_the_reference_of_the_page_is_the_baseline_also_where_the_runs_train_the_teacher(tmp_path, monkeypatch):
+    """Then nothing was there before the runs, and ``compare`` alone would ask for a reference."""
+    study = Study("objectives", CONFIG, recipe("demo"), Settings(runs_dir=tmp_path))
+    monkeypatch.setattr("pipelines.studies.page.compare_groups", lambda groups, command, more: command)
+    assert write_page(study, Findings({}, [])).reference == "zero_shot"

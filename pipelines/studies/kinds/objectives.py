@@ -1,5 +1,6 @@
 """The objectives study: which objective teaches best, with the same teacher, data, start and number of steps."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -10,7 +11,7 @@ import tyro
 from optical.errors import UserError, require, require_seed
 from optical.objectives import sum as weighted_sum
 from optical.objectives.base import ObjectiveConfig
-from optical.recipe import Recipe
+from optical.recipe import Recipe, decisive
 from optical.report.blocks import Paragraph, Table, Terms
 from pipelines.studies.kinds.base import Cell, Findings, Outcome, Plan, StudyCommand, StudyConfig
 
@@ -64,27 +65,39 @@ class Config(StudyConfig):
 
     def plan(self, recipe: Recipe) -> Plan:
         """Screen every objective at every rate, then test the best rate of each, and the finalists with every seed."""
-        tried = yield [self._cell(recipe, spec, rate, self.seeds[0]) for spec in self.objectives for rate in self.rates]
+        spelled = self._spelled(recipe)
+        objectives = dict.fromkeys(spelled.values())
+        tried = yield [self._cell(recipe, spec, rate, self.seeds[0]) for spec in objectives for rate in self.rates]
         chosen = dict(_best_rates(tried))
         if not chosen:
             raise UserError("objectives", "no training has ended well", f"the first one says: {tried[0].failure}")
-        finalists = self._finalists(chosen)
+        finalists = self._finalists(chosen, {spelled[spec] for spec in self.always})
         tested = yield [
             replace(self._cell(recipe, spec, outcome.cell.recipe.train.learning_rate, seed), tested=True)
             for spec, outcome in chosen.items()
             for seed in (self.seeds if spec in finalists else self.seeds[:1])
         ]
-        runs = {spec: [found.run_dir for found in tested if found.cell.system == spec] for spec in chosen}
-        return Findings(runs, list(self._blocks(recipe, tried, chosen, finalists)))
+        ended = [found for found in tested if not found.failure]
+        runs = {spec: [found.run_dir for found in ended if found.cell.system == spec] for spec in chosen}
+        more = (*_failed(tested), *_left_out(spelled))
+        return Findings(runs, [*self._blocks(recipe, tried, chosen, finalists), *more])
+
+    def _spelled(self, recipe: Recipe) -> dict[str, str]:
+        """For every spec the first one that means the same in this recipe: two names of one run are one system."""
+        first: dict[str, str] = {}
+        return {
+            spec: first.setdefault(json.dumps(decisive(self._cell(recipe, spec, 1.0, 0).recipe)["objective"]), spec)
+            for spec in self.objectives
+        }
 
     def _cell(self, recipe: Recipe, spec: str, rate: float, seed: int) -> Cell:
         objective = recipe.objective if spec == recipe.objective.name else objective_of(spec)
         train = replace(recipe.train, learning_rate=rate, seed=seed)
         return Cell(spec, replace(recipe, objective=objective, train=train))
 
-    def _finalists(self, chosen: Mapping[str, Outcome]) -> set[str]:
+    def _finalists(self, chosen: Mapping[str, Outcome], always: set[str]) -> set[str]:
         ranked = sorted(chosen, key=lambda spec: -chosen[spec].dev[MEASURE])
-        return {*ranked[: self.finalists], *(spec for spec in self.always if spec in chosen)}
+        return {*ranked[: self.finalists], *(always & chosen.keys())}
 
     def _blocks(
         self, recipe: Recipe, tried: Sequence[Outcome], chosen: Mapping[str, Outcome], finalists: set[str]
@@ -92,13 +105,14 @@ class Config(StudyConfig):
         """The screening: the dev measure of every objective at every rate, and what was chosen by it."""
         by_place = {(found.cell.system, found.cell.recipe.train.learning_rate): found for found in tried}
         rows = []
-        for spec in self.objectives:
+        objectives = list(dict.fromkeys(found.cell.system for found in tried))
+        for spec in objectives:
             cells = [_shown(by_place[spec, rate], chosen.get(spec)) for rate in self.rates]
             rows.append((spec, *cells, "yes" if spec in finalists else "no"))
         header = ("objective", *(f"rate {rate:g}" for rate in self.rates), "every seed")
         said = f"{MEASURE} of seed {self.seeds[0]}, by objective and learning rate; * is the rate that was tested"
         yield Table(header, rows, said, frozenset(range(1, len(self.rates) + 1)))
-        yield Terms({spec: self._cell(recipe, spec, 1.0, 0).recipe.objective.in_words() for spec in self.objectives})
+        yield Terms({spec: self._cell(recipe, spec, 1.0, 0).recipe.objective.in_words() for spec in objectives})
 
 
 def objective_of(spec: str) -> ObjectiveConfig:
@@ -113,6 +127,24 @@ def objective_of(spec: str) -> ObjectiveConfig:
     made = weighted_sum.Config(terms=tuple(spec.split("+")))
     first, *others = made.parsed
     return made if others or first.weight != 1 else first.config
+
+
+def _failed(tested: Sequence[Outcome]) -> Iterator[Paragraph]:
+    """Which seeds are missing from the means of their systems, and why."""
+    for found in tested:
+        if found.failure:
+            train = found.cell.recipe.train
+            yield Paragraph(
+                f"The training of {found.cell.system} at rate {train.learning_rate:g} with seed {train.seed} failed; "
+                f"its mean is that of its other seeds alone: {found.failure}"
+            )
+
+
+def _left_out(spelled: Mapping[str, str]) -> Iterator[Paragraph]:
+    """Which specs have no system of their own."""
+    for spec, first in spelled.items():
+        if spec != first:
+            yield Paragraph(f"{spec} is the same objective as {first} in this recipe, and was trained under that name.")
 
 
 def _best_rates(tried: Sequence[Outcome]) -> Iterator[tuple[str, Outcome]]:
