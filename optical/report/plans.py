@@ -89,7 +89,8 @@ def plan_svg(picture: PlanPicture) -> str:
     sent = shares.sum(axis=1)
     with_sent = bool(np.abs(sent - 1).max() > 0.005)
     sources, targets = (list(map(visible, side)) for side in (picture.source_tokens, picture.target_tokens))
-    rows, heads = list(map(_short, sources)), [*map(_short, targets), *["mass sent" if picture.is_transport else "weight"] * with_sent]
+    of_row = "mass sent" if picture.is_transport else "weight"
+    rows, heads = list(map(_short, sources)), [*map(_short, targets), *[of_row] * with_sent]
     lengths = [_length(head, size) for head in heads]
     left = math.ceil(max(_length(row, size) for row in rows)) + 8
     top = math.ceil(max(lengths) * math.sin(_SLOPE)) + 14
