@@ -226,7 +226,7 @@ def decisive(recipe: Recipe) -> dict:
     Two recipes with equal decisive fields share all artefacts.
     """
     plain = recipe.as_dict()
-    for path in _idle(recipe):
+    for path in idle_fields(recipe):
         *sections, name = path.split(".")
         section = plain
         for key in sections:
@@ -248,7 +248,8 @@ def _check_parts(objective: ObjectiveConfig, train: TrainConfig, where: str) -> 
     require(objective.divisible or train.accumulate == 1, f"{where}.accumulate", what, "set 1")
 
 
-def _idle(recipe: Recipe) -> Iterator[str]:
+def idle_fields(recipe: Recipe) -> Iterator[str]:
+    """Paths of the fields that cannot change the results, given the values of the other fields."""
     for where, train in recipe.trainings.items():
         yield from (f"{where}.{name}" for name in _CADENCE)
         if train.noise_weighting == "off":

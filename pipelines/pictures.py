@@ -43,18 +43,19 @@ def plan_pictures(student: Encoder, objective: Objective, tokens: Path, train: T
             plan=found.plan[pair][rows[pair]][:, columns[pair]].numpy(),
             source_mass=found.source_mass[pair][rows[pair]].numpy(),
             title=f"Pair {pair + 1}: {caption}",
+            is_transport=found.is_transport,
         )
         for pair, caption in enumerate(found.captions)
     ]
 
 
-def problem_in_words(recipe: Recipe, plans: bool) -> str:
-    """What was minimised, where sentences were cut, and, if there are plans, of which encoder they are."""
+def problem_in_words(recipe: Recipe, pictures: bool) -> str:
+    """What was minimised, where sentences were cut, and, if there are pictures, which encoder they show."""
     train = recipe.train
     lengths = f"Sentences were cut to {train.source_length} source and {train.target_length} target tokens."
     if train.noise_weighting != "off":
         lengths += " Pairs whose loss lies far above the median of their batch count less (Huber's weights)."
-    said = " The plans are those of the trained student, on pairs held out of training." if plans else ""
+    said = " The pictures show the trained student, on pairs held out of training." if pictures else ""
     return f"{recipe.objective.in_words()} {lengths}{said}"
 
 

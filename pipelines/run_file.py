@@ -8,7 +8,7 @@ from pathlib import Path
 from optical.artefacts import version_changes, write_json
 from optical.errors import UserError
 from optical.made_with import changes, made_with
-from optical.recipe import Recipe, decisive, differences
+from optical.recipe import Recipe, differences, idle_fields
 from optical.tracking.progress import LineWriter
 from pipelines.graph.compared import compared_names
 from pipelines.graph.node import Node
@@ -98,6 +98,5 @@ def _read(path: Path) -> dict:
 
 def _decisive_differences(old: dict, recipe: Recipe) -> list[str]:
     """Differences without the idle fields, which cannot be the reason for another fingerprint."""
-    new = recipe.as_dict()
-    idle = {line.split(":")[0] for line in differences(decisive(recipe), new)}
-    return [line for line in differences(old, new) if line.split(":")[0] not in idle]
+    idle = set(idle_fields(recipe))
+    return [line for line in differences(old, recipe.as_dict()) if line.split(":")[0] not in idle]

@@ -113,19 +113,21 @@ class AlignedDistillation(Objective, Generic[_Config]):
         return Aligned(cost, weights, source_mask, target_mask)
 
     def alignment(self, encoder: Embed, batch: PairBatch) -> Alignment:
-        """The alignment of each pair; every source token has the same mass, whatever part of it is aligned."""
+        """The alignment of each pair. It prescribes no mass, so tokens are measured by the heaviest of their pair."""
         import torch
 
         with torch.no_grad():
             found = self.aligned(encoder, batch)
+        heaviest = found.weights.sum(2).amax(1, keepdim=True)
         counts, distances = (found.weights > 0).sum((1, 2)), found.distance
         return Alignment(
             plan=found.weights,
             source_mask=found.source_mask,
             target_mask=found.target_mask,
-            source_mass=found.source_mask / found.source_mask.sum(1, keepdim=True),
+            source_mass=found.source_mask * heaviest.masked_fill(heaviest == 0, 1.0),
             captions=tuple(
                 f"{int(count)} aligned cells, mean cosine distance {float(distance):.3f}"
                 for count, distance in zip(counts, distances, strict=True)
             ),
+            is_transport=False,
         )

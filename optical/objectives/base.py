@@ -132,11 +132,13 @@ class Alignment:
     """How an objective aligns the tokens of a batch of sentence pairs, for the report.
 
     Args:
-        plan: (batch, source, target) share of mass moved from each source token to each target token.
+        plan: (batch, source, target) share of mass moved from each source token to each target token, or the weights of
+            an alignment without transport.
         source_mask: (batch, source) source tokens that take part.
         target_mask: (batch, target) target tokens that take part.
-        source_mass: (batch, source) mass of each source token.
+        source_mass: (batch, source) mass of each source token; without transport, the weight of the heaviest one.
         captions: a sentence for each pair.
+        is_transport: whether the plan solves a transport problem.
     """
 
     plan: Float[Tensor, "batch source target"]
@@ -144,6 +146,7 @@ class Alignment:
     target_mask: Bool[Tensor, "batch target"]
     source_mass: Float[Tensor, "batch source"]
     captions: tuple[str, ...]
+    is_transport: bool = True
 
 
 class Objective(ABC):

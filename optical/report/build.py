@@ -74,12 +74,14 @@ def _convergence(training: Sequence[Mapping[str, float]]) -> Iterator[Block]:
 def _plans(content: ReportContent, folder: Path) -> list[Block]:
     if not content.plans:
         return [Heading("Objective"), Paragraph(content.problem)] if content.problem else []
-    explained = (
-        "Rows are source tokens, columns target tokens. The darker a square, the larger the share of its row's mass "
-        "that goes to its column."
+    heading, darkness = (
+        ("Transport plans", "the larger the share of its row's mass that goes to its column")
+        if content.plans[0].is_transport
+        else ("Token alignments", "the larger its weight in the loss, relative to the weight of the heaviest row")
     )
+    explained = f"Rows are source tokens, columns target tokens. The darker a square, {darkness}."
     pictures = []
     for number, plan in enumerate(content.plans, 1):
         shown = plan.cut()
         pictures.append(Picture(write_whole(folder / f"plan-{number}.svg", plan_svg(shown).encode()), shown.title))
-    return [Heading("Transport plans"), Paragraph(f"{content.problem} {explained}".strip()), *pictures]
+    return [Heading(heading), Paragraph(f"{content.problem} {explained}".strip()), *pictures]

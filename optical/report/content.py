@@ -99,9 +99,9 @@ class ReportContent:
     training: Sequence[Mapping[str, float]] = ()
     """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``."""
     plans: Sequence[PlanPicture] = ()
-    """Transport plans of a few sentence pairs."""
+    """Transport plans of a few sentence pairs, or their other alignments."""
     problem: str = ""
-    """What was minimised, in words; with plans, these solve it."""
+    """What was minimised, in words; transport plans solve it."""
     collection: CollectionFacts | None = None
     """The collection that was searched."""
     data: DataFacts | None = None

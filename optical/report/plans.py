@@ -26,14 +26,16 @@ _SLOPE = math.radians(60)
 
 @dataclass(frozen=True, eq=False)
 class PlanPicture:
-    """The transport plan of one sentence pair, and its labels.
+    """The transport plan of one sentence pair, or another alignment of its tokens, and its labels.
 
     Args:
         source_tokens: tokens of the source sentence that take part.
         target_tokens: tokens of the target sentence that take part.
-        plan: transported mass, shape (source, target).
-        source_mass: mass of each source token; a partial plan moves only a part of it.
+        plan: transported mass, or the weights of another alignment, shape (source, target).
+        source_mass: mass of each source token; a partial plan moves only a part of it. Of another alignment, the weight
+            of the heaviest one.
         title: states the plan's cost, its marginal error, and whether it converged.
+        is_transport: whether the plan solves a transport problem.
 
     Raises:
         DataError: a shape does not fit the tokens, a mass is negative or not finite, or a token has none.
@@ -44,6 +46,7 @@ class PlanPicture:
     plan: np.ndarray
     source_mass: np.ndarray
     title: str
+    is_transport: bool = True
 
     def __post_init__(self) -> None:
         shape = (len(self.source_tokens), len(self.target_tokens))
@@ -55,7 +58,7 @@ class PlanPicture:
 
     @property
     def shares(self) -> np.ndarray:
-        """The share of its own mass that each source token sends to each target token, shape (source, target)."""
+        """The plan, as shares of the source tokens' masses, shape (source, target)."""
         return self.plan / np.asarray(self.source_mass)[:, None]
 
     def cut(self, tokens: int = MAX_TOKENS) -> "PlanPicture":
@@ -78,14 +81,16 @@ def plan_svg(picture: PlanPicture) -> str:
     """The plan as one SVG element: a row for each source token, a column for each target token. Sizes are in pixels.
 
     The larger the share of a row's mass that goes to a column, the darker is their square. All pictures have the same
-    scale. Where rows send less or more than their mass, a last column shows how much.
+    scale. Where rows send less or more than their mass, a last column shows how much; without transport it shows their
+    weight as a share of the heaviest row's.
     """
     shares = picture.shares
     cell, size = (20, 12) if max(shares.shape) <= _MANY else (14, 11)
     sent = shares.sum(axis=1)
     with_sent = bool(np.abs(sent - 1).max() > 0.005)
     sources, targets = (list(map(visible, side)) for side in (picture.source_tokens, picture.target_tokens))
-    rows, heads = list(map(_short, sources)), [*map(_short, targets), *["mass sent"] * with_sent]
+    of_row = "mass sent" if picture.is_transport else "weight"
+    rows, heads = list(map(_short, sources)), [*map(_short, targets), *[of_row] * with_sent]
     lengths = [_length(head, size) for head in heads]
     left = math.ceil(max(_length(row, size) for row in rows)) + 8
     top = math.ceil(max(lengths) * math.sin(_SLOPE)) + 14

@@ -143,7 +143,7 @@ def test_no_sentence_is_pictured_twice_and_all_were_held_out(encoder, student, t
     ],
 )
 def test_the_caption_names_the_problem_with_the_settings_its_method_reads(changes, said, unsaid):
-    told = problem_in_words(_changed(recipe("demo"), changes), plans=True)
+    told = problem_in_words(_changed(recipe("demo"), changes), pictures=True)
     assert [words for words in said if words not in told] == []
     assert [words for words in unsaid if words in told] == []
 

@@ -20,6 +20,7 @@ from optical.made_with import made_with
 from optical.model import precision
 from optical.model.encode import encode_texts
 from optical.model.storage import load_encoder
+from optical.objectives.sum import Config
 from optical.recipe import Recipe, decisive
 from optical.train.config import TrainConfig
 from optical.train.dev import dev_measures
@@ -168,6 +169,13 @@ def test_a_field_that_decides_nothing_is_not_blamed(settings, tmp_path):
     pairs.write_text("moto\tfire\n")
     assert "other data" in _refused(changed(own, objective__penalty=2.0, train__dev_steps=7), named)
     assert _refused(changed(own, train__seed=1), named).endswith("another recipe (train.seed: 0 -> 1)")
+
+
+def test_the_terms_of_a_sum_are_blamed(settings):
+    named, own = replace(settings, run_name="mine"), replace(DEMO, objective=Config(terms=("ot", "0.3*pooled")))
+    _begin(own, named)
+    said = "objective.terms: ['ot', '0.3*pooled'] -> ['greedy']"
+    assert _refused(replace(DEMO, objective=Config(terms=("greedy",))), named).endswith(f"another recipe ({said})")
 
 
 def test_a_run_keeps_what_decides_it_and_the_identity_of_its_data(settings):

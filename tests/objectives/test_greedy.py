@@ -46,6 +46,9 @@ def test_a_longer_source_leaves_tokens_unaligned():
     objective = Config().build(None)
     found = objective.alignment(Lookup(TABLE), batch([[1, 4, 3]], [[4, 0, 0]]))
     assert found.plan[0].tolist() == [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    # A picture has no square above 100 %.
+    assert found.source_mass.tolist() == [[1.0, 1.0, 1.0]]
+    assert not found.is_transport
 
 
 def test_the_gradient_pulls_along_the_alignment_that_is_constant():

@@ -12,6 +12,7 @@ from optical.data.batches.tokenise import write_tokens
 from optical.errors import UserError
 from optical.model.text.padding import pad
 from optical.objectives.ot import Config, TransportDistillation
+from optical.objectives.sum import Config as Sum
 from tests.readers import FRAME, FRAMES
 from tests.train.ranks import distance, finish, losses, start, train
 
@@ -81,6 +82,16 @@ def test_equal_frequencies_are_uniform_masses(tmp_path, id_table):
     uniform = objective(dataclasses.replace(IDF, marginals="uniform"), tmp_path / "equal").alignment(vectors, given)
     torch.testing.assert_close(by_idf.source_mass, uniform.source_mass, atol=1e-7, rtol=0)
     torch.testing.assert_close(by_idf.plan, uniform.plan, atol=1e-7, rtol=0)
+
+
+def test_a_term_of_a_sum_counts_and_moves_as_alone(counted):
+    given = batch([[2, 5, 6, 3]], [[2, 7, 3]])
+    made = Sum(terms=("2*ot(marginals=idf,tolerance=1e-6,max_iterations=1000)", "pooled")).build(None)
+    made.prepare(counted, ("source_ids",))
+    found = made.losses(vectors, given).observed["ot_loss"]
+    assert found.item() == pytest.approx(RARE / (RARE + FREQUENT), abs=1e-6)
+    assert made.alignment(vectors, given).source_mass[0, 2].item() == pytest.approx(RARE / (RARE + FREQUENT))
+    assert [side.device.type for side in made.to("meta").terms[0][1]._idf] == ["meta", "meta"]
 
 
 def test_masses_of_an_objective_that_has_counted_nothing_are_refused():

@@ -292,6 +292,17 @@ def test_an_objective_without_plans_is_told_in_words(tmp_path: Path) -> None:
     assert "## Transport plans" not in page.read_text()
 
 
+def test_an_alignment_without_transport_is_no_plan(tmp_path: Path) -> None:
+    weights, heaviest = np.array([[1 / 3, 1 / 3], [1 / 3, 0], [0, 0]]), np.full(3, 2 / 3)
+    picture = PlanPicture(("a", "b", "c"), ("d", "e"), weights, heaviest, "3 aligned cells", is_transport=False)
+    page = write_report(tmp_path, _content(plans=[picture], problem="Squared distance.")).with_suffix(".md").read_text()
+    assert "## Token alignments" in page
+    assert not re.search("transport|plans?[^-]|mass", page[page.index("## Token alignments") :].split("\n## ")[0])
+    svg = (tmp_path / "plan-1.svg").read_text()
+    assert "mass sent" not in svg
+    assert [re.search(f">{said}<", svg) is not None for said in ("weight", "100%", "0%")] == [True] * 3
+
+
 def test_the_same_content_gives_the_same_bytes_over_an_old_report(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("old")
     write_report(tmp_path, _content())
