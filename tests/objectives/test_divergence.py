@@ -91,5 +91,10 @@ def test_the_alignment_is_the_plan_between_the_sentences(fresh_seed):
     shown = objective.alignment(Lookup(table), pairs)
     torch.testing.assert_close(shown.plan.sum(2), shown.source_mass, atol=1e-5, rtol=0)
     assert all(caption.startswith("divergence ") and caption.endswith(", converged") for caption in shown.captions)
+
+
+def test_problems_that_did_not_converge_are_counted():
+    # A fixed seed: a pair with one token on a side converges at once.
+    table, pairs = random_pairs(1, pairs=3, longest=5)
     loose = Config(epsilon=0.01, tolerance=1e-7, max_iterations=1).build(None)
     assert loose(Lookup(table), pairs).observed["unconverged"].item() > 0.5
