@@ -56,6 +56,10 @@ class Finished:
         """Whether a training of this run has a part in a system, so that a seed decides its ranking."""
         return any(map(self._is_trained, self._parts(system))) if system in self._systems else True
 
+    def has_student(self, system: str) -> bool:
+        """Whether the student has a part in a system; of a protocol that is the user's own, this is not known."""
+        return any(map(_is_students, self._parts(system)))
+
     def is_given(self, system: str) -> bool:
         """Whether a system reads the queries with what no training of this run has made: what there was before it."""
         return not (self.is_trained(system) or self.is_yardstick(system) or self._is_start(system))
@@ -73,8 +77,9 @@ class Finished:
 
     def _is_trained(self, part: Maker) -> bool:
         teacher = self.recipe["teacher"]
-        own = isinstance(part, Reading) and part.encoder in ("student", "bridge")
-        return own or (isinstance(part, Reading | Translation) and bool(teacher["scratch"] or teacher["training"]))
+        return _is_students(part) or (
+            isinstance(part, Reading | Translation) and bool(teacher["scratch"] or teacher["training"])
+        )
 
     @cached_property
     def _systems(self) -> dict[str, System]:
@@ -145,6 +150,10 @@ def _read(path: Path, *keys: str) -> Mapping | None:
     if not isinstance(content, dict) or any(key not in content for key in keys):
         raise DataError(path, f"lacks one of {', '.join(keys)}", "do the run's verb again, or leave this run out")
     return content
+
+
+def _is_students(part: Maker) -> bool:
+    return isinstance(part, Reading) and part.encoder in ("student", "bridge")
 
 
 def _ranking(folder: Path, system: str) -> Path:

@@ -139,7 +139,7 @@ def _systems(name: str, groups: Sequence[Group], measurer: Measurer) -> Iterator
 
 
 def _of_seeds(name: str, group: Group, measurer: Measurer) -> tuple[Ranking, ...]:
-    """The rankings of a system in a group: one for each seed, or one if all are the same."""
+    """The rankings of a system in a group: one for each seed, or one where the student has no part in it."""
     found: dict[str, tuple[Finished, Ranking]] = {}
     for run in group.runs:
         if name in run.means:
@@ -149,7 +149,9 @@ def _of_seeds(name: str, group: Group, measurer: Measurer) -> tuple[Ranking, ...
                 what = f"and {earlier.folder} have the same recipe and seeds, and other rankings of {name}"
                 raise UserError(run.folder, what, "leave one out, or name them apart: NAME=FOLDER")
     rankings = tuple(ranking for _, ranking in found.values())
-    return rankings[:1] if len({ranking.identity for ranking in rankings}) == 1 else rankings
+    # The seed of a student changes nothing for the other systems of its run.
+    own = any(run.has_student(name) for run, _ in found.values())
+    return rankings if own or len({ranking.identity for ranking in rankings}) > 1 else rankings[:1]
 
 
 def _other_part(mine: Path, other: Path) -> str | None:

@@ -125,9 +125,9 @@ def latex_comparison(content: ReplicatesContent) -> str:
         f"{name} on {content.collection}, {found.topics} topics; values are averaged over seeds on each topic. "
         f"Differences are to {found.reference}. p: paired randomisation test ({content.resamples:,} sign assignments, "
         f"or all where few topics differ); p_t: paired t test; each Holm-corrected over all {found.pairs} pair(s) of "
-        "systems. d_z: mean of the differences of the topics by their standard deviation. SD: standard deviation over "
-        "seeds. Intervals: 95 % bootstrap over topics. Bold: the best system and all that are tied with it "
-        f"(p not below {SIGNIFICANT})."
+        "systems, that of t over those that have one. d_z: mean of the differences of the topics by their standard "
+        "deviation. SD: standard deviation over seeds. Intervals: 95 % bootstrap over topics. Bold: the best "
+        f"system and all that are tied with it (p not below {SIGNIFICANT})."
     )
     if content.unreplicated:
         caption += f" One training, so that its spread is unknown: {', '.join(content.unreplicated)}."
@@ -193,7 +193,7 @@ def _definitions(content: ReplicatesContent) -> dict[str, str]:
         "sd, lowest, highest": f"standard deviation (n - 1), smallest and largest {name} over seeds; - with one seed.",
         "p": "two-sided paired randomisation test over topics (every assignment of signs where few topics differ, else "
         f"{content.resamples:,} random ones), {holm}.",
-        "p of t": f"two-sided paired t test over topics, {holm}; - where all topics differ alike.",
+        "p of t": f"two-sided paired t test over topics, {holm} that have one; - where all topics differ alike.",
         "d_z": "Cohen's effect size: the mean of the differences of the topics divided by their standard deviation "
         "(n - 1).",
         "wins, ties, losses": f"topics on which the system is better than, equal to, and worse than {found.reference}.",

@@ -10,6 +10,7 @@ from optical.evaluation.replicates import compare_replicates
 from optical.report.blocks import Block, Table
 from optical.report.replicates import ReplicatesContent, write_comparison
 from pipelines.cli.commands import CompareCommand
+from pipelines.finished import Finished
 from pipelines.groups import Group, differing, open_groups, short_names
 from pipelines.measured import MeasuredSystem, check_alike, measured_systems
 
@@ -81,7 +82,7 @@ def compare_groups(groups: Sequence[Group], command: CompareCommand, more: Seque
         chosen=command.reference is None,
         resamples=command.resamples,
         collection=first.recipe["evaluation"]["collection"],
-        fingerprint=_identity(list(systems.values()), command, reference),
+        fingerprint=_identity(first, list(systems.values()), command, reference),
         settings=_settings(groups),
         runs=Table(
             ("system", "runs"),
@@ -122,9 +123,11 @@ def _means(system: MeasuredSystem, measures: Sequence[str]) -> dict[str, float]:
     return {name: sum(ranking.measured.mean[name] for ranking in rankings) / len(rankings) for name in measures}
 
 
-def _identity(systems: Sequence[MeasuredSystem], command: CompareCommand, reference: str) -> str:
+def _identity(run: Finished, systems: Sequence[MeasuredSystem], command: CompareCommand, reference: str) -> str:
     rankings = [[system.name, [ranking.identity for ranking in system.rankings]] for system in systems]
-    return fingerprint(["compare", VERSION, rankings, reference, command.reference, command.resamples, command.seed])
+    measured = [run.measures, run.collection.name]
+    chosen = [reference, command.reference, command.resamples, command.seed]
+    return fingerprint(["compare", VERSION, rankings, *measured, *chosen])
 
 
 def _settings(groups: Sequence[Group]) -> Table | None:

@@ -109,6 +109,25 @@ def test_seeds_are_one_system_and_what_runs_share_is_shown_once(study, tmp_path,
     assert said["runs"][names[2]] == study[:2]
 
 
+def test_two_trainings_of_equal_rankings_are_two_seeds(finished, tmp_path):
+    runs = [finished("ot-0", student=1.0), finished("ot-1", changed(GIVEN, train__seed=1), student=1.0)]
+    for name in ("evaluation.json", "runs/student.trec"):
+        (tmp_path / "ot-1" / name).write_bytes((tmp_path / "ot-0" / name).read_bytes())
+    said = _compared(runs, tmp_path / "out")
+    assert len(said["systems"]["student"]["seeds"]) == 2 and said["one_training"] == []
+    assert len(said["systems"]["zero_shot"]["seeds"]) == 1
+
+
+def test_other_measures_are_another_comparison(finished, tmp_path):
+    runs = [finished("a"), finished("b", changed(GIVEN, train__learning_rate=0.5), 0.5)]
+    one = _compared(runs, tmp_path / "out")["fingerprint"]
+    for folder in runs:
+        record = json.loads((Path(folder) / "run.json").read_text())
+        record["recipe"]["evaluation"]["measures"] = ["AP", "RR@10"]
+        (Path(folder) / "run.json").write_text(json.dumps(record))
+    assert _compared(runs, tmp_path / "out")["fingerprint"] != one
+
+
 def test_means_are_those_of_ir_measures_alone(study, tmp_path):
     said = _compared(study, tmp_path / "out")
     qrels = list(ir_measures.read_trec_qrels(str(next(tmp_path.glob("shared/collection-*/qrels.txt")))))

@@ -176,3 +176,10 @@ def test_the_reference_of_the_page_is_the_baseline_also_where_the_runs_train_the
     study = Study("objectives", CONFIG, recipe("demo"), Settings(runs_dir=tmp_path))
     monkeypatch.setattr("pipelines.studies.page.compare_groups", lambda groups, command, more: command)
     assert write_page(study, Findings({}, [])).reference == "zero_shot"
+
+
+def test_the_recipes_own_objective_is_trained_with_every_seed_if_it_is_compared():
+    assert Config(objectives=("pooled", "greedy")).always == ()
+    first, second, _ = walked(replace(CONFIG, always=(), objectives=("pooled", "ot")))
+    assert {cell.recipe.train.seed for cell in second if cell.system == "ot"} == {5, 6}
+    assert len(first) == 4

@@ -44,8 +44,8 @@ class Config(StudyConfig):
     """Seeds of the training; the first one decides which rates and which objectives go on."""
     finalists: int = 5
     """Objectives that are trained with every seed: those with the best dev measure."""
-    always: tuple[str, ...] = ("ot",)
-    """Objectives that are trained with every seed in any case."""
+    always: tuple[str, ...] = ()
+    """Objectives that are trained with every seed in any case, as the recipe's own is."""
 
     def __post_init__(self) -> None:
         for name in ("objectives", "rates", "seeds"):
@@ -71,7 +71,8 @@ class Config(StudyConfig):
         chosen = dict(_best_rates(tried))
         if not chosen:
             raise UserError("objectives", "no training has ended well", f"the first one says: {tried[0].failure}")
-        finalists = self._finalists(chosen, {spelled[spec] for spec in self.always})
+        own = [recipe.objective.name] if recipe.objective.name in spelled else []
+        finalists = self._finalists(chosen, {spelled[spec] for spec in (*self.always, *own)})
         tested = yield [
             replace(self._cell(recipe, spec, outcome.cell.recipe.train.learning_rate, seed), tested=True)
             for spec, outcome in chosen.items()
