@@ -88,6 +88,7 @@ def compare_groups(groups: Sequence[Group], command: CompareCommand, more: Seque
             ("system", "runs"),
             [(name, ", ".join(Path(folder).name for folder in folders)) for name, folders in origins.items()],
         ),
+        more=more,
     )
     folder = command.out or command.settings.runs_dir / f"compare-{content.fingerprint[:12]}"
     compared = Compared(content, origins, write_comparison(folder, content))
