@@ -28,7 +28,7 @@ class Help:
 
 
 Parsed = Command | MachineCommand | Help
-_Machine = TypeVar("_Machine", bound=MachineCommand)
+_Fields = TypeVar("_Fields")
 _Full = TypeVar("_Full", bound=Command)
 
 
@@ -91,8 +91,8 @@ def parse_command(
     return parsed
 
 
-def parse_fields(default: _Machine, flags: list[str], program: str) -> _Machine:
-    """The command with the values that flags give, in the components that flags name.
+def parse_fields(default: _Fields, flags: list[str], program: str) -> _Fields:
+    """The dataclass, a command for instance, with the values that flags give, in the components that flags name.
 
     Raises:
         UserError: an unknown flag or a value of the wrong type, in one line.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.checks import Finding
     from pipelines.cli.listing import Listed
     from pipelines.graph.workspace import Workspace
+    from pipelines.studies.page import Overview
     from pipelines.verbs.compare import Compared
     from pipelines.verbs.run import Summary
 
@@ -138,6 +139,19 @@ def print_replicates(found: Compared, as_json: bool) -> None:
         say(f"{table([made.header, *made.rows], made.numeric)}\n")
     for sentence in in_words(found.content):
         say("\n".join(textwrap.wrap(sentence, _WIDTH)))
+    say(f"\n{found.page}")
+
+
+def print_conditions(found: Overview, as_json: bool) -> None:
+    """The comparisons of a study under its conditions, and where their page is."""
+    if as_json:
+        say(json.dumps(found.as_dict()))
+        return
+    from optical.report.conditions import conditions_table
+
+    made = conditions_table(found.content)
+    say(f"{table([made.header, *made.rows], made.numeric)}\n")
+    say("\n".join(textwrap.wrap(made.caption, _WIDTH)))
     say(f"\n{found.page}")
 
 

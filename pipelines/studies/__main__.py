@@ -20,12 +20,16 @@ def _run(arguments: list[str]) -> int:
     if isinstance(command, Help):
         say(command.text)
         return 0
-    from pipelines.cli.print import print_replicates
-    from pipelines.studies.page import write_page
+    from pipelines.cli.print import print_conditions, print_replicates
+    from pipelines.studies.page import Overview, write_page
     from pipelines.studies.work import Study
 
     study = Study(name, command.study, command.recipe, command.settings)
-    print_replicates(write_page(study, study.run()), command.json)
+    found = write_page(study, study.run())
+    if isinstance(found, Overview):
+        print_conditions(found, command.json)
+    else:
+        print_replicates(found, command.json)
     return 0
 
 

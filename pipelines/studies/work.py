@@ -1,7 +1,7 @@
 """The work of a study: its cells one after the other, each a run of its own, which the same command resumes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -57,7 +57,8 @@ class Study:
         """
         plan = self.config.plan(self.recipe)
         cells = next(plan)
-        check_page(self.recipe, len({cell.system for cell in cells}))
+        for first, trained in _systems(cells):
+            check_page(first.recipe, trained)
         while True:
             for cell in cells:
                 check_recipe(self._workspace(cell))
@@ -106,6 +107,7 @@ class Study:
         self.folder.mkdir(parents=True, exist_ok=True)
         cells = [
             {
+                **({"condition": found.cell.condition} if found.cell.condition else {}),
                 "system": found.cell.system,
                 "learning_rate": found.cell.recipe.train.learning_rate,
                 "seed": found.cell.recipe.train.seed,
@@ -126,6 +128,14 @@ def _last_dev(workspace: Workspace) -> dict[str, float]:
     return {name: value for name, value in found[-1].items() if name.startswith("dev_")}
 
 
+def _systems(cells: Sequence[Cell]) -> Iterator[tuple[Cell, int]]:
+    """A cell of each condition, and how many systems the study trains under it."""
+    for condition in dict.fromkeys(cell.condition for cell in cells):
+        own = [cell for cell in cells if cell.condition == condition]
+        yield own[0], len({cell.system for cell in own})
+
+
 def _in_words(cell: Cell) -> str:
     train = cell.recipe.train
-    return f"{cell.system}  rate {train.learning_rate:g}  seed {train.seed}"
+    condition = f"{cell.condition}  " if cell.condition else ""
+    return f"{condition}{cell.system}  rate {train.learning_rate:g}  seed {train.seed}"

@@ -18,8 +18,13 @@ from optical.evaluation.comparison import compare
 from optical.evaluation.runs import Run, ScoredDoc, write_qrels, write_run
 from optical.objectives import pooled
 from optical.recipe import Recipe, decisive
+from optical.report.blocks import Paragraph
 from pipelines.__main__ import main
+from pipelines.cli.commands import CompareCommand
+from pipelines.environment import Settings
+from pipelines.groups import open_groups
 from pipelines.recipes import recipe
+from pipelines.verbs.compare import compare_groups
 from tests.doors.recipes import changed
 
 DEMO = recipe("demo")
@@ -165,6 +170,12 @@ def test_the_page_says_what_the_tests_leave_out(study, tmp_path, capsys):
     latex = (folder / "table.tex").read_text()
     assert rf"\textbf{{student (learning rate {RATE})}} & 2 & " in latex
     assert "30 topics" in latex and r"english\_ceiling & - & " in latex
+
+
+def test_a_study_adds_blocks_to_the_page(study, tmp_path):
+    command = CompareCommand(runs=tuple(study), settings=Settings(runs_dir=tmp_path), out=tmp_path / "page")
+    found = compare_groups(open_groups(command.runs, command.settings), command, [Paragraph("What the study adds.")])
+    assert "What the study adds." in found.page.with_suffix(".md").read_text()
 
 
 def test_a_reader_names_systems_and_reference(study, tmp_path):

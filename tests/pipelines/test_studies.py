@@ -14,7 +14,7 @@ from optical.train.config import TrainConfig
 from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.studies.__main__ import main
-from pipelines.studies.kinds.base import Cell, Findings, Outcome
+from pipelines.studies.kinds.base import Cell, Comparison, Findings, Outcome
 from pipelines.studies.kinds.objectives import Config
 from pipelines.studies.page import write_page
 from pipelines.studies.work import Study
@@ -38,14 +38,15 @@ def outcomes(cells: Sequence[Cell]) -> list[Outcome]:
     return found
 
 
-def walked(config: Config) -> tuple[list[Cell], list[Cell], Findings]:
-    """Both stages of the study of the demo, and what it finds."""
+def walked(config: Config) -> tuple[list[Cell], list[Cell], Comparison]:
+    """Both stages of the study of the demo, and what it compares."""
     plan = config.plan(recipe("demo"))
     first = list(next(plan))
     second = list(plan.send(outcomes(first)))
     with pytest.raises(StopIteration) as end:
         plan.send(outcomes(second))
-    return first, second, end.value.value
+    (found,) = end.value.value.comparisons
+    return first, second, found
 
 
 def told(cells: Sequence[Cell]) -> list[tuple[str, float, int]]:
@@ -59,7 +60,7 @@ def test_every_objective_is_screened_at_every_rate_with_the_first_seed():
 
 
 def test_the_best_rate_of_each_is_tested_and_the_finalists_with_every_seed():
-    _, second, findings = walked(CONFIG)
+    _, second, found = walked(CONFIG)
     assert told(second) == [
         ("ot", 1e-3, 5),
         ("ot", 1e-3, 6),
@@ -68,12 +69,12 @@ def test_the_best_rate_of_each_is_tested_and_the_finalists_with_every_seed():
         ("greedy", 1e-3, 5),
     ]
     assert all(cell.tested for cell in second)
-    assert findings.runs["pooled"] == [Path("pooled-0.0001-5"), Path("pooled-0.0001-6")]
+    assert found.runs["pooled"] == [Path("pooled-0.0001-5"), Path("pooled-0.0001-6")]
 
 
 def test_the_page_shows_every_trial_its_failure_and_the_choice():
-    _, _, findings = walked(CONFIG)
-    table = next(block for block in findings.blocks if isinstance(block, Table))
+    _, _, found = walked(CONFIG)
+    table = next(block for block in found.blocks if isinstance(block, Table))
     assert table.rows == [
         ("ot", "0.3000", "0.4000 *", "yes"),
         ("pooled", "0.7000 *", "0.6000", "yes"),
@@ -92,10 +93,10 @@ def test_the_bare_name_of_the_recipes_own_objective_keeps_its_settings():
 
 def test_two_spellings_of_one_objective_are_one_system_and_the_page_says_so():
     config = replace(CONFIG, objectives=("pooled", "pooled()", "ot", "ot(epsilon=0.1)"), always=("ot(epsilon=0.1)",))
-    first, second, findings = walked(config)
+    first, second, found = walked(config)
     assert told(first) == [(name, rate, 5) for name in ("pooled", "ot") for rate in CONFIG.rates]
     assert [cell.system for cell in second] == ["pooled", "pooled", "ot", "ot"]
-    said = " ".join(block.text for block in findings.blocks if isinstance(block, Paragraph))
+    said = " ".join(block.text for block in found.blocks if isinstance(block, Paragraph))
     assert "pooled() is the same objective as pooled" in said and "ot(epsilon=0.1) is the same objective as ot" in said
 
 
@@ -108,8 +109,9 @@ def test_a_finalist_with_a_seed_that_fails_keeps_its_other_seeds_and_the_page_sa
     ]
     with pytest.raises(StopIteration) as end:
         plan.send(tested)
-    assert end.value.value.runs["pooled"] == [Path("pooled-0.0001-5")]
-    said = [block.text for block in end.value.value.blocks if isinstance(block, Paragraph)]
+    (found,) = end.value.value.comparisons
+    assert found.runs["pooled"] == [Path("pooled-0.0001-5")]
+    said = [block.text for block in found.blocks if isinstance(block, Paragraph)]
     assert "pooled at rate 0.0001 with seed 6 failed" in said[0] and said[0].endswith("the loss is not finite")
 
 
@@ -175,7 +177,7 @@ def test_the_reference_of_the_page_is_the_baseline_also_where_the_runs_train_the
     """Then nothing was there before the runs, and ``compare`` alone would ask for a reference."""
     study = Study("objectives", CONFIG, recipe("demo"), Settings(runs_dir=tmp_path))
     monkeypatch.setattr("pipelines.studies.page.compare_groups", lambda groups, command, more: command)
-    assert write_page(study, Findings({}, [])).reference == "zero_shot"
+    assert write_page(study, Findings([Comparison(study.recipe, {}, [])])).reference == "zero_shot"
 
 
 def test_the_recipes_own_objective_is_trained_with_every_seed_if_it_is_compared():

@@ -18,11 +18,13 @@ class Cell:
         system: its name in tables; cells of one system differ in their seed alone.
         recipe: of the run.
         tested: whether the test collection is searched with the student.
+        condition: under which of the study's conditions; empty in a study without conditions.
     """
 
     system: str
     recipe: Recipe
     tested: bool = False
+    condition: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What a study has found: the runs that its page compares, by system, and what else the page shows."""
+class Comparison:
+    """What one page compares.
 
+    Args:
+        recipe: what the cells are variants of.
+        runs: by system.
+        blocks: what else the page shows.
+        condition: of all of them; empty in a study without conditions.
+    """
+
+    recipe: Recipe
     runs: Mapping[str, Sequence[Path]]
     blocks: Sequence[Block]
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study has found: one comparison for each of its conditions."""
+
+    comparisons: Sequence[Comparison]
 
 
 Plan = Generator[Sequence[Cell], Sequence[Outcome], Findings]

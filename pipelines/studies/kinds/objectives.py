@@ -13,7 +13,7 @@ from optical.objectives import sum as weighted_sum
 from optical.objectives.base import ObjectiveConfig
 from optical.recipe import Recipe, decisive
 from optical.report.blocks import Paragraph, Table, Terms
-from pipelines.studies.kinds.base import Cell, Findings, Outcome, Plan, StudyCommand, StudyConfig
+from pipelines.studies.kinds.base import Cell, Comparison, Findings, Outcome, Plan, StudyCommand, StudyConfig
 
 MEASURE = "dev_agreement"
 _OBJECTIVES = (
@@ -81,7 +81,7 @@ class Config(StudyConfig):
         ended = [found for found in tested if not found.failure]
         runs = {spec: [found.run_dir for found in ended if found.cell.system == spec] for spec in chosen}
         more = (*_failed(tested), *_left_out(spelled))
-        return Findings(runs, [*self._blocks(recipe, tried, chosen, finalists), *more])
+        return Findings([Comparison(recipe, runs, [*self._blocks(recipe, tried, chosen, finalists), *more])])
 
     def _spelled(self, recipe: Recipe) -> dict[str, str]:
         """For every spec the first one that means the same in this recipe: two names of one run are one system."""
