@@ -1,12 +1,13 @@
 """The work of a study: its cells one after the other, each a run of its own, which the same command resumes."""
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from optical.artefacts import Fingerprint, write_json
-from optical.errors import NumericalError
+from optical.errors import DataError, NumericalError, require
 from optical.recipe import Recipe
 from optical.tracking.journal import rows
 from optical.tracking.progress import LineWriter, duration
@@ -53,8 +54,10 @@ class Study:
         A cell whose training fails for a reason of its own is kept with that reason, and the study goes on.
 
         Raises:
-            OpticalError: a cell or the page is impossible, data or the machine fail, or every training fails.
+            OpticalError: the folder is no study's or another's, a cell or the page is impossible, data or the machine
+                fail, or every training fails.
         """
+        failures = self._failures()
         plan = self.config.plan(self.recipe)
         cells = next(plan)
         for first, trained in _systems(cells):
@@ -62,7 +65,7 @@ class Study:
         while True:
             for cell in cells:
                 check_recipe(self._workspace(cell))
-            outcomes = self._stage(cells)
+            outcomes = self._stage(cells, failures)
             try:
                 cells = plan.send(outcomes)
             except StopIteration as end:
@@ -76,7 +79,28 @@ class Study:
     def _workspace(self, cell: Cell) -> Workspace:
         return Workspace(cell.recipe, self.settings)
 
-    def _stage(self, cells: Sequence[Cell]) -> list[Outcome]:
+    def _failures(self) -> dict[str, str]:
+        """Why trainings of this study have failed before, by the name of the run.
+
+        Raises:
+            UserError: the folder holds something else than this study.
+            DataError: what it holds is damaged.
+        """
+        if not self.folder.is_dir() or not any(self.folder.iterdir()):
+            return {}
+        path, other = self.folder / STATE, "choose another name"
+        require(path.exists(), "--run-name", f"{self.folder} is the folder of something else than a study", other)
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+            known, cells = state["fingerprint"], {cell["run"]: cell["failure"] for cell in state["cells"]}
+        except (ValueError, LookupError, TypeError) as error:
+            raise DataError(
+                path, f"is damaged ({error!r})", "delete it: the runs themselves hold the results"
+            ) from None
+        require(known == self.fingerprint, "--run-name", f"{self.folder} holds another study", other)
+        return {run: why for run, why in cells.items() if why}
+
+    def _stage(self, cells: Sequence[Cell], failures: Mapping[str, str]) -> list[Outcome]:
         line, started = LineWriter(), time.monotonic()
         found: list[Outcome] = []
         for number, cell in enumerate(cells):
@@ -84,14 +108,18 @@ class Study:
             left = f"  ETA {duration(spent / number * (len(cells) - number))}" if number else ""
             doing = "test" if cell.tested else "train"
             line.show(f"study {self.name}  {doing} {number + 1}/{len(cells)}  {_in_words(cell)}{left}", final=True)
-            outcome = self._outcome(cell)
+            outcome = self._outcome(cell, failures)
             found.append(outcome)
             self.outcomes[outcome.run_dir] = outcome
             self._keep()
         return found
 
-    def _outcome(self, cell: Cell) -> Outcome:
+    def _outcome(self, cell: Cell, failures: Mapping[str, str]) -> Outcome:
         workspace = self._workspace(cell)
+        if why := failures.get(workspace.run_dir.name):
+            told = f"failed before, and would fail so again: {why}; to try it, delete {self.folder / STATE}"
+            LineWriter().show(f"study {self.name}  {told}", final=True)
+            return Outcome(cell, workspace.run_dir, Session(workspace).seconds, {}, why)
         with Session(workspace) as session:
             try:
                 session.make(STUDENT)
@@ -103,7 +131,7 @@ class Study:
             return Outcome(cell, workspace.run_dir, session.seconds, _last_dev(workspace))
 
     def _keep(self) -> None:
-        """Write what became of the cells so far, for people: a rerun reads the runs themselves."""
+        """Write what became of the cells so far. A rerun reads the failures only, and all else from the runs."""
         self.folder.mkdir(parents=True, exist_ok=True)
         cells = [
             {

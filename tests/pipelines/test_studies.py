@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from optical.data.batches.config import MixtureConfig
-from optical.errors import UserError
+from optical.errors import DataError, NumericalError, UserError
 from optical.objectives import ot, pooled
 from optical.report.blocks import Paragraph, Table
 from optical.train.config import TrainConfig
 from pipelines.environment import Settings
 from pipelines.recipes import recipe
+from pipelines.session import Session
 from pipelines.studies.__main__ import main
 from pipelines.studies.kinds.base import Cell, Comparison, Findings, Outcome
 from pipelines.studies.kinds.objectives import Config
 from pipelines.studies.page import write_page
-from pipelines.studies.work import Study
+from pipelines.studies.work import STATE, Study
 from tests.doors.recipes import changed
 
 CONFIG = Config(objectives=("ot", "pooled", "greedy"), rates=(1e-4, 1e-3), seeds=(5, 6), finalists=1, always=("ot",))
@@ -171,6 +172,51 @@ def test_what_the_page_would_refuse_is_refused_before_the_work(changes, said, tm
     study = Study("objectives", CONFIG, changed(recipe("demo"), **changes), Settings(runs_dir=tmp_path))
     with pytest.raises(UserError, match=said):
         study.run()
+
+
+@pytest.fixture
+def failing(tmp_path, monkeypatch) -> Study:
+    """A study without Ray, every training of which diverges."""
+
+    def make(session, node):
+        made.append(session.workspace.run_dir.name)
+        raise NumericalError("training", "the loss is not finite", "lower the rate")
+
+    made: list[str] = []
+    monkeypatch.setattr(Session, "make", make)
+    study = Study("objectives", CONFIG, recipe("demo"), Settings(runs_dir=tmp_path))
+    study.made = made
+    return study
+
+
+def test_a_training_that_failed_is_not_repeated_by_the_same_study(failing, capsys):
+    for _ in range(2):
+        with pytest.raises(UserError, match="no training has ended well"):
+            failing.run()
+        assert len(failing.made) == len(CONFIG.objectives) * len(CONFIG.rates)
+    assert f"to try it, delete {failing.folder / STATE}" in capsys.readouterr().err
+    (failing.folder / STATE).unlink()
+    (failing.folder).rmdir()
+    with pytest.raises(UserError):
+        failing.run()
+    assert len(failing.made) == 2 * len(CONFIG.objectives) * len(CONFIG.rates)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("run.json", "{}", "something else than a study"),
+        (STATE, '{"fingerprint": "other", "cells": []}', "another study"),
+        (STATE, "{", "is damaged"),
+        (STATE, '{"fingerprint": 1}', "is damaged"),
+    ],
+)
+def test_a_folder_of_something_else_is_left_alone(failing, file, content, said):
+    failing.folder.mkdir()
+    (failing.folder / file).write_text(content)
+    with pytest.raises((UserError, DataError), match=said):
+        failing.run()
+    assert not failing.made and [found.name for found in failing.folder.iterdir()] == [file]
 
 
 def test_the_reference_of_the_page_is_the_baseline_also_where_the_runs_train_the_teacher(tmp_path, monkeypatch):
