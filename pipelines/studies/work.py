@@ -94,9 +94,8 @@ class Study:
             state = json.loads(path.read_text(encoding="utf-8"))
             known, cells = state["fingerprint"], {cell["run"]: cell["failure"] for cell in state["cells"]}
         except (ValueError, LookupError, TypeError) as error:
-            raise DataError(
-                path, f"is damaged ({error!r})", "delete it: the runs themselves hold the results"
-            ) from None
+            advice = f"delete {self.folder}: the runs themselves hold the results"
+            raise DataError(path, f"is damaged ({error!r})", advice) from None
         require(known == self.fingerprint, "--run-name", f"{self.folder} holds another study", other)
         return {run: why for run, why in cells.items() if why}
 
@@ -117,7 +116,7 @@ class Study:
     def _outcome(self, cell: Cell, failures: Mapping[str, str]) -> Outcome:
         workspace = self._workspace(cell)
         if why := failures.get(workspace.run_dir.name):
-            told = f"failed before, and would fail so again: {why}; to try it, delete {self.folder / STATE}"
+            told = f"failed before, and would fail so again: {why}; to try it, delete {self.folder}"
             LineWriter().show(f"study {self.name}  {told}", final=True)
             return Outcome(cell, workspace.run_dir, Session(workspace).seconds, {}, why)
         with Session(workspace) as session:

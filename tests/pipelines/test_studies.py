@@ -1,5 +1,6 @@
 """Studies: the plan of the objectives study on made-up outcomes, its command line, and what it refuses."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -194,9 +195,8 @@ def test_a_training_that_failed_is_not_repeated_by_the_same_study(failing, capsy
         with pytest.raises(UserError, match="no training has ended well"):
             failing.run()
         assert len(failing.made) == len(CONFIG.objectives) * len(CONFIG.rates)
-    assert f"to try it, delete {failing.folder / STATE}" in capsys.readouterr().err
-    (failing.folder / STATE).unlink()
-    (failing.folder).rmdir()
+    assert f"to try it, delete {failing.folder}" in capsys.readouterr().err
+    shutil.rmtree(failing.folder)
     with pytest.raises(UserError):
         failing.run()
     assert len(failing.made) == 2 * len(CONFIG.objectives) * len(CONFIG.rates)
