@@ -48,7 +48,7 @@ def test_every_condition_goes_through_the_objectives_study():
     found[3] = replace(found[3], failure="the loss is not finite", dev={})
     second = plan.send(found)
     assert [(cell.condition, cell.system, cell.recipe.train.seed) for cell in second] == [
-        *(("all", "ot", 5), ("all", "ot", 6), ("all", "pooled", 5), ("all", "pooled", 6)),
+        *(("all", "ot", 5), ("all", "pooled", 5), ("all", "ot", 6), ("all", "pooled", 6)),
         *(("300 pairs", "ot", 5), ("300 pairs", "ot", 6)),
     ]
     with pytest.raises(StopIteration) as end:

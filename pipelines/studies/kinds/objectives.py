@@ -64,7 +64,10 @@ class Config(StudyConfig):
             require(spec in self.objectives, "always", what, f"choose from {', '.join(self.objectives)}")
 
     def plan(self, recipe: Recipe) -> Plan:
-        """Screen every objective at every rate, then test the best rate of each, and the finalists with every seed."""
+        """Screen every objective at every rate, then test the best rate of each, and the finalists with every seed.
+
+        The first seed of all comes before any other, so an interrupted study has tested every objective early.
+        """
         spelled = self._spelled(recipe)
         objectives = dict.fromkeys(spelled.values())
         tried = yield [self._cell(recipe, spec, rate, self.seeds[0]) for spec in objectives for rate in self.rates]
@@ -75,8 +78,9 @@ class Config(StudyConfig):
         finalists = self._finalists(chosen, {spelled[spec] for spec in (*self.always, *own)})
         tested = yield [
             replace(self._cell(recipe, spec, outcome.cell.recipe.train.learning_rate, seed), tested=True)
+            for seed in self.seeds
             for spec, outcome in chosen.items()
-            for seed in (self.seeds if spec in finalists else self.seeds[:1])
+            if seed == self.seeds[0] or spec in finalists
         ]
         ended = [found for found in tested if not found.failure]
         runs = {spec: [found.run_dir for found in ended if found.cell.system == spec] for spec in chosen}
