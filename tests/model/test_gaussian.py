@@ -10,7 +10,7 @@ from optical.model.centring import centred, moments
 from optical.model.config import StartConfig
 from optical.model.encode import encode_texts
 from optical.model.encoder import Encoder
-from optical.model.gaussian import Gaussian, bures_wasserstein, gaussian_map, gaussian_start
+from optical.model.gaussian import Gaussian, _cloud, bures_wasserstein, gaussian_map, gaussian_start
 from optical.model.starting import student_start
 from optical.model.storage import load_encoder, save_encoder
 from tests.model.formats import folders
@@ -105,6 +105,11 @@ def test_a_copy_that_reads_other_texts_comes_nearer_and_is_loaded_again(teacher,
     again = load_encoder(tmp_path).eval()
     for one, other in zip(*(encode_texts(each, others[:4], "query", 30) for each in (student, again)), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_cloud_holds_the_texts_own_tokens_alone(teacher):
+    own = sum(len(teacher.reader.tokenizer.encode(text, add_special_tokens=False).ids) for text in ENGLISH[:50])
+    assert _cloud(teacher, ENGLISH[:50], "query").tokens == own
 
 
 def test_the_order_of_sentences_does_not_matter_and_they_need_no_partner(teacher):
