@@ -108,8 +108,9 @@ def test_a_copy_that_reads_other_texts_comes_nearer_and_is_loaded_again(teacher,
 
 
 def test_a_cloud_holds_the_texts_own_tokens_alone(teacher):
-    own = sum(len(teacher.reader.tokenizer.encode(text, add_special_tokens=False).ids) for text in ENGLISH[:50])
-    assert _cloud(teacher, ENGLISH[:50], "query").tokens == own
+    encoder = load_encoder(teacher).eval()
+    own = sum(len(encoder.reader.tokenizer.encode(text, add_special_tokens=False).ids) for text in ENGLISH[:50])
+    assert _cloud(encoder, ENGLISH[:50], "query").tokens == own
 
 
 def test_the_order_of_sentences_does_not_matter_and_they_need_no_partner(teacher):
