@@ -5,8 +5,8 @@ alone, and each candidate is correlated with the mean of the tested measure over
 inside each objective.
 
 A candidate compares two rankings of the same texts. The teacher ranks for an English sentence of the held-out bitext,
-the student for its translation. The texts are the other English sentences, or the passages of the collection without
-its topics and judgements. ``?`` stands for those sentences alone that are questions.
+the student for its translation. The texts are the other English sentences, or 800 passages of the collection
+without its topics and judgements. ``?`` stands for those sentences alone that are questions.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ from pipelines.recipes.from_file import recipe_from_file
 _DEPTHS = (1, 3, 10, 30)
 _PERSISTENCE = 0.9
 _AT_ONCE = 32
+_PASSAGES = 800
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,36 @@ def _measured(run: Path) -> Student:
     measures = json.loads((run / "evaluation.json").read_text())["measures"]
     if "student" not in measures:
         raise UserError(str(run), "has no measures of a student", "give runs that were evaluated")
-    teacher, student = (load_encoder(workspace.path(node)).eval() for node in (TEACHER, STUDENT))
-    dev = read_split(workspace.path(TOKENS), "dev")
-    batch = padded(dev.cut(recipe.train.source_length, recipe.train.target_length))
-    passages = open_embeddings(workspace.path(EMBEDDINGS), verify=False)
+    lengths = recipe.train.source_length, recipe.train.target_length
+    taught = _taught(*map(workspace.path, (TEACHER, TOKENS, EMBEDDINGS)), lengths)
+    learned = _vectors(load_encoder(workspace.path(STUDENT)).eval(), taught.batch.source)
     return Student(
         run.name,
         recipe.objective.name,
         measures["student"][recipe.evaluation.tested],
-        dict(_candidates(teacher, student, batch, passages, _questions(teacher, batch))),
+        dict(_candidates(taught, learned)),
     )
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What the students of one teacher and one held-out bitext are compared with: searched texts by name, the teacher's
+    scores of them, and which English sides are questions."""
+
+    batch: PairBatch
+    searched: Mapping[str, Embeddings]
+    scores: Mapping[str, np.ndarray]
+    questions: np.ndarray
+
+
+@cache
+def _taught(teacher: Path, tokens: Path, passages: Path, lengths: tuple[int, int]) -> Taught:
+    encoder = load_encoder(teacher).eval()
+    batch = padded(read_split(tokens, "dev").cut(*lengths))
+    vectors = _vectors(encoder, batch.target)
+    searched = {"sentences": _as_embeddings(vectors), "passages": _sample(open_embeddings(passages, verify=False))}
+    scores = {name: _scores(MaxSim(texts), vectors) for name, texts in searched.items()}
+    return Taught(batch, searched, scores, _questions(encoder, batch))
 
 
 def _questions(teacher: Encoder, batch: PairBatch) -> np.ndarray:
@@ -99,12 +121,10 @@ def _questions(teacher: Encoder, batch: PairBatch) -> np.ndarray:
     return (batch.target.ids == mark).any(1).numpy()
 
 
-def _candidates(
-    teacher: Encoder, student: Encoder, batch: PairBatch, passages: Embeddings, questions: np.ndarray
-) -> Iterator[tuple[str, float]]:
-    taught, learned = _vectors(teacher, batch.target), _vectors(student, batch.source)
-    for name, searched in (("sentences", _as_embeddings(taught)), ("passages", passages)):
-        goal, found = (_scores(MaxSim(searched), queries) for queries in (taught, learned))
+def _candidates(taught: Taught, learned: Sequence[np.ndarray]) -> Iterator[tuple[str, float]]:
+    questions = taught.questions
+    for name, searched in taught.searched.items():
+        goal, found = taught.scores[name], _scores(MaxSim(searched), learned)
         if name == "sentences":
             own = np.array([_rank(row, number) for number, row in enumerate(found)])
             yield "sentences: reciprocal rank of the translation", float((1 / own).mean())
@@ -153,6 +173,13 @@ def _vectors(encoder: Encoder, tokens: TokenBatch) -> list[np.ndarray]:
         vectors = encoder(tokens.ids[some], tokens.mask[some])
         found += [row[keep].numpy() for row, keep in zip(vectors, tokens.scored[some], strict=True)]
     return found
+
+
+def _sample(passages: Embeddings) -> Embeddings:
+    """Passages at equal distances, so that a student takes seconds."""
+    places = np.unique(np.linspace(0, len(passages.docids) - 1, _PASSAGES).astype(int))
+    ends = zip(passages.offsets[places], passages.offsets[places + 1], strict=True)
+    return _as_embeddings([np.asarray(passages.tokens[start:end], dtype=np.float32) for start, end in ends])
 
 
 def _as_embeddings(vectors: Sequence[np.ndarray]) -> Embeddings:
