@@ -10,6 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from optical.artefacts import write_whole
+
 _PNG_SCALE = 0.6
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
 
@@ -97,6 +99,12 @@ def fill_template(name: str, **values: object) -> str:
     loader = FileSystemLoader(Path(__file__).parent)
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     return templates.get_template(name).render(values)
+
+
+def write_page(html: Path, title: str, fingerprint: str, blocks: Sequence[Block]) -> Path:
+    """Write a page as HTML, and as Markdown beside it under the same name; return the HTML's path."""
+    write_whole(html.with_suffix(".md"), render_markdown(title, fingerprint, blocks).encode())
+    return write_whole(html, render_html(title, fingerprint, blocks).encode())
 
 
 def render_html(title: str, fingerprint: str, blocks: Sequence[Block]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from optical.artefacts import write_whole
-from optical.report.blocks import Block, Heading, Paragraph, Picture, render_html, render_markdown
+from optical.report.blocks import Block, Heading, Paragraph, Picture, write_page
 from optical.report.content import ReportContent
 from optical.report.figures import plot_training
 from optical.report.plans import plan_svg
@@ -31,9 +31,7 @@ def write_report(folder: Path, content: ReportContent) -> Path:
         *repetition(content),
         *settings(content),
     ]
-    page = f"OPTICAL: {content.name}", content.fingerprint, blocks
-    write_whole(folder / "report.md", render_markdown(*page).encode())
-    return write_whole(folder / "report.html", render_html(*page).encode())
+    return write_page(folder / "report.html", f"OPTICAL: {content.name}", content.fingerprint, blocks)
 
 
 def _head(content: ReportContent) -> list[Block]:

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical.artefacts import write_whole
 from optical.evaluation.notation import title
 from optical.evaluation.replicates import Replicates
 from optical.evaluation.significance import SIGNIFICANT
-from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, render_html, render_markdown
-from optical.report.figures import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, new_figure, save, style
+from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, write_page
+from optical.report.figures import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, YELLOW, new_figure, save, style
 
 _NONE = "-"
-_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56b4e9", "#f0c419", GREY, INK)
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, GREY, INK)
 _MARKERS = "osD^vPX*"
 _SPREAD = 0.6
 """The width that the systems of a condition share, of the distance between two conditions."""
@@ -45,9 +44,8 @@ def write_conditions(folder: Path, content: ConditionsContent) -> Path:
     """Write ``comparison.html``, ``.md`` and ``.png`` into the folder; return the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = _plot(folder / "comparison.png", content)
-    page = f"Conditions on {', '.join(content.collections)}", content.fingerprint, list(_blocks(content, picture))
-    write_whole(folder / "comparison.md", render_markdown(*page).encode())
-    return write_whole(folder / "comparison.html", render_html(*page).encode())
+    heading = f"Conditions on {', '.join(content.collections)}"
+    return write_page(folder / "comparison.html", heading, content.fingerprint, list(_blocks(content, picture)))
 
 
 def conditions_table(content: ConditionsContent) -> Table:

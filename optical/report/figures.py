@@ -26,9 +26,10 @@ LOGGER = logging.getLogger(__name__)
 
 # Okabe and Ito's palette, distinguishable with every common colour blindness.
 GREY, BLUE, ORANGE, GREEN, PURPLE = "#9aa3ad", "#0072b2", "#d98200", "#009e73", "#b5588f"
+SKY, YELLOW = "#56b4e9", "#f0c419"
 INK, FAINT = "#24292f", "#d8dee4"
 _SYSTEM_COLOURS = {"zero_shot": GREY, "student_start": GREEN, "student": BLUE, "english_ceiling": ORANGE}
-_OTHER_COLOURS = 3 * (GREEN, PURPLE, "#56b4e9", "#f0c419")
+_OTHER_COLOURS = 3 * (GREEN, PURPLE, SKY, YELLOW)
 _LETTERS_PER_INCH = 6
 """Letters of names that fit into an inch of the legend of measures, beside its squares."""
 # matplotlib takes each letter from the first of these families that is installed and has it.

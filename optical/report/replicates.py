@@ -8,7 +8,7 @@ from optical.artefacts import write_whole
 from optical.evaluation.notation import meaning, title
 from optical.evaluation.replicates import Replicates
 from optical.evaluation.significance import SIGNIFICANT
-from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, Terms, render_html, render_markdown
+from optical.report.blocks import Block, Heading, Paragraph, Picture, Table, Terms, write_page
 from optical.report.differences import format_p
 from optical.report.intervals import plot_replicates
 from optical.report.latex import latex_table
@@ -53,10 +53,9 @@ def write_comparison(folder: Path, content: ReplicatesContent) -> Path:
     """Write ``comparison.html``, ``.md`` and ``.png``, and ``table.tex``; return the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = plot_replicates(folder / "comparison.png", content.found, title(content.measure))
-    page = f"Comparison on {content.collection}", content.fingerprint, list(_blocks(content, picture))
     write_whole(folder / "table.tex", latex_comparison(content).encode())
-    write_whole(folder / "comparison.md", render_markdown(*page).encode())
-    return write_whole(folder / "comparison.html", render_html(*page).encode())
+    heading = f"Comparison on {content.collection}"
+    return write_page(folder / "comparison.html", heading, content.fingerprint, list(_blocks(content, picture)))
 
 
 def means_table(content: ReplicatesContent) -> Table:

@@ -6,7 +6,7 @@ It says where an objective pays: with few pairs, with noise, without a vocabular
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import islice
 from typing import Annotated, ClassVar
 
 import tyro
@@ -103,12 +103,10 @@ def _next_stage(
     found: dict[str, Findings],
 ) -> Iterator[tuple[str, list[Cell]]]:
     """The next cells of every plan that has some; what the others have found enters ``found``."""
-    ends = [0]
-    for stage in cells.values():
-        ends.append(ends[-1] + len(stage))
-    for name, (start, end) in zip(cells, pairwise(ends), strict=True):
+    following = iter(outcomes)
+    for name, stage in cells.items():
         try:
-            yield name, _under(name, plans[name].send(outcomes[start:end]))
+            yield name, _under(name, plans[name].send(list(islice(following, len(stage)))))
         except StopIteration as last:
             found[name] = last.value
 
