@@ -48,7 +48,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Tr
         session.make(*session.workspace.parents(STUDENT))
         trials = _tuned(session, campaign, settings)
         write_campaign(session.run_dir / "report", recipe, trials, settings)
-        session.mirror.log_metrics({"best_dev_agreement": trials[0].dev_agreement}, step=0)
+        session.mirror.log_metrics({"best_dev_spearman": trials[0].dev_spearman}, step=0)
         session.mirror.log_artifacts(session.run_dir / "report")
     return trials
 
@@ -68,7 +68,7 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
         tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
         param_space=campaign.space(recipe),
         tune_config=tune.TuneConfig(
-            metric="dev_agreement",
+            metric="dev_spearman",
             mode="max",
             num_samples=campaign.trials,
             max_concurrent_trials=campaign.max_concurrent,
@@ -87,7 +87,7 @@ def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> li
     trials = [_trial(results[number], recipe, tokens) for number in range(len(results))]
     if all(trial.status == "failed" or not trial.steps for trial in trials):
         raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
-    return sorted(trials, key=lambda trial: -trial.dev_agreement)
+    return sorted(trials, key=lambda trial: -trial.dev_spearman)
 
 
 def _trial(result: tune.Result, recipe: Recipe, tokens: TokenShards) -> Trial:
@@ -99,7 +99,7 @@ def _trial(result: tune.Result, recipe: Recipe, tokens: TokenShards) -> Trial:
         trial=str(metrics.get("trial_id", "-")),
         point=point,
         steps=steps,
-        dev_agreement=float(metrics.get("dev_agreement", 0.0)) if not result.error else 0.0,
+        dev_spearman=float(metrics.get("dev_spearman", 0.0)) if not result.error else 0.0,
         status=status,
     )
 

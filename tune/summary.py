@@ -13,8 +13,10 @@ from pipelines.environment import Settings
 from tune.space import Point, applied
 
 _MEASURE = (
-    "Scored by dev agreement: the share of the teacher's ten nearest held-out English sentences, searched with the "
-    "English sentence, that the student also finds when it searches with the source sentence."
+    "Scored by dev Spearman: the rank correlation of two score lists of the held-out English sentences, that of the "
+    "teacher, which reads the English sentence, and that of the student, which reads the source sentence. It compares "
+    "the settings of one objective. Compare objectives, and contrastive ones above all, by `pipelines.studies "
+    "objectives`, which searches a test collection."
 )
 
 
@@ -25,7 +27,7 @@ class Trial:
     trial: str
     point: Point
     steps: int
-    dev_agreement: float
+    dev_spearman: float
     status: str
 
     def as_dict(self) -> dict:
@@ -33,17 +35,17 @@ class Trial:
         last = [path.rpartition(".")[2] for path in self.point]
         keys = [name if last.count(name) == 1 else path for name, path in zip(last, self.point, strict=True)]
         point = dict(zip(keys, self.point.values(), strict=True))
-        result = {"steps": self.steps, "dev_agreement": self.dev_agreement, "status": self.status}
+        result = {"steps": self.steps, "dev_spearman": self.dev_spearman, "status": self.status}
         return {"trial": self.trial, **point, **result}
 
 
 def trials_table(trials: list[Trial]) -> str:
     """The trials as aligned text, best first."""
     names = list(map(_label, trials[0].point))
-    rows = [("trial", *names, "steps", "dev agreement", "status")]
+    rows = [("trial", *names, "steps", "dev Spearman", "status")]
     for trial in trials:
         point = map(_shown, trial.point.values())
-        rows.append((trial.trial, *point, str(trial.steps), f"{trial.dev_agreement:.4f}", trial.status))
+        rows.append((trial.trial, *point, str(trial.steps), f"{trial.dev_spearman:.4f}", trial.status))
     return table(rows, right=range(1, len(names) + 3))
 
 
@@ -73,18 +75,18 @@ def write_campaign(folder: Path, recipe: Recipe, trials: list[Trial], settings: 
 
 
 def _plot(path: Path, trials: list[Trial]) -> Path:
-    """Trials over the first two searched fields that are numbers; over one, its height is the dev agreement."""
+    """Trials over the first two searched fields that are numbers; over one, its height is the dev Spearman."""
     numbers = [name for name, value in trials[0].point.items() if isinstance(value, float | int)]
     first, second = (*numbers, None, None)[:2]
     figure = new_figure(6.4, 4.2)
     axes = figure.add_subplot()
     longest = max(1, *(trial.steps for trial in trials))
     across = [trial.point[first] if first else place for place, trial in enumerate(trials)]
-    up = [trial.point[second] if second else trial.dev_agreement for trial in trials]
+    up = [trial.point[second] if second else trial.dev_spearman for trial in trials]
     points = axes.scatter(
         across,
         up,
-        c=[trial.dev_agreement for trial in trials],
+        c=[trial.dev_spearman for trial in trials],
         s=[40 + 160 * trial.steps / longest for trial in trials],
         cmap="viridis",
         edgecolors="white",
@@ -93,10 +95,10 @@ def _plot(path: Path, trials: list[Trial]) -> Path:
     style(axes, "Trials (size: steps; ring: best)")
     if first:
         axes.set(xscale="log", xlabel=_label(first))
-    axes.set(ylabel=_label(second) if second else "dev agreement")
+    axes.set(ylabel=_label(second) if second else "dev Spearman")
     if second:
         axes.set(yscale="log")
-    figure.colorbar(points, label="dev agreement")
+    figure.colorbar(points, label="dev Spearman")
     return save(figure, path)
 
 

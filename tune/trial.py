@@ -54,7 +54,7 @@ class TrialMaker:
             if artefacts.exists(job.result, "encoder", job.fingerprint):
                 for row in rows(job.journal):
                     if row["event"] == "dev":
-                        tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_agreement")})
+                        tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_spearman")})
                 return
             job.folder.mkdir(parents=True, exist_ok=True)
             fit(job, self.settings.resources, [TuneReportCallback()])

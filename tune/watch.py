@@ -49,10 +49,10 @@ class CampaignWatch(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list, trial: Trial, result: dict, **info: object) -> None:
         """Show one evaluation of the dev measures."""
-        self.best = max(self.best, result.get("dev_agreement", 0.0))
+        self.best = max(self.best, result.get("dev_spearman", 0.0))
         self._line.show(
             f"tune  {self.ended}/{self.total} trials done  {trial.trial_id} step {result['step']}"
-            f"  dev agreement {result.get('dev_agreement', 0.0):.3f}  best {self.best:.3f}"
+            f"  dev Spearman {result.get('dev_spearman', 0.0):.3f}  best {self.best:.3f}"
         )
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Trial, **info: object) -> None:
@@ -66,7 +66,7 @@ class CampaignWatch(tune.Callback):
     def _end(self, trial: Trial, status: str) -> None:
         self.ended += 1
         threading.Thread(target=_close, args=(*self._open.pop(trial.trial_id), status)).start()
-        self._line.show(f"tune  {self.ended}/{self.total} trials done  best dev agreement {self.best:.3f}", final=True)
+        self._line.show(f"tune  {self.ended}/{self.total} trials done  best dev Spearman {self.best:.3f}", final=True)
 
 
 def child_mirror(uri: str, experiment: str, parent: MlflowMirror) -> Callable[[str], MlflowMirror]:

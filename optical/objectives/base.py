@@ -40,6 +40,9 @@ class ObjectiveConfig:
     gathers: ClassVar[bool] = False
     """Whether an objective that is not ``divisible`` may take several workers all the same, because it gathers what it
     compares from all of them, and the update is the same on any number."""
+    judged_by_dev: ClassVar[bool] = True
+    """Whether ``dev_spearman`` can compare its students with those of another objective: false if it teaches another
+    ranking than the teacher's."""
 
     @property
     def takes_workers(self) -> bool:

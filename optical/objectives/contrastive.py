@@ -32,6 +32,7 @@ class Config(ObjectiveConfig):
     version: ClassVar[int] = 2
     divisible: ClassVar[bool] = False
     gathers: ClassVar[bool] = True
+    judged_by_dev: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         finite = 0 < self.temperature < inf

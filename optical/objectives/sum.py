@@ -55,6 +55,11 @@ class Config(ObjectiveConfig):
         """Whether every term takes several workers."""
         return all(term.config.takes_workers for term in self.parsed)
 
+    @property
+    def judged_by_dev(self) -> bool:  # type: ignore[override]
+        """Whether every term teaches the teacher's ranking."""
+        return all(term.config.judged_by_dev for term in self.parsed)
+
     def build(self, teacher: Encoder | None) -> WeightedSum:
         """The objective, on the CPU."""
         return WeightedSum(teacher, self)

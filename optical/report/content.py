@@ -97,7 +97,7 @@ class ReportContent:
     gains: Mapping[str, Gain] = field(default_factory=dict)
     """What the protocol's subject gains over each other system, in that measure."""
     training: Sequence[Mapping[str, float]] = ()
-    """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``."""
+    """Rows of training metrics: ``step`` with any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_spearman``."""
     plans: Sequence[PlanPicture] = ()
     """Transport plans of a few sentence pairs, or their other alignments."""
     problem: str = ""

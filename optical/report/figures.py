@@ -44,7 +44,7 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
 
     Args:
         path: PNG file to write.
-        metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_agreement``. In front of
+        metrics: rows with ``step`` and any of ``loss``, ``marginal_error``, ``dev_mrr``, ``dev_spearman``. In front of
             ``marginal_error`` may be the name of a term; of several such terms the first is drawn.
         title: stands above the panels.
     """
@@ -62,7 +62,7 @@ def plot_training(path: Path, metrics: Sequence[Mapping[str, float]], title: str
         _draw_smoothed(error, error_steps[positive], errors[positive], PURPLE)
         style(error, "Marginal error (L1)")
     scores = np.array([])
-    for name, label, colour in (("dev_mrr", "MRR", GREEN), ("dev_agreement", "agreement", ORANGE)):
+    for name, label, colour in (("dev_mrr", "MRR", GREEN), ("dev_spearman", "Spearman", ORANGE)):
         steps, values = _series(metrics, name)
         scores = np.concatenate([scores, values])
         if len(values):

@@ -22,7 +22,7 @@ _NUMBERS = (
     ("loss", "loss", ".3g"),
     ("plan_entropy", "plan entropy", ".2g"),
     ("marginal_error", "marginal error", ".0e"),
-    ("dev_agreement", "dev agreement", ".3f"),
+    ("dev_spearman", "dev Spearman", ".3f"),
 )
 
 
@@ -141,7 +141,7 @@ class ProgressLine:
         if row.get("event") == "warning":
             self._writer.show(f"train {row.get('stage', '')}  warning: {row['what']}", final=True)
         if row.get("event") == "dev":
-            self._dev = {name: row[name] for name in ("dev_mrr", "dev_agreement") if name in row}
+            self._dev = {name: row[name] for name in ("dev_mrr", "dev_spearman") if name in row}
         if row.get("event") != "step":
             return
         if self._recent and self._recent[-1].get("stage") != row.get("stage"):

@@ -9,12 +9,13 @@ from optical.recipe import Recipe
 from pipelines.graph.runs import encoders
 
 
-def check_page(recipe: Recipe, trained: int) -> None:
+def check_page(recipe: Recipe, trained: int, resamples: int) -> None:
     """Refuse a study whose page would have no reference, or too few resamples for its comparisons.
 
     Args:
         recipe: what the cells are variants of.
         trained: how many systems the study trains; what a run measures besides is one system for all of them.
+        resamples: of the page.
 
     Raises:
         UserError: the baseline is made by the training that the study varies, or a field has too small a value.
@@ -29,8 +30,6 @@ def check_page(recipe: Recipe, trained: int) -> None:
     what = f"is {evaluation.baseline}, which every objective trains anew, and a study has one reference"
     require(not varied.get(evaluation.baseline, False), "evaluation.baseline", what, "choose another")
     pairs = comb(sum(trained if own else 1 for own in varied.values()), 2)
-    what = (
-        f"is {evaluation.resamples}, and the page may compare {pairs} pairs of systems: none could then be told apart"
-    )
+    what = f"is {resamples}, and the page may compare {pairs} pairs of systems: none could then be told apart"
     least = least_resamples(pairs)
-    require(evaluation.resamples >= least, "evaluation.resamples", what, f"set at least {least}")
+    require(resamples >= least, "resamples", what, f"set at least {least}")

@@ -68,7 +68,7 @@ def _compared(study: Study, comparison: Comparison, folder: Path) -> Compared:
         settings=study.settings,
         reference=evaluation.baseline,
         out=folder,
-        resamples=evaluation.resamples,
+        resamples=study.config.resamples,
         seed=evaluation.seed,
     )
     asked = [Heading("The study"), Paragraph(_asked(study)), *comparison.blocks]

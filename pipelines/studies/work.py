@@ -61,7 +61,7 @@ class Study:
         plan = self.config.plan(self.recipe)
         cells = next(plan)
         for first, trained in _systems(cells):
-            check_page(first.recipe, trained)
+            check_page(first.recipe, trained, self.config.resamples)
         while True:
             for cell in cells:
                 check_recipe(self._workspace(cell))

@@ -20,7 +20,7 @@ def training_facts(journal: Path) -> dict:
     written = rows(journal)
     steps = [row for row in written if row["event"] == "step"]
     last = [row for row in written if row["event"] == "dev"][-1]
-    measures = {name: last[name] for name in ("dev_mrr", "dev_agreement")}
+    measures = {name: last[name] for name in ("dev_mrr", "dev_spearman")}
     facts = {"steps": len(steps), "loss": steps[-1]["loss"], **measures}
     return facts | ({"teacher_cache": saved} if (saved := _savings(written)) else {})
 

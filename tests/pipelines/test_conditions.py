@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from optical.data.batches.config import MixtureConfig
 from optical.errors import UserError
 from optical.evaluation.replicates import compare_replicates
+from optical.train.config import TrainConfig
 from pipelines.environment import Settings
 from pipelines.recipes import recipe
 from pipelines.studies.kinds.base import Comparison, Findings
@@ -91,9 +93,10 @@ def test_a_condition_that_the_recipe_cannot_take_is_refused_before_any_work(flag
 
 def test_the_page_of_each_condition_is_checked_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setattr(Study, "_stage", lambda *_: pytest.fail("a cell was trained"))
-    config = replace(CONFIG, conditions=("all:", "hasty: --evaluation.resamples 50 --train.epochs 2"))
-    with pytest.raises(UserError, match="resamples: is 50"):
-        Study("conditions", config, recipe("demo"), Settings(runs_dir=tmp_path)).run()
+    config = replace(CONFIG, conditions=("all:", "own: --evaluation.baseline student_bridge"))
+    bridged = changed(recipe("demo"), student__bridge=TrainConfig(mixture=MixtureConfig(mono_share=0.5)))
+    with pytest.raises(UserError, match="baseline: is student_bridge"):
+        Study("conditions", config, bridged, Settings(runs_dir=tmp_path)).run()
 
 
 def test_the_overview_says_what_is_significant_under_each_condition(tmp_path, monkeypatch):

@@ -146,7 +146,7 @@ def test_a_campaign_names_its_best_trial(first, runs, capsys):
     assert search(["demo", *SMALL, *flags]) == 0
     trials = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert len(trials) == 2
-    assert trials[0]["dev_agreement"] >= trials[1]["dev_agreement"] > 0
+    assert trials[0]["dev_spearman"] >= trials[1]["dev_spearman"] > 0
 
 
 def test_a_study_screens_and_compares_and_its_rerun_trains_nothing(first, runs, capsys):

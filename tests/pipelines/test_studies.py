@@ -25,7 +25,14 @@ from tests.doors.recipes import changed
 CONFIG = Config(objectives=("ot", "pooled", "greedy"), rates=(1e-4, 1e-3), seeds=(5, 6), finalists=1, always=("ot",))
 BRIDGE = TrainConfig(mixture=MixtureConfig(mono_share=0.5))
 BROKEN = ("pooled", Path("pooled-0.0001-6"))
-DEV = {("ot", 1e-4): 0.3, ("ot", 1e-3): 0.4, ("pooled", 1e-4): 0.7, ("pooled", 1e-3): 0.6, ("greedy", 1e-3): 0.2}
+DEV = {
+    ("ot", 1e-4): 0.3,
+    ("ot", 1e-3): 0.4,
+    ("pooled", 1e-4): 0.7,
+    ("pooled", 1e-3): 0.6,
+    ("greedy", 1e-3): 0.2,
+    ("pooled+0.5*contrastive", 1e-4): 0.1,
+}
 
 
 def outcomes(cells: Sequence[Cell]) -> list[Outcome]:
@@ -35,7 +42,7 @@ def outcomes(cells: Sequence[Cell]) -> list[Outcome]:
         rate, seed = cell.recipe.train.learning_rate, cell.recipe.train.seed
         dev = DEV.get((cell.system, rate))
         folder = Path(f"{cell.system}-{rate}-{seed}")
-        measures = {} if dev is None else {"dev_agreement": dev}
+        measures = {} if dev is None else {"dev_spearman": dev}
         found.append(Outcome(cell, folder, {}, measures, "" if measures else "the loss is not finite"))
     return found
 
@@ -72,6 +79,13 @@ def test_the_best_rate_of_each_is_tested_and_the_finalists_with_every_seed():
     ]
     assert all(cell.tested for cell in second)
     assert found.runs["pooled"] == [Path("pooled-0.0001-5"), Path("pooled-0.0001-6")]
+
+
+def test_an_objective_that_the_dev_measure_cannot_judge_is_trained_with_every_seed_and_the_page_says_so():
+    _, second, found = walked(replace(CONFIG, objectives=("greedy", "pooled+0.5*contrastive"), always=()))
+    assert told(second)[2:] == [("greedy", 1e-3, 6), ("pooled+0.5*contrastive", 1e-4, 6)]
+    (said,) = (block.text for block in found.blocks if isinstance(block, Paragraph))
+    assert "pooled+0.5*contrastive is trained with every seed because dev_spearman cannot compare it" in said
 
 
 def test_the_page_shows_every_trial_its_failure_and_the_choice():
@@ -164,13 +178,15 @@ def test_what_is_not_understood_is_refused_in_one_line(arguments, capsys):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"evaluation__resamples": 199}, "resamples: is 199, and the page may compare 10 pairs .* set at least 200"),
+        ({}, "resamples: is 199, and the page may compare 10 pairs .* set at least 200"),
         ({"student__bridge": BRIDGE, "evaluation__baseline": "student_bridge"}, "baseline: is student_bridge"),
     ],
 )
 def test_what_the_page_would_refuse_is_refused_before_the_work(changes, said, tmp_path, monkeypatch):
     monkeypatch.setattr(Study, "_stage", lambda *_: pytest.fail("a cell was trained"))
-    study = Study("objectives", CONFIG, changed(recipe("demo"), **changes), Settings(runs_dir=tmp_path))
+    study = Study(
+        "objectives", replace(CONFIG, resamples=199), changed(recipe("demo"), **changes), Settings(runs_dir=tmp_path)
+    )
     with pytest.raises(UserError, match=said):
         study.run()
 

@@ -1,7 +1,9 @@
-"""The dev measure by hand."""
+"""The dev measures by hand."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from optical.data.batches.batch import PairBatch
 from optical.train import dev
@@ -53,17 +55,29 @@ def test_the_student_goes_back_to_training(batch):
 
 @pytest.mark.parametrize("value", [0.5, float("nan")])
 def test_a_collapsed_student_has_found_nothing(batch, value):
-    assert dev_measures(Table([[value] * 3] * 4), TARGETS, batch)["dev_mrr"] < 0.5
+    found = dev_measures(Table([[value] * 3] * 4), TARGETS, batch)
+    assert found["dev_mrr"] < 0.5
+    assert found["dev_spearman"] == 0.0
 
 
-def test_agreement_is_the_share_of_the_teachers_neighbours_kept(batch):
-    assert dev_measures(TARGETS, TARGETS, batch)["dev_agreement"] == 1.0
-
-
-def test_agreement_of_rankings_by_hand():
-    teacher = torch.tensor([[9.0, 3, 2, 1], [3, 9, 2, 1], [3, 2, 9, 1], [3, 2, 1, 9]])
+def test_one_collapsed_sentence_counts_nothing_among_the_others():
+    teacher = torch.rand(4, 4, generator=torch.Generator().manual_seed(0))
     student = teacher.clone()
-    student[0] = torch.tensor([9.0, 1, 2, 3])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dev, "DEPTH", 1)
-        assert dev._agreement(student, teacher) == 0.75
+    student[0, 1] = torch.nan
+    assert dev._spearman(student, teacher) == pytest.approx(0.75)
+
+
+def test_spearman_of_score_lists_by_hand():
+    teacher = torch.tensor([[9.0, 3, 2, 1], [3, 9, 2, 1], [3, 2, 9, 1], [3, 2, 1, 9]])
+    assert dev._spearman(teacher, teacher) == pytest.approx(1.0)
+    student = teacher.clone()
+    student[0] = torch.tensor([0.0, 1, 2, 3])  # the others in the reverse order: -1
+    student[1] = torch.tensor([2.0, 0, 3, 1])  # ranks 2 3 1 for 3 2 1: 1 - 6 * 2 / (3 * 8) = 0.5
+    assert dev._spearman(student, teacher) == pytest.approx((-1 + 0.5 + 1 + 1) / 4)
+
+
+def test_spearman_is_scipys_with_ties():
+    student, teacher = torch.randint(0, 4, (2, 9, 9), generator=torch.Generator().manual_seed(1)).double()
+    apart = [[np.delete(row, number) for number, row in enumerate(scores.numpy())] for scores in (student, teacher)]
+    expected = np.mean([spearmanr(one, other).statistic for one, other in zip(*apart, strict=True)])
+    assert dev._spearman(student, teacher) == pytest.approx(expected)

@@ -91,7 +91,7 @@ def test_a_run_ends_in_the_bits_of_dense_training(new_job, monkeypatch, mixture)
     train(dense)
     assert equal(job, dense)
     assert losses(job) == losses(dense)
-    devs = [[row["dev_agreement"] for row in rows(one.journal) if row["event"] == "dev"] for one in (job, dense)]
+    devs = [[row["dev_spearman"] for row in rows(one.journal) if row["event"] == "dev"] for one in (job, dense)]
     assert devs[0] == devs[1]
 
 

@@ -104,7 +104,7 @@ def test_losses_are_the_same_within_float16_rounding(job, cache, marginals):
 
 def test_the_trainer_does_not_ask_the_teacher(job, cache, monkeypatch):
     worker = Worker(dataclasses.replace(job, teacher_cache=cache, train=dataclasses.replace(TRAIN, epochs=1)))
-    monkeypatch.setattr("optical.train.loop.dev_measures", lambda *_: {"dev_mrr": 0.0, "dev_agreement": 0.0})
+    monkeypatch.setattr("optical.train.loop.dev_measures", lambda *_: {"dev_mrr": 0.0, "dev_spearman": 0.0})
     monkeypatch.setattr(worker.objective.teacher, "forward", lambda *_: pytest.fail("the teacher was asked"))
     worker.run(lambda start: batches(worker, start))
 

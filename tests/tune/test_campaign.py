@@ -89,7 +89,7 @@ def test_the_report_holds_every_trial(tmp_path):
     assert [trial["trial"] for trial in json.loads((tmp_path / "trials.json").read_text())] == ["b", "a"]
     assert json.loads((tmp_path / "trials.json").read_text())[0] == {
         **{"trial": "b", "epsilon": 0.1, "learning_rate": 1e-3},
-        **{"steps": 100, "dev_agreement": 0.6, "status": "ended"},
+        **{"steps": 100, "dev_spearman": 0.6, "status": "ended"},
     }
     assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
 

@@ -65,7 +65,7 @@ class BitextConfig:
         require(
             self.max_pairs is None or self.max_pairs > 0, "bitext.max_pairs", f"is {self.max_pairs}", "set 1 or more"
         )
-        require(self.dev_pairs >= 2, "bitext.dev_pairs", f"is {self.dev_pairs}", "set at least 2")
+        require(self.dev_pairs >= 3, "bitext.dev_pairs", f"is {self.dev_pairs}", "set at least 3")
         require(self.max_characters > 0, "bitext.max_characters", f"is {self.max_characters}", "set a positive number")
         require(self.max_length_ratio >= 1, "bitext.max_length_ratio", f"is {self.max_length_ratio}", "set 1 or more")
         require(0 <= self.max_reject_share <= 1, "bitext.max_reject_share", f"is {self.max_reject_share}", "set 0 to 1")

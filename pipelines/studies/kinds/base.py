@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from optical.errors import require
 from optical.recipe import Recipe
 from optical.report.blocks import Block
 from pipelines.cli.commands import Command
@@ -79,10 +80,16 @@ on nothing else, so the same study on finished runs takes the same way again."""
 class StudyConfig:
     """The size of a study."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     """Raise it when the same settings lead to other cells."""
     question: ClassVar[str]
     """What the study asks, as the sentence of its help."""
+
+    resamples: int = 100_000
+    """Bootstrap resamples and sign flips of the page; no run of the study depends on them."""
+
+    def __post_init__(self) -> None:
+        require(self.resamples > 0, "resamples", f"is {self.resamples}", "set at least 1")
 
     def plan(self, recipe: Recipe) -> Plan:
         """The cells that answer the question with variants of a recipe.

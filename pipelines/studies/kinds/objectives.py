@@ -15,7 +15,7 @@ from optical.recipe import Recipe, decisive
 from optical.report.blocks import Paragraph, Table, Terms
 from pipelines.studies.kinds.base import Cell, Comparison, Findings, Outcome, Plan, StudyCommand, StudyConfig
 
-MEASURE = "dev_agreement"
+MEASURE = "dev_spearman"
 _OBJECTIVES = (
     *("ot", "ot(epsilon=0.1,epsilon_unit=mean_cost)", "ot(method=unbalanced)", "ot(method=partial,mass=0.9)"),
     *("divergence", "greedy", "argmax", "intersection", "pooled", "score_kl", "contrastive"),
@@ -45,9 +45,11 @@ class Config(StudyConfig):
     finalists: int = 5
     """Objectives that are trained with every seed: those with the best dev measure."""
     always: tuple[str, ...] = ()
-    """Objectives that are trained with every seed in any case, as the recipe's own is."""
+    """Objectives that are trained with every seed in any case. So are the recipe's own, and those that no dev measure
+    can compare with others (contrastive)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("objectives", "rates", "seeds"):
             values = getattr(self, name)
             require(len(values) > 0, name, "is empty", "give at least one")
@@ -101,8 +103,9 @@ class Config(StudyConfig):
         return Cell(spec, replace(recipe, objective=objective, train=train))
 
     def _finalists(self, chosen: Mapping[str, Outcome], always: set[str]) -> set[str]:
-        ranked = sorted(chosen, key=lambda spec: -chosen[spec].dev[MEASURE])
-        return {*ranked[: self.finalists], *(always & chosen.keys())}
+        judged = _judged(chosen)
+        ranked = sorted(judged, key=lambda spec: -chosen[spec].dev[MEASURE])
+        return {*ranked[: self.finalists], *(chosen.keys() - judged), *(always & chosen.keys())}
 
     def _blocks(
         self, recipe: Recipe, tried: Sequence[Outcome], chosen: Mapping[str, Outcome], finalists: set[str]
@@ -115,6 +118,11 @@ class Config(StudyConfig):
             cells = [_shown(by_place[spec, rate], chosen.get(spec)) for rate in self.rates]
             rows.append((spec, *cells, "yes" if spec in finalists else "no"))
         header = ("objective", *(f"rate {rate:g}" for rate in self.rates), "every seed")
+        for spec in (spec for spec in chosen if spec not in _judged(chosen)):
+            yield Paragraph(
+                f"{spec} is trained with every seed because {MEASURE} cannot compare it with other objectives: it "
+                "teaches another ranking than the teacher's. Its rate alone is chosen by that measure."
+            )
         said = f"{MEASURE} of seed {self.seeds[0]}, by objective and learning rate; * is the rate that was tested"
         yield Table(header, rows, said, frozenset(range(1, len(self.rates) + 1)))
         yield Terms({spec: self._cell(recipe, spec, 1.0, 0).recipe.objective.in_words() for spec in objectives})
@@ -132,6 +140,11 @@ def objective_of(spec: str) -> ObjectiveConfig:
     made = weighted_sum.Config(terms=tuple(spec.split("+")))
     first, *others = made.parsed
     return made if others or first.weight != 1 else first.config
+
+
+def _judged(chosen: Mapping[str, Outcome]) -> list[str]:
+    """The objectives that the dev measure can compare with each other."""
+    return [spec for spec, found in chosen.items() if found.cell.recipe.objective.judged_by_dev]
 
 
 def _failed(tested: Sequence[Outcome]) -> Iterator[Paragraph]:
