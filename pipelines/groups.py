@@ -2,6 +2,7 @@
 
 import glob
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _IDLE = ("checkpoint_steps", "dev_steps")
 """Fields that decide nothing; records from before ``decisive`` hold them."""
 _MOST_FIELDS = 3
 """More differing fields make a name that nobody reads; then the recipe's name stands for them."""
+_NAMED = re.compile(r"((?:\([^()]*\)|[^=(])*)=(.*)")
+"""``NAME=FOLDER``; what stands in parentheses is of the name, as in ``ot(epsilon=0.1)=FOLDER``."""
 _ABSENT = "-"
 _NONE = "none"
 
@@ -121,10 +124,12 @@ def differing(groups: Sequence[Group]) -> list[tuple[str, ...]]:
 
 def _folders(words: Iterable[str]) -> Iterator[tuple[str, Path]]:
     for word in words:
-        name, equals, rest = word.partition("=")
-        if not equals or Path(word).exists():
+        named = _NAMED.fullmatch(word)
+        if named is None or Path(word).exists():
             yield "", Path(word)
-        elif not name.strip():
+            continue
+        name, rest = named.groups()
+        if not name.strip():
             raise UserError(word, "has no name before =", "write NAME=FOLDER")
         else:
             matching = sorted(glob.glob(rest)) if glob.has_magic(rest) else [rest]

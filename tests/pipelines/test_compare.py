@@ -208,6 +208,13 @@ def test_settings_that_one_objective_lacks_are_in_no_name(finished, tmp_path):
     }
 
 
+@pytest.mark.parametrize("name", ["small", "ot(epsilon=0.1,epsilon_unit=mean_cost)", "ot(epsilon=0.1)+0.5*pooled"])
+def test_a_name_may_have_fields_in_parentheses(name, finished, tmp_path):
+    words = [f"{name}={finished('a')}", finished("b", changed(GIVEN, objective__epsilon=0.7), 0.5)]
+    systems = _compared(words, tmp_path / "out")["systems"]
+    assert f"student ({name})" in systems
+
+
 def test_a_seed_that_was_only_evaluated_again_counts_once(finished, tmp_path):
     words = [finished("a"), finished("b", changed(GIVEN, evaluation__resamples=500))]
     systems = _compared(words, tmp_path / "out")["systems"]

@@ -73,7 +73,7 @@ def test_every_condition_goes_through_the_objectives_study():
 )
 def test_conditions_that_cannot_be_read_are_refused(conditions, said):
     with pytest.raises(UserError, match=said):
-        replace(CONFIG, conditions=conditions)
+        next(replace(CONFIG, conditions=conditions).plan(recipe("demo")))
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,8 @@ def test_help_names_the_studies_and_their_fields(capsys):
     assert main(["objectives", "demo", "--help"]) == 0
     shown = capsys.readouterr().out
     assert "--finalists" in shown and "which objective teaches best?" in shown
+    assert main(["conditions", "--help"]) == 0
+    assert "--conditions" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["objectivs", "demo"], ["objectives"], ["objectives", "demo", "--rates", "0"]])

@@ -40,14 +40,14 @@ class Config(objectives.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        example = 'give some, such as "300 pairs: --bitext.max-pairs 300"'
-        require(len(self.conditions) > 0, "conditions", "is empty", example)
         names = [_split(condition)[0] for condition in self.conditions]
         for name in names:
             require(names.count(name) == 1, "conditions", f"has two that are named {name!r}", "rename one")
 
     def plan(self, recipe: Recipe) -> Plan:
         """The stages of all objectives studies side by side, so that every condition is checked before any work."""
+        example = 'give some, such as "300 pairs: --bitext.max-pairs 300"'
+        require(len(self.conditions) > 0, "conditions", "is empty", example)
         changed = self._changed(recipe)
         plans = {name: objectives.Config.plan(self, made) for name, made in changed.items()}
         cells = {name: _under(name, next(plan)) for name, plan in plans.items()}
