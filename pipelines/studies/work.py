@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import mean
 
 from optical.artefacts import Fingerprint, write_json
 from optical.errors import DataError, NumericalError, require
@@ -19,6 +20,7 @@ from pipelines.session import Session
 from pipelines.studies.early import check_page
 from pipelines.studies.kinds.base import Cell, Findings, Outcome, StudyConfig
 from pipelines.verbs.evaluate import evaluate
+from pipelines.verbs.train import last_dev
 
 STATE = "study.json"
 
@@ -100,15 +102,17 @@ class Study:
         return {run: why for run, why in cells.items() if why}
 
     def _stage(self, cells: Sequence[Cell], failures: Mapping[str, str]) -> list[Outcome]:
-        line, started = LineWriter(), time.monotonic()
-        found: list[Outcome] = []
+        line, found = LineWriter(), list[Outcome]()
+        worked: list[float] = []  # seconds of each cell that was not done before
         for number, cell in enumerate(cells):
-            spent = time.monotonic() - started
-            left = f"  ETA {duration(spent / number * (len(cells) - number))}" if number else ""
+            begun, before = time.monotonic(), Session(self._workspace(cell)).seconds
+            left = f"  ETA {duration(mean(worked) * (len(cells) - number))}" if worked else ""
             doing = "test" if cell.tested else "train"
             line.show(f"study {self.name}  {doing} {number + 1}/{len(cells)}  {_in_words(cell)}{left}", final=True)
             outcome = self._outcome(cell, failures)
             found.append(outcome)
+            if outcome.seconds != before:
+                worked.append(time.monotonic() - begun)
             self.outcomes[outcome.run_dir] = outcome
             self._keep()
         return found
@@ -127,7 +131,8 @@ class Study:
                 return Outcome(cell, workspace.run_dir, session.seconds, {}, str(error))
             if cell.tested:
                 evaluate(session)
-            return Outcome(cell, workspace.run_dir, session.seconds, _last_dev(workspace))
+            dev = last_dev(rows(student_job(workspace, workspace.folder(STUDENT)).journal))
+            return Outcome(cell, workspace.run_dir, session.seconds, dev)
 
     def _keep(self) -> None:
         """Write what became of the cells so far. A rerun reads the failures only, and all else from the runs."""
@@ -147,12 +152,6 @@ class Study:
             for run, found in self.outcomes.items()
         ]
         write_json(self.folder / STATE, {"study": self.name, "fingerprint": self.fingerprint, "cells": cells})
-
-
-def _last_dev(workspace: Workspace) -> dict[str, float]:
-    """The dev measures after the last step of a trained student."""
-    found = [row for row in rows(student_job(workspace, workspace.folder(STUDENT)).journal) if row["event"] == "dev"]
-    return {name: value for name, value in found[-1].items() if name.startswith("dev_")}
 
 
 def _systems(cells: Sequence[Cell]) -> Iterator[tuple[Cell, int]]:

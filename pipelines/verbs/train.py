@@ -19,10 +19,14 @@ def training_facts(journal: Path) -> dict:
     """Steps, last loss and dev measures of a training journal, and what a teacher cache saved."""
     written = rows(journal)
     steps = [row for row in written if row["event"] == "step"]
-    last = [row for row in written if row["event"] == "dev"][-1]
-    measures = {name: last[name] for name in ("dev_mrr", "dev_spearman")}
-    facts = {"steps": len(steps), "loss": steps[-1]["loss"], **measures}
+    facts = {"steps": len(steps), "loss": steps[-1]["loss"], **last_dev(written)}
     return facts | ({"teacher_cache": saved} if (saved := _savings(written)) else {})
+
+
+def last_dev(journal: Sequence[dict]) -> dict[str, float]:
+    """The dev measures after the last step, those that this journal's version knew."""
+    last = [row for row in journal if row["event"] == "dev"][-1]
+    return {name: value for name, value in last.items() if name.startswith("dev_")}
 
 
 def _savings(journal: Sequence[dict]) -> dict:

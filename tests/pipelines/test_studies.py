@@ -88,6 +88,13 @@ def test_an_objective_that_the_dev_measure_cannot_judge_is_trained_with_every_se
     assert "pooled+0.5*contrastive is trained with every seed because dev_spearman cannot compare it" in said
 
 
+def test_runs_from_before_the_dev_measure_are_refused_by_name():
+    plan = CONFIG.plan(recipe("demo"))
+    old = [replace(found, dev={"dev_mrr": 0.5}, failure="") for found in outcomes(next(plan))]
+    with pytest.raises(DataError, match="ot-0.0001-5: was trained by an older version, which did not record dev_spear"):
+        plan.send(old)
+
+
 def test_the_page_shows_every_trial_its_failure_and_the_choice():
     _, _, found = walked(CONFIG)
     table = next(block for block in found.blocks if isinstance(block, Table))

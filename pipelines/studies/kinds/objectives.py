@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from optical.errors import UserError, require, require_seed
+from optical.errors import DataError, UserError, require, require_seed
 from optical.objectives import sum as weighted_sum
 from optical.objectives.base import ObjectiveConfig
 from optical.recipe import Recipe, decisive
@@ -104,7 +104,7 @@ class Config(StudyConfig):
 
     def _finalists(self, chosen: Mapping[str, Outcome], always: set[str]) -> set[str]:
         judged = _judged(chosen)
-        ranked = sorted(judged, key=lambda spec: -chosen[spec].dev[MEASURE])
+        ranked = sorted(judged, key=lambda spec: -_measured(chosen[spec]))
         return {*ranked[: self.finalists], *(chosen.keys() - judged), *(always & chosen.keys())}
 
     def _blocks(
@@ -170,13 +170,25 @@ def _best_rates(tried: Sequence[Outcome]) -> Iterator[tuple[str, Outcome]]:
     for spec in dict.fromkeys(found.cell.system for found in tried):
         ended = [found for found in tried if found.cell.system == spec and not found.failure]
         if ended:
-            yield spec, max(ended, key=lambda found: found.dev[MEASURE])
+            yield spec, max(ended, key=_measured)
+
+
+def _measured(found: Outcome) -> float:
+    """The deciding dev measure of a trained student.
+
+    Raises:
+        DataError: the run is of a version that did not record it.
+    """
+    if MEASURE not in found.dev:
+        what = f"was trained by an older version, which did not record {MEASURE}"
+        raise DataError(found.run_dir, what, "delete this folder, and give the same command again: it trains anew")
+    return found.dev[MEASURE]
 
 
 def _shown(found: Outcome, best: Outcome | None) -> str:
     if found.failure:
         return "failed"
-    return f"{found.dev[MEASURE]:.4f}{' *' if found is best else ''}"
+    return f"{_measured(found):.4f}{' *' if found is best else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
