@@ -17,7 +17,7 @@ Settled = Mapping[str, str]
 
 _SEED = "seed"
 _NO_SETTING = ("name", "evaluation")
-"""Parts of a recipe that change no ranking."""
+"""Parts of a recipe that change no ranking; only the code of a user's own protocol may."""
 _IDLE = ("checkpoint_steps", "dev_steps")
 """Fields that decide nothing; records from before ``decisive`` hold them."""
 _MOST_FIELDS = 3
@@ -80,6 +80,7 @@ def settled(run: Finished) -> dict[str, str]:
     recipe = run.record.get("decisive", run.recipe)
     parts = {
         **{name: value for name, value in recipe.items() if name not in _NO_SETTING},
+        **{f"{name} of the protocol": value for name, value in recipe["evaluation"].items() if name == "code"},
         **{f"data of {kind}": identity[:12] for kind, identity in run.record.get("origin", {}).items()},
         **{f"version of {kind}": version for kind, version in run.record.get("versions", {}).items()},
     }

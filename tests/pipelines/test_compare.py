@@ -215,6 +215,19 @@ def test_a_name_may_have_fields_in_parentheses(name, finished, tmp_path):
     assert f"student ({name})" in systems
 
 
+def test_runs_of_two_protocols_of_the_users_own_are_not_seeds_of_one_system(finished, tmp_path):
+    words = [finished("a"), finished("b", changed(GIVEN, train__seed=1))]
+    for word, code in zip(words, "12", strict=True):
+        record = json.loads((Path(word) / "run.json").read_text())
+        record["decisive"]["evaluation"]["code"] = code
+        write_json(Path(word) / "run.json", record)
+    systems = _compared(words, tmp_path / "out")["systems"]
+    assert {name for name in systems if name.startswith("student (")} == {
+        "student (code of the protocol 1)",
+        "student (code of the protocol 2)",
+    }
+
+
 def test_a_seed_that_was_only_evaluated_again_counts_once(finished, tmp_path):
     words = [finished("a"), finished("b", changed(GIVEN, evaluation__resamples=500))]
     systems = _compared(words, tmp_path / "out")["systems"]
