@@ -64,9 +64,11 @@ def paired_randomisation(x: Sequence[float], y: Sequence[float], resamples: int,
         return float(np.mean(np.abs(_all_sums(differences)) >= threshold))
     count = 0
     rng = np.random.default_rng(seed)
+    total = differences.sum()
     for rows in _blocks(resamples, len(differences)):
-        flips = np.where(rng.random((rows, len(differences))) < 0.5, -1.0, 1.0)
-        count += int(np.count_nonzero(np.abs(flips @ differences) >= threshold))
+        bits = np.frombuffer(rng.bytes(rows * -(-len(differences) // 8)), np.uint8).reshape(rows, -1)
+        flipped = np.unpackbits(bits, axis=1, count=len(differences)).astype(np.float64) @ differences
+        count += int(np.count_nonzero(np.abs(total - 2 * flipped) >= threshold))
     return (count + 1) / (resamples + 1)
 
 
