@@ -151,6 +151,8 @@ def _flat(values: Mapping, path: str = "") -> Iterator[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield f"{path}{name}", "given"
             yield from _flat(value, f"{path}{name}.")
+        elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            yield from _flat({f"{name} {number}": item for number, item in enumerate(value, start=1)}, path)
         else:
             yield f"{path}{name}", _text(value)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import dev_measures, teacher
+from benchmarks import dev_measures, lexicon, teacher
 
 
 def test_no_question_and_no_answer_is_trained_on_and_tested():
@@ -44,3 +44,16 @@ def test_a_candidate_that_orders_as_the_test_does_comes_first():
     rows = dev_measures._correlations(students)
     assert [row[0] for row in rows] == ["good", "bad"]
     assert rows[0][1:3] == ("1.000", "1.000") and rows[1][4] == "-1.000"
+
+
+def test_a_lexicon_of_plans_by_hand():
+    """Mass of pieces becomes mass of words; Dice finds the rarer word that goes with a word alone."""
+    pieces = [(0, 2), (2, 4), (4, 9)]
+    assert lexicon._membership("maji safi", pieces).tolist() == [[1, 1, 0], [0, 0, 1]]
+    found: lexicon.Weights = {}
+    lexicon._add(found, ["maji", "safi"], ["the", "water"], np.array([[0.6, 0.5], [0.9, 0.0]]))
+    assert lexicon._ordered(found, dice=False)["maji"] == ("the", "water")
+    assert lexicon._ordered(found, dice=True)["maji"] == ("water", "the")
+    gold = {"maji": {"water"}, "safi": {"clean"}}
+    assert lexicon._quality(lexicon._ordered(found, dice=False), gold) == ("0.000", "0.500")
+    assert lexicon._quality(lexicon._ordered(found, dice=True), gold) == ("0.500", "0.500")

@@ -17,6 +17,7 @@ from optical.data.collections.qrels import Qrel
 from optical.evaluation.comparison import compare
 from optical.evaluation.runs import Run, ScoredDoc, write_qrels, write_run
 from optical.objectives import pooled
+from optical.objectives import sum as weighted_sum
 from optical.recipe import Recipe, decisive
 from optical.report.blocks import Paragraph
 from pipelines.__main__ import main
@@ -226,6 +227,15 @@ def test_runs_of_two_protocols_of_the_users_own_are_not_seeds_of_one_system(fini
         "student (code of the protocol 1)",
         "student (code of the protocol 2)",
     }
+
+
+def test_the_terms_of_a_sum_are_settings_each_of_its_own(finished, tmp_path):
+    words = [
+        finished("a", changed(GIVEN, objective=weighted_sum.Config(terms=("greedy", "0.5*pooled")))),
+        finished("b", changed(GIVEN, objective=weighted_sum.Config(terms=("greedy", "0.25*pooled"))), 0.5),
+    ]
+    names = _compared(words, tmp_path / "out", "--systems", "student", "zero_shot")["systems"]
+    assert set(names) == {"zero_shot", "student (weight 0.5)", "student (weight 0.25)"}
 
 
 def test_a_seed_that_was_only_evaluated_again_counts_once(finished, tmp_path):

@@ -29,6 +29,15 @@ def spelt_words(text: str) -> list[str]:
     return _word().findall(unicodedata.normalize("NFC", text))
 
 
+def word_places(text: str) -> list[tuple[str, int, int]]:
+    """The words of ``words``, each with the places of its first character and behind its last one, in composed form.
+
+    >>> word_places("Mto Nile?")
+    [('mto', 0, 3), ('nile', 4, 8)]
+    """
+    return [(word.group().lower(), *word.span()) for word in _word().finditer(unicodedata.normalize("NFC", text))]
+
+
 @cache
 def _word() -> re.Pattern[str]:
     """Letters and digits, each with the marks behind it, which ``\\w`` does not match."""
