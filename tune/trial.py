@@ -53,7 +53,7 @@ class TrialMaker:
         with locked(job.folder):
             if artefacts.exists(job.result, "encoder", job.fingerprint):
                 for row in rows(job.journal):
-                    if row["event"] == "dev":
+                    if row["event"] == "dev" and row["step"]:
                         tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_spearman")})
                 return
             job.folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from optical.model.encoder import Encoder
 from optical.model.precision import trained_on
 from optical.model.storage import load_encoder, save_encoder
 from optical.model.trained_rows import put_rows_back
-from optical.tracking.journal import Journal
+from optical.tracking.journal import Journal, rows
 from optical.train import checkpoint
 from optical.train.dev import dev_measures
 from optical.train.job import TrainJob
@@ -86,6 +86,8 @@ class Worker:
 
     def _run(self, batches: BatchSource, report: Report) -> None:
         done = self._restore()
+        if done == 0:
+            self._note_dev(0)
         fetched = time.perf_counter()
         for batch in batches(done) if done < self.schedule.num_steps else ():
             started = time.perf_counter()
@@ -128,11 +130,15 @@ class Worker:
             raise UserError("train.accumulate", what, advice) from error
 
     def _measure(self, done: int, outcome: Update) -> Metrics:
-        measures = {}
-        if self._dev is not None:
-            measures = dev_measures(self.encoder, self.objective.reference(self.encoder), self._dev)
-            self._note("dev", stage=self.job.trains, step=done, **measures)
-        return {"step": done, "loss": outcome.loss, **measures}
+        return {"step": done, "loss": outcome.loss, **self._note_dev(done)}
+
+    def _note_dev(self, done: int) -> dict[str, float]:
+        """The dev measures after so many steps; none on ranks other than the first."""
+        if self._dev is None:
+            return {}
+        measures = dev_measures(self.encoder, self.objective.reference(self.encoder), self._dev)
+        self._note("dev", stage=self.job.trains, step=done, **measures)
+        return measures
 
     def _dev_batch(self) -> PairBatch:
         dev = read_split(self.job.tokens, "dev")
@@ -185,11 +191,22 @@ class Worker:
 
     def _finish(self) -> None:
         if self.journal:
+            self._warn_of_harm()
             put_rows_back(self.encoder.backbone)
             write_encoder(self.encoder, self.job.result, self.job.fingerprint)
             self._note("end", stage=self.job.trains, step=self.schedule.num_steps)
             self.journal.sync()
         _barrier()
+
+    def _warn_of_harm(self) -> None:
+        """Say so if a student that imitates the teacher does it worse than before its first step."""
+        found = [row["dev_spearman"] for row in rows(self.job.journal) if row["event"] == "dev"]
+        imitates = self.objective.teacher is not None and self.job.objective.judged_by_dev
+        if imitates and found and not found[-1] >= found[0]:
+            self._warn(
+                f"training has taken dev_spearman from {found[0]:.3f} to {found[-1]:.3f}: the student ranks held-out "
+                "sentences less like the teacher than its start did; give it more pairs, or lower train.learning_rate"
+            )
 
 
 def write_encoder(encoder: Encoder, folder: Path, fingerprint: str, facts: dict | None = None) -> None:

@@ -9,6 +9,8 @@ from optical.data.batches.batch import padded
 from optical.data.batches.token_shards import read_split
 from optical.errors import UserError
 from optical.model.storage import load_encoder
+from optical.objectives import pooled
+from optical.objectives.base import Losses
 from optical.tracking.journal import rows
 from optical.train.dev import dev_measures
 from optical.train.job import TrainJob
@@ -16,6 +18,23 @@ from optical.train.loop import Worker
 from tests.train.ranks import batches, equal, losses, train
 
 NUM_STEPS = 40
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Away(pooled.Config):
+    """Takes the student away from the teacher."""
+
+    def build(self, teacher):
+        objective = super().build(teacher)
+        losses = objective.losses
+        objective.losses = lambda encoder, batch: Losses(-losses(encoder, batch).value)
+        return objective
+
+
+class Contrary(Away):
+    """The same, of which no agreement with the teacher is expected."""
+
+    judged_by_dev = False
 
 
 def untrained(job: TrainJob) -> float:
@@ -33,8 +52,9 @@ def test_a_student_learns_and_the_journal_is_complete(new_job):
     assert [row["step"] for row in steps] == list(range(1, NUM_STEPS + 1))
     assert steps[-1]["loss"] < steps[0]["loss"] / 2
     devs = [(row["step"], row["dev_mrr"]) for row in written if row["event"] == "dev"]
-    assert [step for step, _ in devs] == [20, 40]
-    assert [(report["step"], report["dev_mrr"]) for report in reports] == devs
+    assert [step for step, _ in devs] == [0, 20, 40]
+    assert devs[0][1] == untrained(job)
+    assert [(report["step"], report["dev_mrr"]) for report in reports] == devs[1:]
     where = {"device": "cpu", "precision": "float32", "ranks": 1, "threads": 1}
     start = {"event": "start", "time": 0, "stage": "student", "step": 0, "steps": NUM_STEPS}
     # Twelve words, and the five special tokens.
@@ -48,6 +68,18 @@ def test_a_student_learns_and_the_journal_is_complete(new_job):
         assert {"marginal_error", "plan_entropy", "iterations", "unconverged"} <= row.keys()
     assert devs[-1][1] > untrained(job) + 0.2
     assert load_encoder(job.result).dim == 16
+
+
+@pytest.mark.parametrize(("objective", "warned"), [(Away(), True), (Contrary(), False)])
+def test_a_student_that_is_worse_than_its_start_is_warned_of(new_job, objective, warned):
+    job = dataclasses.replace(new_job(epochs=2), objective=objective)
+    train(job)
+    written = rows(job.journal)
+    said = [row["what"] for row in written if row["event"] == "warning"]
+    measured = [row["dev_spearman"] for row in written if row["event"] == "dev"]
+    assert measured[-1] < measured[0]
+    what = f"dev_spearman from {measured[0]:.3f} to {measured[-1]:.3f}"
+    assert [what in line for line in said] == [True] * warned
 
 
 def test_another_seed_ends_elsewhere(new_job):
