@@ -64,6 +64,7 @@ def why_unreachable(address: str) -> str | None:
 
 def _start(resources: Resources, object_store_bytes: int) -> None:
     import ray
+    import ray.data
 
     address = os.environ.get("RAY_ADDRESS")
     if address and (reason := why_unreachable(address)):
@@ -71,7 +72,7 @@ def _start(resources: Resources, object_store_bytes: int) -> None:
         raise _unreachable(address, reason)
     # All users may read the token file that Ray writes; a private folder hides it from them.
     (Path.home() / ".ray").mkdir(mode=0o700, exist_ok=True)
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    logging.getLogger(ray.data.__name__).setLevel(logging.CRITICAL)  # after the import, which sets a level too
     # Ray draws its own progress bars and prints its own tracebacks; ours replace both.
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -146,6 +147,9 @@ def encoder_pool(resources: Resources, cores: int) -> tuple[dict, dict]:
     Returns:
         Arguments of the actor (``threads``, ``use_gpu``), and the options of ``map_batches``.
     """
+    from ray.data import ActorPoolStrategy
+
     arguments = {"threads": resources.threads or max(1, cores // resources.num_workers), "use_gpu": resources.use_gpu}
-    options = {"concurrency": resources.num_workers, "num_cpus": 1, "num_gpus": 1 if resources.use_gpu else 0}
+    pool = ActorPoolStrategy(size=resources.num_workers)
+    options = {"compute": pool, "num_cpus": 1, "num_gpus": 1 if resources.use_gpu else 0}
     return arguments, options
