@@ -1,7 +1,7 @@
 """How good is a lexicon learned from bitext: ``python -m benchmarks.lexicon RUN --gold gatitos-fra``.
 
-Three lexicons of the sentence pairs that a run trained its student on: by IBM Model 1, and by the transport plans of
-its student, before the first step and after the last one. A word of the gold lexicon counts where both sides are one
+Lexicons of all sentence pairs of a run, those held out among them: by IBM Model 1, and by the transport plans of its
+student, before the first step and after the last one. A word of the gold lexicon counts where both sides are one
 word. ``known`` is the share that the bitext holds in ``LEAST`` pairs or more, so that something can be learned; of
 these, ``right`` is the share whose first translation is among the gold ones, ``among three`` of its first three.
 """
@@ -23,13 +23,16 @@ from optical.data.bitext import shards
 from optical.data.bitext.readers import read_pairs
 from optical.data.bitext.screen import Limits
 from optical.data.fetch.resolve import resolve
-from optical.data.lexicon.lexicon import Lexicon, as_lexicon, learned_lexicon
-from optical.data.lexicon.limits import LONGEST
+from optical.data.lexicon.lexicon import Lexicon
+from optical.data.lexicon.limits import LONGEST, SWEEPS
+from optical.data.lexicon.model1 import model1
 from optical.data.lexicon.words import word_places, words
 from optical.data.registry.datasets import datasets
+from optical.errors import UserError, suggest
 from optical.model.encoder import Encoder
 from optical.model.storage import load_encoder
 from optical.model.text.padding import pad
+from optical.model.text.roles import Role
 from optical.objectives import ot
 from pipelines.environment import Settings
 from pipelines.graph.bitext import BITEXT
@@ -57,9 +60,14 @@ def main(arguments: list[str]) -> None:
     known = {word: right for word, right in gold.items() if seen[word] >= LEAST}
     print(f"{len(pairs):,} pairs; {len(gold):,} gold words, {len(known):,} of them in {LEAST} pairs or more\n")
     teacher = load_encoder(workspace.path(TEACHER)).eval()
-    found: dict[str, Lexicon] = {"IBM Model 1": as_lexicon(learned_lexicon(*zip(*pairs, strict=True))[0])}
+    if not known:
+        raise UserError(
+            chosen.gold, "has no word that these pairs could teach", "give the lexicon of the run's language"
+        )
+    found: dict[str, Lexicon] = {"IBM Model 1": _by_model1(pairs)}
     for name, node in (("plans of the start", STUDENT_START), ("plans of the student", STUDENT)):
-        weights = _aligned(load_encoder(workspace.path(node)).eval(), teacher, pairs)
+        student = load_encoder(workspace.path(node)).eval()
+        weights = _aligned(student, teacher, recipe.teacher.target_role, pairs)
         found[f"{name}, p(target | source)"] = _ordered(weights, dice=False)
         found[f"{name}, Dice"] = _ordered(weights, dice=True)
     rows = [(name, *_quality(lexicon, known)) for name, lexicon in found.items()]
@@ -77,7 +85,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def _gold(name: str, source: str, settings: Settings) -> dict[str, set[str]]:
     """The English words of each word, where both are one word."""
-    files = resolve(datasets()[name], settings.cache, settings.mirror)
+    registered = datasets()
+    if name not in registered:
+        raise UserError("--gold", f"there is no data set {name!r}", suggest(name, registered, "see prepare --list"))
+    files = resolve(registered[name], settings.cache, settings.mirror)
     found: dict[str, set[str]] = {}
     for pair in read_pairs(files.paths, files.reader, source, "eng", Limits(), lambda said: None):
         left, right = words(pair.source or ""), words(pair.target or "")
@@ -96,19 +107,30 @@ def _pairs(bitext: Path) -> Iterator[tuple[str, str]]:
                 yield source, target
 
 
-def _aligned(student: Encoder, teacher: Encoder, pairs: Sequence[tuple[str, str]]) -> Weights:
+def _by_model1(pairs: Sequence[tuple[str, str]]) -> Lexicon:
+    """The most probable translations of each word, however improbable the second and the third are."""
+    sources, targets = zip(*([words(text) for text in pair] for pair in pairs), strict=True)
+    learned = model1(sources, targets, SWEEPS)
+    found: Lexicon = {}
+    for source, target in zip(learned.source, learned.target, strict=True):
+        if len(found.get(source, ())) < _WORDS:
+            found[source] = (*found.get(source, ()), target)
+    return found
+
+
+def _aligned(student: Encoder, teacher: Encoder, role: Role, pairs: Sequence[tuple[str, str]]) -> Weights:
     """The mass that plans move between the words of all pairs; a pair has as much mass as its source has pieces."""
     found: Weights = {}
     objective = ot.Config(epsilon=0.1, epsilon_unit="mean_cost").build(teacher)
     for start in range(0, len(pairs), _AT_ONCE):
         sources, targets = zip(*pairs[start : start + _AT_ONCE], strict=True)
+        sides: list[tuple[Encoder, Role, Sequence[str]]] = [(student, "query", sources), (teacher, role, targets)]
         one, other = (
-            pad(encoder.reader.encode(texts, "query"), encoder.reader.frames["query"])
-            for encoder, texts in ((student, sources), (teacher, targets))
+            pad(encoder.reader.encode(texts, side), encoder.reader.frames[side]) for encoder, side, texts in sides
         )
         batch = PairBatch(0, len(sources), one, other, torch.ones(len(sources)))
         aligned = objective.alignment(student, batch)
-        rows = _places(student, sources), _places(teacher, targets)
+        rows = [_places(encoder, side, texts) for encoder, side, texts in sides]
         for number, (source, target) in enumerate(zip(sources, targets, strict=True)):
             plan = aligned.plan[number][aligned.source_mask[number]][:, aligned.target_mask[number]].double().numpy()
             left, right = _membership(source, rows[0][number]), _membership(target, rows[1][number])
@@ -116,8 +138,8 @@ def _aligned(student: Encoder, teacher: Encoder, pairs: Sequence[tuple[str, str]
     return found
 
 
-def _places(encoder: Encoder, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-    return [[piece.place for piece in pieces] for pieces in encoder.reader.own_pieces(texts, "query")]
+def _places(encoder: Encoder, role: Role, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    return [[piece.place for piece in pieces] for pieces in encoder.reader.own_pieces(texts, role)]
 
 
 def _membership(text: str, pieces: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -126,6 +126,8 @@ def _systems(name: str, groups: Sequence[Group], measurer: Measurer) -> Iterator
             key = tuple(sorted(ranking.identity for ranking in rankings))
             classes.setdefault(key, (rankings, []))[1].append(group)
     labels = short_names([having for _, having in classes.values()])
+    if len(classes) == 1 and any(run.has_student(name) for group in groups for run in group.runs):
+        labels = [" + ".join(dict.fromkeys(group.name for group in groups if group.name and name in _names(group)))]
     for label, (rankings, having) in zip(labels, classes.values(), strict=True):
         runs = [run for group in having for run in group.runs if name in run.means]
         yield MeasuredSystem(
@@ -136,6 +138,10 @@ def _systems(name: str, groups: Sequence[Group], measurer: Measurer) -> Iterator
             all(run.is_given(name) for run in runs),
             any(run.is_yardstick(name) for run in runs),
         )
+
+
+def _names(group: Group) -> set[str]:
+    return {name for run in group.runs for name in run.means}
 
 
 def _of_seeds(name: str, group: Group, measurer: Measurer) -> tuple[Ranking, ...]:

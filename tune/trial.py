@@ -10,6 +10,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from optical import artefacts
 from optical.data.collections.held_out import Compared
+from optical.errors import DataError
 from optical.recipe import Recipe
 from optical.tracking.journal import rows
 from optical.train.job import TrainJob
@@ -54,6 +55,9 @@ class TrialMaker:
             if artefacts.exists(job.result, "encoder", job.fingerprint):
                 for row in rows(job.journal):
                     if row["event"] == "dev" and row["step"]:
+                        if "dev_spearman" not in row:
+                            what = "is of an older version, which did not record dev_spearman"
+                            raise DataError(job.folder, what, "delete this folder: the trial trains anew")
                         tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_spearman")})
                 return
             job.folder.mkdir(parents=True, exist_ok=True)

@@ -142,6 +142,8 @@ class ProgressLine:
             self._writer.show(f"train {row.get('stage', '')}  warning: {row['what']}", final=True)
         if row.get("event") == "dev":
             self._dev = {name: row[name] for name in ("dev_mrr", "dev_spearman") if name in row}
+            if self._recent and self._recent[-1].get("stage") == row.get("stage"):
+                self._shown = self._render(self._recent[-1])
         if row.get("event") != "step":
             return
         if self._recent and self._recent[-1].get("stage") != row.get("stage"):

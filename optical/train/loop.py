@@ -200,11 +200,13 @@ class Worker:
 
     def _warn_of_harm(self) -> None:
         """Say so if a student that imitates the teacher does it worse than before its first step."""
-        found = [row["dev_spearman"] for row in rows(self.job.journal) if row["event"] == "dev"]
+        devs = [row for row in rows(self.job.journal) if row["event"] == "dev"]
+        found = {row["step"]: row["dev_spearman"] for row in devs if "dev_spearman" in row}
+        before, after = found.get(0), found.get(self.schedule.num_steps)
         imitates = self.objective.teacher is not None and self.job.objective.judged_by_dev
-        if imitates and found and not found[-1] >= found[0]:
+        if imitates and before is not None and after is not None and not after >= before:
             self._warn(
-                f"training has taken dev_spearman from {found[0]:.3f} to {found[-1]:.3f}: the student ranks held-out "
+                f"training has taken dev_spearman from {before:.3f} to {after:.3f}: the student ranks held-out "
                 "sentences less like the teacher than its start did; give it more pairs, or lower train.learning_rate"
             )
 

@@ -17,6 +17,8 @@ from pipelines.studies.work import Study
 from pipelines.verbs.compare import Compared, compare_groups
 
 _NO_FOLDER = re.compile(r"[^\w.%+=-]+")
+_LONGEST = 60
+"""Characters of a condition in the name of its folder; at most 4 bytes each, and names have 255."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def write_page(study: Study, findings: Findings) -> Compared | Overview:
     if not (others or first.condition):
         return _compared(study, first, study.folder)
     compared = {
-        found.condition: _compared(study, found, study.folder / f"{number}-{_NO_FOLDER.sub('-', found.condition)}")
+        found.condition: _compared(
+            study, found, study.folder / f"{number}-{_NO_FOLDER.sub('-', found.condition)[:_LONGEST]}"
+        )
         for number, found in enumerate(findings.comparisons, start=1)
     }
     content = ConditionsContent(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from optical.errors import DataError
 from optical.tracking.journal import rows
 from pipelines.graph.student import STUDENT, student_job
 from pipelines.session import Session
@@ -24,8 +25,15 @@ def training_facts(journal: Path) -> dict:
 
 
 def last_dev(journal: Sequence[dict]) -> dict[str, float]:
-    """The dev measures after the last step, those that this journal's version knew."""
-    last = [row for row in journal if row["event"] == "dev"][-1]
+    """The dev measures after the last step, those that this journal's version knew.
+
+    Raises:
+        DataError: there are none, as in a damaged journal.
+    """
+    measured = [row for row in journal if row["event"] == "dev"]
+    if not measured:
+        raise DataError("the journal of a training", "has no dev measures", "delete the run's student: it trains anew")
+    last = measured[-1]
     return {name: value for name, value in last.items() if name.startswith("dev_")}
 
 

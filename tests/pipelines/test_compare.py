@@ -216,6 +216,11 @@ def test_a_name_may_have_fields_in_parentheses(name, finished, tmp_path):
     assert f"student ({name})" in systems
 
 
+def test_a_student_has_the_name_that_it_is_given_also_where_it_is_the_only_one(finished, tmp_path):
+    assert "student (mine)" in _compared([f"mine={finished('a')}"], tmp_path / "out")["systems"]
+    assert "student" in _compared([finished("b", changed(GIVEN, train__seed=3))], tmp_path / "other")["systems"]
+
+
 def test_runs_of_two_protocols_of_the_users_own_are_not_seeds_of_one_system(finished, tmp_path):
     words = [finished("a"), finished("b", changed(GIVEN, train__seed=1))]
     for word, code in zip(words, "12", strict=True):

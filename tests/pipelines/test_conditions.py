@@ -69,6 +69,7 @@ def test_every_condition_goes_through_the_objectives_study():
         ((": --train.epochs 2",), "has no name"),
         (("a:", "a: --train.epochs 2"), "two that are named 'a'"),
         (('a: --train.epochs "2',), "close the quotes"),
+        (("a\nb: --train.epochs 2",), "write it in one line"),
     ],
 )
 def test_conditions_that_cannot_be_read_are_refused(conditions, said):
@@ -84,6 +85,9 @@ def test_conditions_that_cannot_be_read_are_refused(conditions, said):
         ("--runs-dir elsewhere", "no such field"),
         ("", "makes the same recipe as condition 'a'"),
         ("--evaluation.measures RR@10", "another tested measure"),
+        ("--train.learning-rate 0.5", "sets train.learning_rate, .* give the study --rates instead"),
+        ("--train.seed 7", "sets train.seed, .* give the study --seeds instead"),
+        ("--objective.name contrastive", "sets the objective contrastive, which is none of --objectives"),
     ],
 )
 def test_a_condition_that_the_recipe_cannot_take_is_refused_before_any_work(flags, said):

@@ -10,6 +10,7 @@ import pytest
 from optical.data.batches.config import MixtureConfig
 from optical.errors import DataError, NumericalError, UserError
 from optical.objectives import ot, pooled
+from optical.objectives import sum as weighted_sum
 from optical.report.blocks import Paragraph, Table
 from optical.train.config import TrainConfig
 from pipelines.environment import Settings
@@ -17,7 +18,7 @@ from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.studies.__main__ import main
 from pipelines.studies.kinds.base import Cell, Comparison, Findings, Outcome
-from pipelines.studies.kinds.objectives import Config
+from pipelines.studies.kinds.objectives import Config, objective_of
 from pipelines.studies.page import write_page
 from pipelines.studies.work import STATE, Study
 from tests.doors.recipes import changed
@@ -86,6 +87,18 @@ def test_an_objective_that_the_dev_measure_cannot_judge_is_trained_with_every_se
     assert told(second)[2:] == [("greedy", 1e-3, 6), ("pooled+0.5*contrastive", 1e-4, 6)]
     (said,) = (block.text for block in found.blocks if isinstance(block, Paragraph))
     assert "pooled+0.5*contrastive is trained with every seed because dev_spearman cannot compare it" in said
+
+
+def test_the_bare_name_of_a_sum_is_the_recipes_own():
+    own = weighted_sum.Config(terms=("ot", "0.5*pooled"))
+    first = next(replace(CONFIG, objectives=("sum", "greedy"), always=()).plan(changed(recipe("demo"), objective=own)))
+    assert first[0].recipe.objective == own
+    with pytest.raises(UserError, match="sum in a sum"):
+        next(replace(CONFIG, objectives=("sum",), always=()).plan(recipe("demo")))
+
+
+def test_a_plus_inside_parentheses_is_no_sum():
+    assert objective_of("ot(epsilon=1e+0)").epsilon == 1.0
 
 
 def test_runs_from_before_the_dev_measure_are_refused_by_name():

@@ -123,3 +123,15 @@ def test_a_warning_stands_on_a_line_of_its_own():
     line = ProgressLine(LineWriter(stream, interval=3600, clock=Clock()))
     line({"event": "warning", "stage": "student", "what": "step-200 is damaged, going back to step-100"})
     assert stream.getvalue() == "train student  warning: step-200 is damaged, going back to step-100\n"
+
+
+def test_the_last_line_has_the_dev_measures_after_the_last_step():
+    stream = io.StringIO()
+    line = ProgressLine(LineWriter(stream, interval=3600, clock=Clock()))
+    line({"event": "dev", "stage": "student", "step": 0, "dev_spearman": 0.25})
+    line(_step(1))
+    line(_step(480))
+    line({"event": "dev", "stage": "student", "step": 480, "dev_spearman": 0.75})
+    line.close()
+    assert "step 480/480  100%" in stream.getvalue().splitlines()[-1]
+    assert "dev Spearman 0.750" in stream.getvalue().splitlines()[-1]

@@ -1,6 +1,7 @@
 """The whole loop on one rank, without Ray: it learns, and it writes everything down."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -80,6 +81,25 @@ def test_a_student_that_is_worse_than_its_start_is_warned_of(new_job, objective,
     assert measured[-1] < measured[0]
     what = f"dev_spearman from {measured[0]:.3f} to {measured[-1]:.3f}"
     assert [what in line for line in said] == [True] * warned
+
+
+def test_a_journal_of_an_older_version_stops_no_training(new_job):
+    """Its dev rows lack the measure, so there is nothing to warn of; the student is written."""
+    job = new_job(epochs=8)
+
+    def interrupt(rank, step, place):
+        if step == 25:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job, hook=interrupt)
+    lines = [json.loads(line) for line in job.journal.read_text().splitlines()]
+    job.journal.write_text(
+        "".join(f"{json.dumps({k: v for k, v in row.items() if k != 'dev_spearman'})}\n" for row in lines)
+    )
+    train(job)
+    assert load_encoder(job.result).dim == 16
+    assert not [row for row in rows(job.journal) if row["event"] == "warning"]
 
 
 def test_another_seed_ends_elsewhere(new_job):

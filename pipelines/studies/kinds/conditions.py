@@ -71,6 +71,15 @@ class Config(objectives.Config):
             what = "has another tested measure (evaluation.measures) than the recipe"
             same = other.evaluation.measures[0] == recipe.evaluation.measures[0]
             require(same, where, what, "compare conditions by one measure")
+            for path, flag in (("learning_rate", "--rates"), ("seed", "--seeds")):
+                what = f"sets train.{path}, which the study sets in every run"
+                same = getattr(other.train, path) == getattr(recipe.train, path)
+                require(same, where, what, f"give the study {flag} instead")
+            what = f"sets the objective {other.objective.name}, which is none of --objectives"
+            seen = other.objective == recipe.objective or other.objective.name in self.objectives
+            require(
+                seen, where, what, f"add {other.objective.name} to --objectives, where the recipe's own settings hold"
+            )
             for before, known in made.items():
                 what = f"makes the same recipe as condition {before!r}"
                 require(decisive(known) != decisive(other), where, what, "leave one of them out")
@@ -86,6 +95,7 @@ def _split(condition: str) -> tuple[str, list[str]]:
     """
     name, colon, flags = (part.strip() for part in condition.partition(":"))
     require(bool(name and colon), "conditions", f"has {condition!r}, which has no name", 'write "name: --field value"')
+    require(name.isprintable(), "conditions", f"has the name {name!r}", "write it in one line")
     try:
         return name, shlex.split(flags)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """The objectives study: which objective teaches best, with the same teacher, data, start and number of steps."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -16,6 +17,7 @@ from optical.report.blocks import Paragraph, Table, Terms
 from pipelines.studies.kinds.base import Cell, Comparison, Findings, Outcome, Plan, StudyCommand, StudyConfig
 
 MEASURE = "dev_spearman"
+_PLUS = re.compile(r"\+(?![^()]*\))")
 _OBJECTIVES = (
     *("ot", "ot(epsilon=0.1,epsilon_unit=mean_cost)", "ot(method=unbalanced)", "ot(method=partial,mass=0.9)"),
     *("divergence", "greedy", "argmax", "intersection", "pooled", "score_kl", "contrastive"),
@@ -37,7 +39,8 @@ class Config(StudyConfig):
 
     objectives: tuple[str, ...] = _OBJECTIVES
     """Objectives to compare: a name, a name with fields such as ``ot(epsilon=0.05)``, or a weighted sum of these such
-    as ``ot+0.5*pooled``. The bare name of the recipe's own objective stands for that with all its settings."""
+    as ``ot+0.5*pooled``. The bare name of the recipe's own objective stands for that with all its settings. Elsewhere a
+    field that is not named has the objective's default, also where the recipe sets it."""
     rates: tuple[float, ...] = (1e-4, 3e-4)
     """Learning rates to try for each objective."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -60,7 +63,8 @@ class Config(StudyConfig):
             require_seed("seeds", seed)
         require(self.finalists >= 0, "finalists", f"is {self.finalists}", "set 0 or more")
         for spec in self.objectives:
-            objective_of(spec)
+            if spec != weighted_sum.Config.name:  # which only a recipe can mean
+                objective_of(spec)
         for spec in self.always:
             what = f"has {spec!r}, which is none of --objectives"
             require(spec in self.objectives, "always", what, f"choose from {', '.join(self.objectives)}")
@@ -137,7 +141,7 @@ def objective_of(spec: str) -> ObjectiveConfig:
     Raises:
         UserError: there is no such objective or field, or a value is impossible.
     """
-    made = weighted_sum.Config(terms=tuple(spec.split("+")))
+    made = weighted_sum.Config(terms=tuple(_PLUS.split(spec)))
     first, *others = made.parsed
     return made if others or first.weight != 1 else first.config
 
