@@ -1,9 +1,10 @@
 """Pairs of which a known share is misaligned: ``python -m benchmarks.noisy_pairs BITEXT --share 0.3 --out noisy.tsv``.
 
 ``BITEXT`` is the folder of clean shards of a run, ``runs/shared/bitext-<fingerprint>``. The share is chosen at random,
-and each chosen pair gets the English sentence of the next chosen one, so that none of them stays aligned. A recipe
-then reads the file: ``--bitext.datasets tsv:noisy.tsv``. Its cleaning drops some misaligned pairs again, those whose
-sides differ too much in length; the cleaning report has their number.
+and each chosen pair gets the English sentence of the next chosen one. Where that is the same sentence, the pair stays
+aligned, and the number that is printed does not count it. A recipe then reads the file: ``--bitext.datasets
+tsv:noisy.tsv``. Its cleaning drops some misaligned pairs again, those whose sides differ too much in length; the
+cleaning report has their number.
 """
 
 import argparse
@@ -31,11 +32,13 @@ def main(arguments: list[str]) -> None:
         pairs = pairs.filter(pc.equal(pairs["dataset"], chosen.dataset))
     sources, targets = pairs["source"].to_pylist(), pairs["target"].to_pylist()
     places = misaligned(len(sources), chosen.share, chosen.seed)
+    moved = 0
     for place, other in zip(places, np.roll(places, -1), strict=True):
         targets[place] = pairs["target"][other].as_py()
+        moved += targets[place] != pairs["target"][place].as_py()
     lines = (f"{source}\t{target}\n" for source, target in zip(sources, targets, strict=True))
     write_whole(chosen.out, "".join(lines).encode())
-    print(f"{chosen.out}: {len(sources)} pairs, {len(places)} of them misaligned")
+    print(f"{chosen.out}: {len(sources)} pairs, {moved} of them misaligned")
 
 
 def misaligned(pairs: int, share: float, seed: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Self
 import optical
 from optical.artefacts import write_json
 from optical.cluster import connect, raising_own_errors
-from optical.errors import UserError
+from optical.errors import DataError, UserError
 from optical.tracking.follower import Follower
 from optical.tracking.mlflow_mirror import MlflowMirror, default_uri
 from optical.tracking.progress import ProgressLine
@@ -112,9 +112,16 @@ class Session:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds of real work by verb, over all sessions of this run."""
+        """Seconds of real work by verb, over all sessions of this run.
+
+        Raises:
+            DataError: the file is damaged.
+        """
         path = self.run_dir / "seconds.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        try:
+            return json.loads(path.read_text()) if path.exists() else {}
+        except ValueError as error:
+            raise DataError(path, f"is no JSON ({error})", "delete it: it holds the times of the work alone") from None
 
     def _keep_time(self, verb: str, seconds: float) -> None:
         total = self.seconds

@@ -55,3 +55,10 @@ def test_what_cannot_be_done_is_refused(bitext, flags, said):
 def test_a_folder_without_shards_is_refused(tmp_path):
     with pytest.raises(UserError, match="no shards"):
         main([str(tmp_path), "--share", "0.1", "--out", str(tmp_path / "out.tsv")])
+
+
+def test_a_pair_that_gets_its_own_sentence_back_is_not_counted(tmp_path, capsys):
+    columns = {"dataset": ["news"] * 4, "source": list("abcd"), "target": ["same"] * 4}
+    pq.write_table(pa.table(columns), tmp_path / "pairs-00000.parquet")
+    main([str(tmp_path), "--share", "1", "--out", str(tmp_path / "out.tsv")])
+    assert "4 pairs, 0 of them misaligned" in capsys.readouterr().out

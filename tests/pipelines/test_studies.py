@@ -14,6 +14,7 @@ from optical.objectives import sum as weighted_sum
 from optical.report.blocks import Paragraph, Table
 from optical.train.config import TrainConfig
 from pipelines.environment import Settings
+from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
 from pipelines.session import Session
 from pipelines.studies.__main__ import main
@@ -269,3 +270,11 @@ def test_the_recipes_own_objective_is_trained_with_every_seed_if_it_is_compared(
     first, second, _ = walked(replace(CONFIG, always=(), objectives=("pooled", "ot")))
     assert {cell.recipe.train.seed for cell in second if cell.system == "ot"} == {5, 6}
     assert len(first) == 4
+
+
+def test_damaged_times_are_named(tmp_path):
+    workspace = Workspace(recipe("demo"), Settings(runs_dir=tmp_path))
+    workspace.run_dir.mkdir(parents=True)
+    (workspace.run_dir / "seconds.json").write_text("{")
+    with pytest.raises(DataError, match="seconds.json: is no JSON"):
+        _ = Session(workspace).seconds
