@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -55,16 +56,16 @@ def main(arguments: list[str]) -> None:
     recipe = recipe_from_file(str(chosen.run / "run.json"))
     workspace = Workspace(recipe, Settings(runs_dir=chosen.run.parent, run_name=chosen.run.name))
     gold = _gold(chosen.gold, recipe.bitext.source, workspace.settings)
-    pairs = list(_pairs(workspace.path(BITEXT)))[: chosen.pairs]
+    pairs = list(islice(_pairs(workspace.path(BITEXT)), chosen.pairs))
     seen = Counter(word for source, _ in pairs for word in set(words(source)))
     known = {word: right for word, right in gold.items() if seen[word] >= LEAST}
     print(f"{len(pairs):,} pairs; {len(gold):,} gold words, {len(known):,} of them in {LEAST} pairs or more\n")
-    teacher = load_encoder(workspace.path(TEACHER)).eval()
     if not known:
         raise UserError(
             chosen.gold, "has no word that these pairs could teach", "give the lexicon of the run's language"
         )
     found: dict[str, Lexicon] = {"IBM Model 1": _by_model1(pairs)}
+    teacher = load_encoder(workspace.path(TEACHER)).eval()
     for name, node in (("plans of the start", STUDENT_START), ("plans of the student", STUDENT)):
         student = load_encoder(workspace.path(node)).eval()
         weights = _aligned(student, teacher, recipe.teacher.target_role, pairs)

@@ -80,7 +80,7 @@ def settled(run: Finished) -> dict[str, str]:
     recipe = run.record.get("decisive", run.recipe)
     parts = {
         **{name: value for name, value in recipe.items() if name not in _NO_SETTING},
-        **{f"{name} of the protocol": value for name, value in recipe["evaluation"].items() if name == "code"},
+        "code of the protocol": recipe["evaluation"].get("code"),
         **{f"data of {kind}": identity[:12] for kind, identity in run.record.get("origin", {}).items()},
         **{f"version of {kind}": version for kind, version in run.record.get("versions", {}).items()},
     }
@@ -95,6 +95,11 @@ def seeds(run: Finished) -> dict[str, str]:
     return {path: text for path, text in _flat(parts) if path.rpartition(".")[2] == _SEED}
 
 
+def given_name(groups: Sequence[Group]) -> str:
+    """What the user calls some groups; empty where they have no names."""
+    return " + ".join(dict.fromkeys(group.name for group in groups if group.name))
+
+
 def short_names(classes: Sequence[Sequence[Group]]) -> list[str]:
     """A name for each class of groups, by what the classes differ in; an empty one where there is one class.
 
@@ -103,7 +108,7 @@ def short_names(classes: Sequence[Sequence[Group]]) -> list[str]:
     """
     if len(classes) == 1:
         return [""]
-    given = [" + ".join(dict.fromkeys(group.name for group in groups if group.name)) for groups in classes]
+    given = [given_name(groups) for groups in classes]
     telling = _telling([_agreed(groups) for groups in classes])
     by_field = _named_by(telling)
     recipes = [

@@ -12,7 +12,7 @@ from optical.errors import DataError, UserError, require, suggest
 from optical.evaluation.measures import Measured, measure
 from optical.evaluation.runs import read_qrels, read_run
 from pipelines.finished import EVALUATION, Finished
-from pipelines.groups import Group, seeds, short_names
+from pipelines.groups import Group, given_name, seeds, short_names
 
 _ROUNDING = 1e-9
 
@@ -125,9 +125,10 @@ def _systems(name: str, groups: Sequence[Group], measurer: Measurer) -> Iterator
         if rankings := _of_seeds(name, group, measurer):
             key = tuple(sorted(ranking.identity for ranking in rankings))
             classes.setdefault(key, (rankings, []))[1].append(group)
-    labels = short_names([having for _, having in classes.values()])
-    if len(classes) == 1 and any(run.has_student(name) for group in groups for run in group.runs):
-        labels = [" + ".join(dict.fromkeys(group.name for group in groups if group.name and name in _names(group)))]
+    found = [having for _, having in classes.values()]
+    labels = short_names(found)
+    if len(found) == 1 and any(run.has_student(name) for group in found[0] for run in group.runs):
+        labels = [given_name(found[0])]
     for label, (rankings, having) in zip(labels, classes.values(), strict=True):
         runs = [run for group in having for run in group.runs if name in run.means]
         yield MeasuredSystem(
@@ -138,10 +139,6 @@ def _systems(name: str, groups: Sequence[Group], measurer: Measurer) -> Iterator
             all(run.is_given(name) for run in runs),
             any(run.is_yardstick(name) for run in runs),
         )
-
-
-def _names(group: Group) -> set[str]:
-    return {name for run in group.runs for name in run.means}
 
 
 def _of_seeds(name: str, group: Group, measurer: Measurer) -> tuple[Ranking, ...]:

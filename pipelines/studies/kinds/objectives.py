@@ -122,11 +122,13 @@ class Config(StudyConfig):
             cells = [_shown(by_place[spec, rate], chosen.get(spec)) for rate in self.rates]
             rows.append((spec, *cells, "yes" if spec in finalists else "no"))
         header = ("objective", *(f"rate {rate:g}" for rate in self.rates), "every seed")
-        for spec in (spec for spec in chosen if spec not in _judged(chosen)):
-            yield Paragraph(
-                f"{spec} is trained with every seed because {MEASURE} cannot compare it with other objectives: it "
-                "teaches another ranking than the teacher's. Its rate alone is chosen by that measure."
-            )
+        judged = _judged(chosen)
+        for spec in chosen:
+            if spec not in judged:
+                yield Paragraph(
+                    f"{spec} is trained with every seed because {MEASURE} cannot compare it with other objectives: it "
+                    "teaches another ranking than the teacher's. Its rate alone is chosen by that measure."
+                )
         said = f"{MEASURE} of seed {self.seeds[0]}, by objective and learning rate; * is the rate that was tested"
         yield Table(header, rows, said, frozenset(range(1, len(self.rates) + 1)))
         yield Terms({spec: self._cell(recipe, spec, 1.0, 0).recipe.objective.in_words() for spec in objectives})
