@@ -264,6 +264,8 @@ def idle_fields(recipe: Recipe) -> Iterator[str]:
         yield "student.query_prefix"
         if not recipe.student.is_fitted:
             yield "student.start"
+    if not recipe.student.vocabulary or recipe.student.min_frequency == 1:
+        yield "student.min_frequency"
     if recipe.student.word_embeddings == "freeze":
         yield from (f"{where}.embedding_rate" for where in recipe.student_trainings)
     if not recipe.evaluation.baselines:

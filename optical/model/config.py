@@ -54,6 +54,8 @@ class StartConfig:
     vocabulary: int = 0
     """Size of a vocabulary learned from the source side and added to the encoder's own, its embeddings initialised
     through the bitext; 0 adds none."""
+    min_frequency: int = 1
+    """A new piece of the vocabulary occurs in the source side at least so often: a rare one starts at a poor place."""
     layers: int = 0
     """Transformer layers to keep, from the first; 0 keeps all."""
     word_embeddings: Literal["train", "freeze"] = "train"
@@ -64,6 +66,7 @@ class StartConfig:
         for name in ("vocabulary", "layers"):
             value = getattr(self, name)
             require(value >= 0, f"student.{name}", f"is {value}", "set 0 or more")
+        require(self.min_frequency >= 1, "student.min_frequency", f"is {self.min_frequency}", "set 1 or more")
         what = f"is {self.query_prefix!r}, and a student without weights of its own reads as the teacher does"
         readable = self.query_prefix is None or self.weights is not None
         require(readable, "student.query_prefix", what, "set teacher.query_prefix, or student.weights")

@@ -38,7 +38,7 @@ def student_start(
     student = load_encoder(weights or teacher).eval()
     keep_layers(student.backbone, config.layers)
     if config.vocabulary:
-        student = extended_student(student, sources, targets, config.vocabulary)
+        student = extended_student(student, sources, targets, config.vocabulary, config.min_frequency)
     if weights is None and not config.is_fitted:
         return student, {}
     guide = load_encoder(teacher).eval()

@@ -100,8 +100,8 @@ def _start_settings(workspace: Workspace) -> list[object]:
     recipe, fields = workspace.recipe, workspace.decisive["student"]
     fitted, role = recipe.student.is_fitted, recipe.teacher.target_role
     settings = {name: fields.get(name) for name in ("start", "vocabulary", "layers")}
-    own_prefix = {} if recipe.student.query_prefix is None else {"query_prefix": recipe.student.query_prefix}
-    return [settings | own_prefix, *([role] if fitted and role != "query" else [])]
+    given = {name: fields[name] for name in ("query_prefix", "min_frequency") if fields.get(name) is not None}
+    return [settings | given, *([role] if fitted and role != "query" else [])]
 
 
 def _make_bridge(session: Context, path: Path, identity: str) -> None:

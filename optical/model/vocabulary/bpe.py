@@ -12,7 +12,7 @@ _LONGEST = 48
 """Most bytes of a new piece: sixteen characters of three bytes."""
 
 
-def extend_bpe(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Tokenizer:
+def extend_bpe(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, min_frequency: int = 1) -> Tokenizer:
     """The tokenizer with the pieces of another language appended; every old id and the order of old merges stay.
 
     The old merges are applied to the words of ``texts``, and learning goes on from there: the new merges come after the
@@ -22,6 +22,7 @@ def extend_bpe(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> T
         tokenizer: of byte-level BPE.
         texts: in the new language.
         vocabulary: most new pieces.
+        min_frequency: how often a pair of pieces occurs at least when it becomes one.
     """
     content = contents(tokenizer)
     old = dict(by_id(tokenizer))
@@ -38,6 +39,7 @@ def extend_bpe(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> T
         {*old, *missing},
         vocabulary - len(missing),
         lambda piece: len(piece) <= _LONGEST and _SPACE not in piece[1:] and piece not in added,
+        min_frequency,
     )
     return _extended(tokenizer, content, old, missing, merges)
 

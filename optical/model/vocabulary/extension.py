@@ -10,14 +10,14 @@ from optical.model.vocabulary.parts import contents
 from optical.model.vocabulary.tokenizer import extend_wordpiece
 from optical.model.vocabulary.unigram import extend_unigram
 
-_BY_KIND: dict[str, Callable[[Tokenizer, Sequence[str], int], Tokenizer]] = {
+_BY_KIND: dict[str, Callable[[Tokenizer, Sequence[str], int, int], Tokenizer]] = {
     "WordPiece": extend_wordpiece,
     "Unigram": extend_unigram,
     "BPE": extend_bpe,
 }
 
 
-def extend(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Tokenizer:
+def extend(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, min_frequency: int = 1) -> Tokenizer:
     """The tokenizer with pieces of the language of ``texts`` appended after its last id; deterministic.
 
     Unigram and byte-level BPE keep their normaliser and their word boundaries, which lose no letter. The normaliser of
@@ -28,6 +28,7 @@ def extend(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Token
         texts: in the language that is added.
         vocabulary: size of the vocabulary that is learned from ``texts``. Of WordPiece and Unigram, those of its pieces
             are added that the tokenizer lacks; of BPE, at most so many further pieces.
+        min_frequency: how often the texts are read with a new piece at least, when it is learned.
 
     Raises:
         DataError: the tokenizer is of another kind, or its normaliser cannot be imitated.
@@ -39,7 +40,7 @@ def extend(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Token
             f"only a vocabulary of WordPiece, Unigram or byte-level BPE can be extended, and this one is {refused}",
             "set student.vocabulary to 0",
         )
-    return _BY_KIND[content["model"]["type"]](tokenizer, texts, vocabulary)
+    return _BY_KIND[content["model"]["type"]](tokenizer, texts, vocabulary, min_frequency)
 
 
 def unextendable(content: dict) -> str | None:

@@ -10,7 +10,11 @@ _LEAST_COUNT = 2
 
 
 def learn_merges(
-    words: Mapping[tuple[str, ...], int], known: Sequence[str] | set[str], most_new: int, allowed: Callable[[str], bool]
+    words: Mapping[tuple[str, ...], int],
+    known: Sequence[str] | set[str],
+    most_new: int,
+    allowed: Callable[[str], bool],
+    min_frequency: int = 1,
 ) -> list[Pair]:
     """Further merges, the most frequent first.
 
@@ -22,11 +26,12 @@ def learn_merges(
         known: pieces of the old vocabulary. A merge may lead to one of them by another way; it adds no new piece.
         most_new: most new pieces.
         allowed: whether a piece may be made.
+        min_frequency: how often a pair occurs at least when it is merged.
 
     >>> learn_merges({("a", "b", "a", "b"): 3, ("b", "a"): 2}, {"a", "b"}, 2, lambda piece: True)
     [('a', 'b'), ('ab', 'ab')]
     """
-    learner = _Learner(words, allowed)
+    learner = _Learner(words, allowed, max(min_frequency, _LEAST_COUNT))
     made, new, merges = set(known), 0, []
     while new < most_new and (pair := learner.best()) is not None:
         learner.merge(pair)
@@ -39,10 +44,10 @@ def learn_merges(
 class _Learner:
     """Words, the counts of their pairs, and where each pair stands; a merge changes only the words that have it."""
 
-    def __init__(self, words: Mapping[tuple[str, ...], int], allowed: Callable[[str], bool]) -> None:
+    def __init__(self, words: Mapping[tuple[str, ...], int], allowed: Callable[[str], bool], least: int) -> None:
         self._words = [list(word) for word in words]
         self._counts = list(words.values())
-        self._allowed = allowed
+        self._allowed, self._least = allowed, least
         self._pairs: dict[Pair, int] = defaultdict(int)
         self._where: dict[Pair, set[int]] = defaultdict(set)
         for number, word in enumerate(self._words):
@@ -83,7 +88,7 @@ class _Learner:
         return set(pairs)
 
     def _may_merge(self, pair: Pair) -> bool:
-        return self._pairs.get(pair, 0) >= _LEAST_COUNT and self._allowed("".join(pair))
+        return self._pairs.get(pair, 0) >= self._least and self._allowed("".join(pair))
 
 
 def _joined(word: list[str], pair: Pair) -> list[str]:

@@ -57,9 +57,9 @@ def by_id(tokenizer: Tokenizer) -> list[tuple[str, int]]:
     return sorted(tokenizer.get_vocab().items(), key=lambda piece: piece[1])
 
 
-def ids_in(tokenizer: Tokenizer, texts: Sequence[str]) -> set[int]:
-    """The ids that texts are read with, special tokens left out."""
-    found: set[int] = set()
+def counted_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> Counter[int]:
+    """How often texts are read with each id, special tokens left out."""
+    found: Counter[int] = Counter()
     for start in range(0, len(texts), _AT_ONCE):
         for encoding in tokenizer.encode_batch_fast(list(texts[start : start + _AT_ONCE]), add_special_tokens=False):
             found.update(encoding.ids)

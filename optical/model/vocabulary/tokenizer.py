@@ -33,12 +33,15 @@ def learn_wordpiece(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     return reading_text(json.loads(tokenizer.to_str()), BERT)
 
 
-def extend_wordpiece(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Tokenizer:
+def extend_wordpiece(
+    tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, min_frequency: int = 1
+) -> Tokenizer:
     """The tokenizer with the word pieces of another language appended; every old id keeps its meaning.
 
     A WordPiece vocabulary of size ``vocabulary`` is learned from ``texts`` with the tokenizer's own case and word
     boundaries, but with every mark kept; pieces that the tokenizer lacks are added after its last id. ASCII text is
-    read as before, except where a new piece is longer than an old one.
+    read as before, except where a new piece is longer than an old one. Two pieces are joined only where they stand
+    side by side at least ``min_frequency`` times.
 
     Raises:
         DataError: the tokenizer is not a WordPiece tokenizer, or its normaliser cannot be imitated.
@@ -53,7 +56,7 @@ def extend_wordpiece(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int
     blank = _blank(keeping_marks_like(tokenizer.normalizer), tokenizer.pre_tokenizer)
     pieces = dict(sorted(tokenizer.get_vocab().items(), key=lambda piece: piece[1]))
     first = vocabulary_size(tokenizer)
-    new = [piece for piece in _learn(blank, texts, vocabulary, (BERT.unk,)) if piece not in pieces]
+    new = [piece for piece in _learn(blank, texts, vocabulary, (BERT.unk,), min_frequency) if piece not in pieces]
     content["model"]["vocab"] = pieces | {piece: first + place for place, piece in enumerate(new)}
     parts = json.loads(blank.to_str())
     return reading_text(content | {part: parts[part] for part in ("normalizer", "pre_tokenizer")}, BERT)
@@ -65,7 +68,9 @@ def _blank(normalizer: Normalizer, boundaries: PreTokenizer | None) -> Tokenizer
     return blank
 
 
-def _learn(blank: Tokenizer, texts: Sequence[str], vocabulary: int, special: tuple[str, ...]) -> list[str]:
+def _learn(
+    blank: Tokenizer, texts: Sequence[str], vocabulary: int, special: tuple[str, ...], min_frequency: int = 1
+) -> list[str]:
     """The pieces of a WordPiece vocabulary in order of their ids, the special tokens first.
 
     The trainer numbers continuation characters (``##a``) in the order of a randomly seeded hash map and breaks ties
@@ -74,7 +79,10 @@ def _learn(blank: Tokenizer, texts: Sequence[str], vocabulary: int, special: tup
     seen = {character for text in texts for character in blank.normalizer.normalize_str(text)}
     continuations = [f"##{character}" for character in sorted(seen.union(ACCENTS)) if not character.isspace()]
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary, special_tokens=[*special, *continuations], show_progress=False
+        vocab_size=vocabulary,
+        min_frequency=min_frequency,
+        special_tokens=[*special, *continuations],
+        show_progress=False,
     )
     blank.train_from_iterator(texts, trainer)
     learned = blank.get_vocab()

@@ -25,7 +25,9 @@ _LEAST_PROBABILITY = 0.02
 _LONGEST = 64
 
 
-def extended_student(teacher: Encoder, sources: Sequence[str], targets: Sequence[str], vocabulary: int) -> Encoder:
+def extended_student(
+    teacher: Encoder, sources: Sequence[str], targets: Sequence[str], vocabulary: int, min_frequency: int = 1
+) -> Encoder:
     """The student before training: ``teacher`` itself, changed in place so that it also reads the source language.
 
     Args:
@@ -33,11 +35,12 @@ def extended_student(teacher: Encoder, sources: Sequence[str], targets: Sequence
         sources: source side of the bitext.
         targets: its English side, in the same order.
         vocabulary: size of the vocabulary learned from ``sources``.
+        min_frequency: how often a new piece occurs in ``sources`` at least.
 
     Raises:
         DataError: the vocabulary is of another kind (see ``extension``).
     """
-    tokenizer = extend(teacher.tokenizer, sources, vocabulary)
+    tokenizer = extend(teacher.tokenizer, sources, vocabulary, min_frequency)
     table = translation_table(
         _inner_ids(tokenizer, sources),
         _inner_ids(teacher.tokenizer, targets),

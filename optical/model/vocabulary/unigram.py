@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
-from optical.model.vocabulary.parts import by_id, contents, counted_words, ids_in, rebuilt
+from optical.model.vocabulary.parts import by_id, contents, counted_ids, counted_words, rebuilt
 from optical.model.vocabulary.unigram_learning import learn_unigram
 
 _SPACE = "\u2581"
@@ -20,25 +20,26 @@ _UNKNOWN_PENALTY = 10.0
 """The library scores an unknown character so far below the lowest score of a piece."""
 
 
-def extend_unigram(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> Tokenizer:
+def extend_unigram(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, min_frequency: int = 1) -> Tokenizer:
     """The tokenizer with the pieces of another language appended; every old id and score stays.
 
     A Unigram model of ``vocabulary`` pieces is learned from ``texts`` with the tokenizer's own normaliser and word
-    boundaries. Pieces that the tokenizer lacks get the ids after its last one. Pieces that no text is read with are
-    left out, which changes the reading of no text. The scores of both models are logarithms of probabilities, but of
+    boundaries. Pieces that the tokenizer lacks get the ids after its last one. Pieces that the texts are read with less
+    than ``min_frequency`` times are left out; leaving out those that no text is read with changes no reading. The scores of both models are logarithms of probabilities, but of
     texts in different languages: the new ones are shifted by one number (see ``score_shift``).
     """
     content = contents(tokenizer)
     old, letters = _with_added_tokens(content["model"]["vocab"], tokenizer)
     known = {piece for piece, _ in old}
-    learned = learn_unigram(counted_words(tokenizer, texts, _WORD_PARTS), vocabulary)
+    learned = learn_unigram(counted_words(tokenizer, texts, _WORD_PARTS), vocabulary, min_frequency)
     added = {token["content"] for token in content["added_tokens"]}
     scores = {piece: score for piece, score in content["model"]["vocab"] if piece not in added}
     shift, lowest = score_shift(scores, learned), min(scores.values(), default=-math.inf)
     scored = {piece: max(score + shift, lowest) for piece, score in learned.items() if piece not in known}
     new = [*(scored | dict.fromkeys(letters, lowest)).items()]
-    used = ids_in(_with_pieces(tokenizer, content, [*old, *new]), texts)
-    kept = [pair for number, pair in enumerate(new, start=len(old)) if number in used or pair[0] in letters]
+    read = counted_ids(_with_pieces(tokenizer, content, [*old, *new]), texts)
+    least = max(min_frequency, 1)
+    kept = [pair for number, pair in enumerate(new, start=len(old)) if read[number] >= least or pair[0] in letters]
     return _with_pieces(tokenizer, content, [*old, *kept])
 
 

@@ -19,19 +19,23 @@ _SEEDS_PER_PIECE = 8
 _SHRINKAGE = 0.75
 _SWEEPS = 2
 _LEAST_COUNT = 0.5
+_RAREST = 10
+"""One in so many pieces is dropped at once for being too rare."""
 
 
-def learn_unigram(words: Mapping[str, int], vocabulary: int) -> dict[str, float]:
+def learn_unigram(words: Mapping[str, int], vocabulary: int, min_frequency: int = 1) -> dict[str, float]:
     """The pieces of a Unigram model and the natural logarithms of their probabilities, the likeliest first.
 
     Frequent substrings are the first pieces. Expectation-maximisation fits their probabilities, and in each round the
     quarter of the pieces whose loss lowers the likelihood least is dropped, until ``vocabulary`` pieces are left, all
-    of them expected in the words. Single characters are never dropped, so the result is larger than ``vocabulary`` if
-    there are more characters. The most frequent words with two million characters in all are used.
+    of them expected in the words. Pieces that are still rarer than ``min_frequency`` are dropped then, the rarest first.
+    Single characters are never dropped, so the result is larger than ``vocabulary`` if there are more characters. The
+    most frequent words with two million characters in all are used.
 
     Args:
         words: how often each word occurs.
         vocabulary: number of pieces.
+        min_frequency: how often a longer piece is expected in the words at least, rounded.
 
     >>> list(learn_unigram({"abab": 5, "ab": 5}, 3))[0]
     'ab'
@@ -50,13 +54,19 @@ def learn_unigram(words: Mapping[str, int], vocabulary: int) -> dict[str, float]
             expected = expected_counts(lattice, scores, counts)
             scores = _maximised(expected)
         useful = single | (expected >= _LEAST_COUNT)
-        if useful.all() and (single.all() or len(pieces) <= vocabulary):
+        rare = ~single & (expected < min_frequency - _LEAST_COUNT)
+        few = useful.all() and (single.all() or len(pieces) <= vocabulary)
+        if few and not rare.any():
             break
         loss = np.where(single, np.inf, expected * (scores - log_sums(inner, scores)[inner.ends]))
         stay = max(vocabulary, int(len(pieces) * _SHRINKAGE), int(single.sum()))
         chosen = np.zeros(len(pieces), bool)
         chosen[np.argsort(-loss, kind="stable")[:stay]] = True
         chosen &= useful
+        if few:
+            # A few at a time, for what is left becomes more frequent.
+            rarest = np.argsort(np.where(single, np.inf, expected), kind="stable")[: -(-len(pieces) // _RAREST)]
+            chosen[rarest[rare[rarest]]] = False
         pieces = [piece for piece, stays in zip(pieces, chosen, strict=True) if stays]
         lattice, single, scores = lattice.keeping(chosen), single[chosen], scores[chosen]
         inner = _without(inner, chosen)
