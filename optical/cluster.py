@@ -84,13 +84,17 @@ def _start(resources: Resources, object_store_bytes: int) -> None:
     try:
         with _native_output_logged():
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **({} if address else local))
-    except (ValueError, ConnectionError, RuntimeError) as error:
+    except Exception as error:
+        # A bare Exception is Ray's word for a node that is not up within 30 seconds.
+        if not isinstance(error, ValueError | ConnectionError | RuntimeError) and type(error) is not Exception:
+            raise
         raise _unreachable(address, " ".join(str(error).split())) from error
 
 
 def _unreachable(address: str | None, reason: str) -> InfrastructureError:
     if address is None:
-        return InfrastructureError("a local Ray", f"does not start ({reason})", "see to the room in memory and on /tmp")
+        advice = "see to the room in memory and on /tmp, and to what else is at work here, and repeat the command"
+        return InfrastructureError("a local Ray", f"does not start ({reason})", advice)
     return InfrastructureError(address, f"Ray cannot be reached ({reason})", "unset RAY_ADDRESS to run on this machine")
 
 

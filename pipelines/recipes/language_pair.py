@@ -10,11 +10,14 @@ from optical.data.registry.entry import BUILT_IN, DataSet, Kind
 from optical.data.registry.languages import Language, known, language
 from optical.errors import UserError
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
+from optical.objectives import divergence
 from optical.recipe import Recipe
-from pipelines.recipes.parts import extended_student, minilm_teacher, sentence_training
+from pipelines.recipes.parts import extended_student, multilingual_teacher, multilingual_training
 
 EXAMPLE = "som-eng"
-SENTENCE = "Somali; likewise every language of prepare --list with eng: its bitext, its collection, all-MiniLM-L6-v2."
+SENTENCE = (
+    "Somali; likewise every language of prepare --list: its bitext with eng, its collection, multilingual-e5-small."
+)
 _ENGLISH = "eng"
 _PAIRS_TO_SEE = 30_000
 _MOST_EPOCHS = 10
@@ -56,9 +59,10 @@ def pair_recipe(name: str) -> Recipe:
     return Recipe(
         name=f"{found.tag}-{_ENGLISH}",
         bitext=BitextConfig(datasets=specs, source=found.tag, target=_ENGLISH),
-        teacher=minilm_teacher(),
+        teacher=multilingual_teacher(),
         student=extended_student(),
-        train=sentence_training(epochs),
+        objective=divergence.Config(),
+        train=multilingual_training(epochs),
         evaluation=CrossLingual(collection=collections[0].name if collections else _NEEDED),
     )
 

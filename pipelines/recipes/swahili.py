@@ -4,8 +4,14 @@ from dataclasses import replace
 
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.objectives import ot
-from optical.recipe import Recipe, TeacherConfig
-from pipelines.recipes.parts import extended_student, question_mixture, sentence_training, swahili_pairs
+from optical.recipe import Recipe
+from pipelines.recipes.parts import (
+    extended_student,
+    multilingual_teacher,
+    multilingual_training,
+    question_mixture,
+    swahili_pairs,
+)
 
 
 def swahili() -> Recipe:
@@ -17,22 +23,10 @@ def swahili() -> Recipe:
     return Recipe(
         name="swahili",
         bitext=swahili_pairs(),
-        teacher=TeacherConfig(
-            weights="multilingual-e5-small",
-            query_length=64,
-            document_length=128,
-            query_tokens="inner",
-            centre="dev",
-        ),
+        teacher=multilingual_teacher(),
         student=extended_student(),
         objective=ot.Config(epsilon=0.1, epsilon_unit="mean_cost"),
-        train=replace(
-            sentence_training(),
-            batch_pairs=32,
-            learning_rate=1e-4,
-            embedding_rate=10.0,
-            mixture=question_mixture(),
-        ),
+        train=replace(multilingual_training(), mixture=question_mixture()),
         evaluation=CrossLingual(
             collection="afriqa-swa", pretrained=("late:multilingual-e5-small", "dense:multilingual-e5-small")
         ),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
-from optical.objectives import ot
+from optical.objectives import divergence
 from optical.recipe import Recipe
 from pipelines.recipes.parts import (
     extended_student,
@@ -24,7 +24,7 @@ def swahili_minilm() -> Recipe:
         bitext=swahili_pairs(),
         teacher=minilm_teacher(),
         student=extended_student(),
-        objective=ot.Config(epsilon=0.1),
+        objective=divergence.Config(),
         train=replace(sentence_training(), mixture=question_mixture()),
         evaluation=CrossLingual(collection="afriqa-swa"),
     )

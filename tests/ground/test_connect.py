@@ -49,6 +49,21 @@ def test_a_cluster_that_does_not_answer_is_named(asked, listening, monkeypatch):
         connect(Resources())
 
 
+@pytest.mark.parametrize("kind", [Exception, RuntimeError, ValueError])
+def test_a_local_ray_that_is_not_up_in_time_is_no_bug(asked, monkeypatch, kind):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", lambda **_: (_ for _ in ()).throw(kind("The current node\ntimed out")))
+    with pytest.raises(InfrastructureError, match=r"^a local Ray: does not start \(The current node timed out\); see"):
+        connect(Resources())
+
+
+def test_another_failure_at_the_start_stays_what_it_is(asked, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", lambda **_: (_ for _ in ()).throw(TypeError("wrong argument")))
+    with pytest.raises(TypeError, match="wrong argument"):
+        connect(Resources())
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
 def test_ray_is_not_asked_for_a_cluster_at_whose_address_nothing_listens(asked, address, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", address)

@@ -66,7 +66,7 @@ def test_a_language_pair_takes_the_counted_bitext_and_a_collection_of_the_regist
     som = recipe("som-eng")
     assert som.bitext.datasets == ("tico19-som", "hornmt-som", "flores-sib200-som")
     assert (som.name, som.bitext.source, som.bitext.target) == ("som-eng", "som", "eng")
-    assert (som.evaluation.collection, som.teacher.weights) == ("ntrex-headlines-som", "all-minilm-l6-v2")
+    assert (som.evaluation.collection, som.teacher.weights) == ("ntrex-headlines-som", "multilingual-e5-small")
     assert som.student.vocabulary == 8000
     assert recipe("Somali-eng") == som
     pairs = sum(datasets()[name].count for name in som.bitext.datasets)

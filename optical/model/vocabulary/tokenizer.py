@@ -33,9 +33,7 @@ def learn_wordpiece(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     return reading_text(json.loads(tokenizer.to_str()), BERT)
 
 
-def extend_wordpiece(
-    tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, min_frequency: int = 1
-) -> Tokenizer:
+def extend_wordpiece(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, min_frequency: int = 1) -> Tokenizer:
     """The tokenizer with the word pieces of another language appended; every old id keeps its meaning.
 
     A WordPiece vocabulary of size ``vocabulary`` is learned from ``texts`` with the tokenizer's own case and word

@@ -25,8 +25,9 @@ def extend_unigram(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, 
 
     A Unigram model of ``vocabulary`` pieces is learned from ``texts`` with the tokenizer's own normaliser and word
     boundaries. Pieces that the tokenizer lacks get the ids after its last one. Pieces that the texts are read with less
-    than ``min_frequency`` times are left out; leaving out those that no text is read with changes no reading. The scores of both models are logarithms of probabilities, but of
-    texts in different languages: the new ones are shifted by one number (see ``score_shift``).
+    than ``min_frequency`` times are left out; leaving out those that no text is read with changes no reading. The
+    scores of both models are logarithms of probabilities, but of texts in different languages: the new ones are shifted
+    by one number (see ``score_shift``).
     """
     content = contents(tokenizer)
     old, letters = _with_added_tokens(content["model"]["vocab"], tokenizer)

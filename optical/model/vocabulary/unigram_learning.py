@@ -28,7 +28,7 @@ def learn_unigram(words: Mapping[str, int], vocabulary: int, min_frequency: int 
 
     Frequent substrings are the first pieces. Expectation-maximisation fits their probabilities, and in each round the
     quarter of the pieces whose loss lowers the likelihood least is dropped, until ``vocabulary`` pieces are left, all
-    of them expected in the words. Pieces that are still rarer than ``min_frequency`` are dropped then, the rarest first.
+    of them expected in the words. Then pieces that are rarer than ``min_frequency`` are dropped, the rarest first.
     Single characters are never dropped, so the result is larger than ``vocabulary`` if there are more characters. The
     most frequent words with two million characters in all are used.
 

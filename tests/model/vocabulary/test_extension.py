@@ -49,6 +49,17 @@ def test_every_old_id_keeps_its_meaning_and_new_ids_follow(kind: str):
 
 
 @pytest.mark.parametrize("kind", MADE)
+def test_rare_pieces_are_left_out_on_request(kind: str):
+    texts = [*["mtoto anasoma kitabu"] * 9, "simba analala"]
+    every, frequent = (extend(MADE[kind], texts, 150, least).get_vocab() for least in (1, 5))
+    old = MADE[kind].get_vocab()
+    assert len(old) < len(frequent) < len(every)
+    assert any("toto" in piece for piece in frequent if piece not in old)
+    longer = [piece for piece in frequent if piece not in old and len(piece.strip("\u2581\u0120#")) > 2]
+    assert not [piece for piece in longer if piece.strip("\u2581\u0120#") not in texts[0]]
+
+
+@pytest.mark.parametrize("kind", MADE)
 def test_the_new_language_takes_fewer_tokens_and_the_old_ones_are_read_as_before(kind: str):
     old, new = MADE[kind], EXTENDED[kind]
     for text in AS_IN_OLD_TIMES + (FRENCH if kind != "WordPiece" else []):

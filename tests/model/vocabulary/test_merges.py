@@ -48,6 +48,12 @@ def test_a_pair_that_occurs_once_is_left_alone():
     assert learn_merges({}, set(), 5, lambda _: True) == []
 
 
+def test_a_pair_is_merged_from_the_frequency_that_is_asked_for():
+    words = {("a", "b"): 5, ("c", "d"): 4}
+    assert learn_merges(words, {*"abcd"}, 5, lambda _: True, 5) == [("a", "b")]
+    assert learn_merges(words, {*"abcd"}, 5, lambda _: True, 4) == [("a", "b"), ("c", "d")]
+
+
 def test_a_way_to_an_old_piece_counts_as_no_new_one():
     words = {("a", "bc"): 9, ("x", "y"): 3}
     assert learn_merges(words, {"a", "bc", "abc", "x", "y"}, 1, lambda _: True) == [("a", "bc"), ("x", "y")]

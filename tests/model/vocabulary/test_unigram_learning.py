@@ -51,6 +51,28 @@ def test_characters_stay_and_useless_pieces_go_whatever_the_size():
     assert learn_unigram({"a": 1}, 10).keys() == {"a"}
 
 
+@pytest.mark.parametrize("least", [1, 4, 20])
+def test_no_piece_is_rarer_than_asked_but_a_character(least: int):
+    learned = learn_unigram(WORDS, 80, least)
+    reader = Tokenizer(models.Unigram([("<unk>", 0.0), *learned.items()], unk_id=0))
+    read: dict[str, int] = {}
+    for word, count in WORDS.items():
+        for piece in reader.encode(word).tokens:
+            read[piece] = read.get(piece, 0) + count
+    longer = [piece for piece in learned if len(piece) > 1]
+    # The expected count, which is rounded, is not the count of the best reading.
+    assert all(read.get(piece, 0) >= 0.7 * least for piece in longer)
+    assert longer
+
+
+def test_what_rare_pieces_leave_makes_others_frequent_enough():
+    # "majini" alone would be dropped, and so would "maji" if all rare ones went at once.
+    words = {"maji": 3, "majini": 3, "majiko": 3, "ni": 3, "ko": 3}
+    assert {"maji", "ni", "ko"} <= learn_unigram(words, 50, 5).keys()
+    assert "majini" in learn_unigram(words, 50)
+    assert "majini" not in learn_unigram(words, 50, 5)
+
+
 def test_one_piece_a_word_by_hand():
     # One word of one character: its count is all there is, and digamma(3) - digamma(3) = 0.
     assert learn_unigram({"a": 3}, 5) == {"a": 0.0}
