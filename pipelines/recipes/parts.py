@@ -19,13 +19,16 @@ def multilingual_teacher() -> TeacherConfig:
     It reads a hundred languages, so it is a student too: it teaches itself. Its passages are cut to 128 tokens.
     """
     return TeacherConfig(
-        weights="multilingual-e5-small", query_length=64, document_length=128, query_tokens="inner", centre="dev"
+        weights="multilingual-e5-small", query_length=64, document_length=128, query_tokens="inner", centre="on"
     )
 
 
 def extended_student() -> StudentConfig:
-    """A student with those pieces of a vocabulary of 8,000, learned from the source language, that its own lacks."""
-    return StudentConfig(vocabulary=8000)
+    """A student with those pieces of a vocabulary of 8,000, learned from the source language, that its own lacks.
+
+    A piece that occurs less than five times in the bitext would start at a poor place, so little bitext adds few.
+    """
+    return StudentConfig(vocabulary=8000, min_frequency=5)
 
 
 def sentence_training(epochs: int = 1) -> TrainConfig:
