@@ -252,6 +252,8 @@ def idle_fields(recipe: Recipe) -> Iterator[str]:
     """Paths of the fields that cannot change the results, given the values of the other fields."""
     for where, train in recipe.trainings.items():
         yield from (f"{where}.{name}" for name in _CADENCE)
+        if train.max_steps is None:
+            yield f"{where}.max_steps"
         if train.noise_weighting == "off":
             yield f"{where}.noise_weighting"
         if train.mixture.weights:

@@ -41,6 +41,8 @@ class BatchConfig:
 
     epochs: int = 1
     """Passes over the training pairs."""
+    max_steps: int | None = None
+    """Most steps; a training that would take more ends there, its learning rate with it. None: all epochs."""
     batch_pairs: int = 64
     """Most sentence pairs in one global batch."""
     batch_tokens: int = 8192
@@ -58,6 +60,8 @@ class BatchConfig:
         for name in ("epochs", "batch_pairs", "batch_tokens"):
             value = getattr(self, name)
             require(0 < value < math.inf, f"train.{name}", f"is {value}", "set a positive number")
+        if self.max_steps is not None:
+            require(self.max_steps > 0, "train.max_steps", f"is {self.max_steps}", "set a positive number, or none")
         for name in ("source_length", "target_length"):
             require(getattr(self, name) >= 4, f"train.{name}", f"is {getattr(self, name)}", "set at least 4 tokens")
         require_seed("train.seed", self.seed)

@@ -117,8 +117,8 @@ class RankShare:
             raise DataError(self.tokens.folder, what, "delete the directory and rerun")
         sources = self._sources(pairs)
         steps = max(1, self.pairs_per_block * self.world_size // self.config.batch_pairs)
-        for first in range(stretch.first_batch, stretch.num_batches, steps):
-            batches = np.arange(first, min(first + steps, stretch.num_batches))
+        for first in range(stretch.first_batch, stretch.end_batch, steps):
+            batches = np.arange(first, min(first + steps, stretch.end_batch))
             step = pa.array(batches + (stretch.first_step - stretch.first_batch))
             columns = self._columns(positions, pairs, sources, packing, batches.tolist())
             mined = pairs.negative_ids is not None

@@ -198,6 +198,7 @@ class Stretch:
         window: number of the window in its epoch.
         num_batches: batches of the whole window.
         first_batch: the window's batch that ``first_step`` trains on.
+        end_batch: the window's batch before which the training ends, or ``num_batches``.
         first_step: the first of these steps.
     """
 
@@ -205,6 +206,7 @@ class Stretch:
     window: int
     num_batches: int
     first_batch: int
+    end_batch: int
     first_step: int
 
 
@@ -225,7 +227,8 @@ class Schedule:
     @property
     def num_steps(self) -> int:
         """Steps of the whole training."""
-        return int(self._ends[-1])
+        whole = int(self._ends[-1])
+        return whole if self.config.max_steps is None else min(whole, self.config.max_steps)
 
     def stretches(self, start: int) -> list[Stretch]:
         """The rest of the training from step ``start`` (counted from 0), window by window."""
@@ -233,9 +236,11 @@ class Schedule:
         for index in range(int(np.searchsorted(self._ends, start, side="right")), len(self._ends)):
             num_batches = int(self._num_batches[index])
             window_start = int(self._ends[index]) - num_batches
-            first = max(start, window_start)
+            first, end = max(start, window_start), min(window_start + num_batches, self.num_steps)
+            if first >= end:
+                break
             epoch, window = divmod(index, self.order.num_windows)
-            rest.append(Stretch(epoch, window, num_batches, first - window_start, first))
+            rest.append(Stretch(epoch, window, num_batches, first - window_start, end - window_start, first))
         return rest
 
     def _count(self) -> np.ndarray:

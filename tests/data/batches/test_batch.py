@@ -63,6 +63,16 @@ def test_steps_follow_one_another_and_end_with_the_last_epoch(tokens):
     assert one.stretches(one.num_steps) == []
 
 
+@pytest.mark.parametrize("most", [1, 7, 10_000])
+@pytest.mark.parametrize("start", [0, 5])
+def test_a_training_of_at_most_so_many_steps_is_the_beginning_of_the_whole_one(tokens, most, start):
+    whole, short = schedule(tokens), schedule(tokens, max_steps=most)
+    assert whole.num_steps > 20
+    assert short.num_steps == min(most, whole.num_steps)
+    seen = [(batch.step, pairs_of(batch)) for batch in batches(short, start)]
+    assert seen == [(batch.step, pairs_of(batch)) for batch in batches(whole, start) if batch.step < most]
+
+
 def test_every_pair_exactly_once_an_epoch_and_another_order_in_the_next(tokens):
     one = schedule(tokens)
     ends = [stretch.first_step for stretch in one.stretches(0) if stretch.window == 0][1:]
