@@ -77,6 +77,8 @@ def _start(resources: Resources, object_store_bytes: int) -> None:
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Warnings of the raylet, such as that many workers have started, would be printed among the results.
+    ray._private.worker._worker_logs_enabled = False
     cpus = max(os.cpu_count() or 1, resources.num_workers) + _DRIVER_AND_DATA_CPUS
     # Without an address Ray would join whatever cluster it finds running on this machine.
     local: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False}

@@ -1,18 +1,14 @@
-"""A campaign on Ray Tune: artefacts that trials share are made once, then ASHA stops the worst trials."""
+"""A campaign: what its trainings share is made once, a plan says what is trained, and the best recipe is tested."""
 
-import os
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from ray import tune
-from ray.tune.schedulers import ASHAScheduler
-from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from optical.artefacts import fingerprint
 from optical.cluster import connect
 from optical.data.batches.schedule import Schedule
-from optical.data.batches.token_shards import TokenShards, open_tokens
-from optical.errors import InfrastructureError
+from optical.data.batches.token_shards import open_tokens
+from optical.errors import NumericalError
+from optical.evaluation.comparison import Comparison
 from optical.recipe import Recipe
 from optical.tracking.mlflow_mirror import default_uri
 from optical.tracking.progress import LineWriter
@@ -20,88 +16,97 @@ from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT, TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
-from tune.space import CampaignConfig, applied
-from tune.summary import Trial, write_campaign
-from tune.trial import TRIAL_CPUS, TrialMaker
+from pipelines.verbs.evaluate import evaluate
+from tune.plan import Ranked, Training, halving, rungs
+from tune.space import CampaignConfig
+from tune.summary import Summary, write_summary
+from tune.table import Table
+from tune.trial import TrialMaker
 from tune.watch import CampaignWatch, child_mirror
+from tune.work import Trainings
+
+MEASURE = "dev_spearman"
 
 
-def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> list[Trial]:
-    """Run the campaign and return its trials, best first.
+@dataclass(frozen=True)
+class _Campaign:
+    """A campaign at work.
 
-    Bitext, teacher, start and tokens are made once and shared; the test collection is never read. A rerun samples the
-    same points, skips the trials that ended, and resumes the others from their checkpoints.
+    Args:
+        session: of its folder.
+        config: its size and its space.
+        maker: of the runs.
+        table: what has come to its end.
+    """
+
+    session: Session
+    config: CampaignConfig
+    maker: TrialMaker
+    table: Table
+
+
+def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> Summary:
+    """Run the campaign to its end, and return what it has found.
+
+    Bitext, teacher, start and tokens are made once and shared. Held-out bitext decides; the test collection is searched
+    once, with the best recipe. A rerun reads the table and trains what is missing; with more trials it goes on from
+    those that there are.
 
     Raises:
-        InfrastructureError: no trial gave a result.
+        InfrastructureError: a training was lost for good, so that there is no winner.
+        NumericalError: every training failed.
     """
-    campaign.searched(recipe)
+    points = campaign.points(recipe)
     base = Workspace(recipe, where)
-    made_from = fingerprint([base.fingerprint, asdict(campaign)])
-    name = where.run_name or f"{recipe.name}-campaign-{made_from[:12]}"
-    settings = replace(where, run_name=name)
+    name = where.run_name or f"{recipe.name}-campaign-{fingerprint([base.fingerprint, campaign.identity])[:12]}"
+    settings = _absolute(replace(where, run_name=name))
     with Session(Workspace(recipe, settings)) as session:
         LineWriter().show(f"tune {recipe.name}  {campaign.trials} trials  in {session.run_dir}", final=True)
-        # The first connection decides the size of a local Ray: room for every trial at once.
+        # The first connection decides the size of a local Ray: room for every training at once.
         workers = (settings.resources.num_workers + 1) * campaign.max_concurrent
-        connect(replace(settings.resources, num_workers=workers, use_gpu=False))
+        connect(replace(settings.resources, num_workers=workers, min_workers=settings.resources.fewest_workers))
         session.make(*session.workspace.parents(STUDENT))
-        trials = _tuned(session, campaign, settings)
-        write_campaign(session.run_dir / "report", recipe, trials, settings)
-        session.mirror.log_metrics({"best_dev_spearman": trials[0].dev_spearman}, step=0)
+        maker = TrialMaker(recipe, points, settings, session.workspace.compared)
+        found = _Campaign(session, campaign, maker, Table(session.run_dir / "table.jsonl"))
+        ranked = _trained(found, recipe)
+        summary = Summary(recipe, settings, points, ranked, _tested(found, ranked[0]) if campaign.test else ())
+        write_summary(session.run_dir / "report", summary)
+        session.mirror.log_metrics({f"best_{MEASURE}": ranked[0].dev}, step=0)
         session.mirror.log_artifacts(session.run_dir / "report")
-    return trials
+    return summary
 
 
-def _tuned(session: Session, campaign: CampaignConfig, settings: Settings) -> list[Trial]:
-    # Tune's own tables would mix with the output that programs read.
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    workspace = session.workspace
-    recipe = workspace.recipe
-    maker = TrialMaker(recipe, _absolute(settings), (session.run_dir / "trials").absolute(), workspace.compared)
-    runs_dir = settings.runs_dir
-    children = child_mirror(default_uri(runs_dir), recipe.name, session.mirror)
-    tokens = open_tokens(workspace.path(TOKENS))
-    num_steps = max(Schedule(tokens, corner.train).num_steps for corner in campaign.corners(recipe))
-    grace = min(num_steps, campaign.grace_looks * recipe.train.dev_steps)
-    tuner = tune.Tuner(
-        tune.with_resources(maker.__call__, {"cpu": TRIAL_CPUS}),
-        param_space=campaign.space(recipe),
-        tune_config=tune.TuneConfig(
-            metric="dev_spearman",
-            mode="max",
-            num_samples=campaign.trials,
-            max_concurrent_trials=campaign.max_concurrent,
-            search_alg=BasicVariantGenerator(random_state=campaign.seed, max_concurrent=campaign.max_concurrent),
-            scheduler=ASHAScheduler(
-                time_attr="step", max_t=num_steps + 1, grace_period=grace, reduction_factor=campaign.reduction_factor
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=str((session.run_dir / "ray").absolute()),
-            verbose=0,
-            callbacks=[CampaignWatch(campaign.trials, maker, children)],
-        ),
-    )
-    results = tuner.fit()
-    trials = [_trial(results[number], recipe, tokens) for number in range(len(results))]
-    if all(trial.status == "failed" or not trial.steps for trial in trials):
-        raise InfrastructureError(session.run_dir, "no trial gave a result", "rerun with --verbose to see why")
-    return sorted(trials, key=lambda trial: -trial.dev_spearman)
+def _trained(campaign: _Campaign, recipe: Recipe) -> list[Ranked]:
+    """All trials, the best first."""
+    session, config, maker = campaign.session, campaign.config, campaign.maker
+    mirror = child_mirror(default_uri(session.workspace.settings.runs_dir), recipe.name, session.mirror)
+    watch = CampaignWatch(maker, MEASURE, mirror)
+    trainings = Trainings(session, maker, campaign.table, MEASURE, config.max_concurrent, watch)
+    tokens = open_tokens(session.workspace.path(TOKENS))
+    steps = rungs(Schedule(tokens, recipe.train).num_steps, config.first_share, config.keep)
+    plan = halving(config.trials, steps, config.keep, config.finalists, config.seeds)
+    wanted = next(plan)
+    try:
+        while True:
+            wanted = plan.send(trainings.results(wanted))
+    except StopIteration as end:
+        ranked: list[Ranked] = end.value
+    finally:
+        watch.close()
+    if ranked[0].reason:
+        what, advice = f"every training failed; trial {ranked[0].trial}: {ranked[0].reason}", "narrow the ranges"
+        raise NumericalError(session.run_dir, what, advice)
+    return ranked
 
 
-def _trial(result: tune.Result, recipe: Recipe, tokens: TokenShards) -> Trial:
-    metrics, point = result.metrics or {}, result.config or {}
-    num_steps = Schedule(tokens, applied(recipe, point).train).num_steps
-    steps = int(metrics.get("step", 0))
-    status = "failed" if result.error else "ended" if steps >= num_steps else "stopped"
-    return Trial(
-        trial=str(metrics.get("trial_id", "-")),
-        point=point,
-        steps=steps,
-        dev_spearman=float(metrics.get("dev_spearman", 0.0)) if not result.error else 0.0,
-        status=status,
-    )
+def _tested(campaign: _Campaign, best: Ranked) -> tuple[tuple[Path, Comparison], ...]:
+    """The run of each seed of the best trial, and what it measures on the test collection."""
+    found = []
+    for seed in range(len(best.devs)):
+        with Session(campaign.maker.workspace(Training(best.trial, None, seed))) as session:
+            session.make(STUDENT)
+            found.append((session.run_dir, evaluate(session)))
+    return tuple(found)
 
 
 def _absolute(settings: Settings) -> Settings:

@@ -10,7 +10,10 @@ from pipelines.cli.parse import Help, parse_command
 from pipelines.verbs import Verb
 from tune.space import CampaignConfig
 
-_CAMPAIGN = Verb("search epsilon and learning rate by held-out bitext, with Ray Tune and ASHA", ("campaign",))
+_CAMPAIGN = Verb(
+    "search epsilon and learning rate by held-out bitext: few steps for all trials, more for the best, with Ray Tune",
+    ("campaign",),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,14 +23,14 @@ def _run(arguments: list[str]) -> int:
         say(command.text)
         return 0
     from tune.campaign import search
-    from tune.summary import best_command, trials_table
+    from tune.summary import best_command, tested_table, trials_table
 
-    trials = search(command.recipe, command.campaign, command.settings)
+    found = search(command.recipe, command.campaign, command.settings)
     if command.json:
-        say(json.dumps([trial.as_dict() for trial in trials]))
+        say(json.dumps(found.as_dict()))
     else:
-        best = best_command(command.recipe, trials[0], command.settings)
-        say(f"{trials_table(trials)}\n\nbest: {best}")
+        tested = f"\n\n{tested_table(found)}" if found.tested else ""
+        say(f"{trials_table(found)}{tested}\n\nbest: {best_command(found)}")
     return 0
 
 

@@ -1,12 +1,11 @@
 """What a campaign searches: the fields and their ranges, and how many recipes it tries."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields, is_dataclass, replace
-from itertools import product
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from optical.components import kind_of
-from optical.errors import UserError, suggest
+from optical.errors import UserError, require, require_seed, suggest
 from optical.recipe import Recipe, decisive
 
 Point = dict[str, Any]
@@ -22,7 +21,7 @@ class CampaignConfig:
     trials: int = 8
     """Recipes to try."""
     max_concurrent: int = 1
-    """Trials at work at the same time; each has ``num_workers`` workers of its own."""
+    """Trainings at the same time; each has ``num_workers`` workers of its own."""
     epsilon: tuple[float, float] = (0.02, 0.5)
     """Range of ``objective.epsilon``, in its unit, sampled log-uniformly; not searched where there is none."""
     learning_rate: tuple[float, float] = (1e-4, 3e-3)
@@ -30,19 +29,25 @@ class CampaignConfig:
     fields: tuple[str, ...] = ()
     """More fields to search: ``train.weight_decay=0.001..0.1`` (log-uniform), or ``objective.method=sinkhorn,partial``
     (one of these)."""
-    grace_looks: int = 2
-    """Dev measures that every trial gets before ASHA may stop it."""
-    reduction_factor: int = 3
-    """ASHA keeps one in so many trials at each rung."""
+    first_share: float = 1 / 6
+    """Share of the steps that every trial is trained for at first, as a whole training of so many steps; 1 trains all
+    trials to the end."""
+    keep: int = 3
+    """One in so many trials goes on to a training of ``keep`` times as many steps, and so on up to all steps."""
+    finalists: int = 2
+    """The best so many trials are trained to the end with every seed, and compared by their mean."""
+    seeds: int = 3
+    """Number of seeds: the recipe's own, and the next ones."""
+    test: bool = True
+    """Search the test collection once, with the students of the best trial."""
     seed: int = 0
     """Seed of the sampled points."""
 
     def __post_init__(self) -> None:
-        for name in ("trials", "max_concurrent", "grace_looks"):
-            if getattr(self, name) < 1:
-                raise UserError(name, f"is {getattr(self, name)}", "set at least 1")
-        if self.reduction_factor < 2:
-            raise UserError("reduction_factor", f"is {self.reduction_factor}", "set at least 2")
+        for name, least in (("trials", 1), ("max_concurrent", 1), ("keep", 2), ("finalists", 1), ("seeds", 1)):
+            require(getattr(self, name) >= least, name, f"is {getattr(self, name)}", f"set at least {least}")
+        require(0 < self.first_share <= 1, "first_share", f"is {self.first_share}", "set above 0, at most 1")
+        require_seed("seed", self.seed)
         for name in ("epsilon", "learning_rate"):
             low, high = getattr(self, name)
             if not 0 < low < high:
@@ -70,20 +75,27 @@ class CampaignConfig:
                 raise UserError("fields", f"{field.path} changes no result of this recipe", "search another field")
         return [field for field in found.values() if field not in idle]
 
-    def corners(self, recipe: Recipe) -> list[Recipe]:
-        """The recipe with every combination of the ends and choices of the searched fields of ``train``."""
-        fields = [field for field in self.searched(recipe) if field.path.startswith("train.")]
-        values = product(*(field.values for field in fields))
-        paths = [field.path for field in fields]
-        return [applied(recipe, dict(zip(paths, point, strict=True))) for point in values]
+    @property
+    def identity(self) -> dict[str, object]:
+        """What decides the trainings: with other numbers of trials or other concurrency it is the same campaign."""
+        size = ("trials", "max_concurrent", "test")
+        return {name: value for name, value in asdict(self).items() if name not in size}
 
-    def space(self, recipe: Recipe) -> Point:
-        """Ray Tune's parameter space.
+    def points(self, recipe: Recipe) -> list[Point]:
+        """The points of all trials, spread evenly (scrambled Sobol); more trials have the same first points.
 
         Raises:
             UserError: see ``searched``.
         """
-        return {field.path: field.domain() for field in self.searched(recipe)}
+        from scipy.stats import qmc
+
+        fields = self.searched(recipe)
+        # Powers of two only are drawn, for which the sequence is balanced.
+        drawn = qmc.Sobol(len(fields), seed=self.seed).random_base2((self.trials - 1).bit_length())[: self.trials]
+        return [
+            {field.path: field.at(share) for field, share in zip(fields, shares, strict=True)}
+            for shares in drawn.tolist()
+        ]
 
 
 @dataclass(frozen=True)
@@ -100,14 +112,20 @@ class Searched:
     values: tuple[Any, ...]
     ranged: bool
 
-    def domain(self) -> Any:
-        """What Ray Tune samples from; a range of whole numbers includes its upper end."""
-        from ray import tune
+    def at(self, share: float) -> Any:
+        """The value at a share of the field's values, from 0 to below 1; a range of whole numbers has both its ends.
 
+        >>> Searched("train.learning_rate", (1e-4, 1e-2), True).at(0.5)
+        0.001
+        >>> Searched("objective.method", ("sinkhorn", "partial"), False).at(0.5)
+        'partial'
+        """
         if not self.ranged:
-            return tune.choice(list(self.values))
+            return self.values[int(share * len(self.values))]
         low, high = self.values
-        return tune.lograndint(low, high + 1) if isinstance(low, int) else tune.loguniform(low, high)
+        whole = isinstance(low, int)
+        value = low * ((high + whole) / low) ** share
+        return min(int(value), high) if whole else float(f"{value:.6g}")
 
 
 def applied(recipe: Recipe, point: Point) -> Recipe:

@@ -1,64 +1,82 @@
-"""One trial: a real distillation of one sampled recipe, scored by the dev measure."""
+"""One training of a campaign as Ray Tune runs it: a real distillation in the folder of an ordinary run."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 
-from optical import artefacts
 from optical.data.collections.held_out import Compared
-from optical.errors import DataError
+from optical.errors import InfrastructureError, OpticalError
 from optical.recipe import Recipe
-from optical.tracking.journal import rows
+from optical.resources import Resources
 from optical.train.job import TrainJob
 from optical.train.ray import fit
 from pipelines.environment import Settings
 from pipelines.graph.node import locked
 from pipelines.graph.student import STUDENT, student_job
 from pipelines.graph.workspace import Workspace
+from tune.plan import Training
 from tune.space import Point, applied
 
-TRIAL_CPUS = 0.25
-"""Logical CPUs of a trial's driver, which only waits; its workers ask for their own."""
+JOB = "job"
+"""The key of a Tune trial's configuration: which of the jobs it is."""
 
 
 @dataclass(frozen=True)
 class TrialMaker:
-    """Everything a trial needs besides its point. It can be pickled, because Ray runs the trial in another process."""
+    """The recipe, and with it the run, of every training.
+
+    Args:
+        recipe: of the campaign.
+        points: the sampled point of every trial.
+        settings: of every run.
+        compared: what the campaign's pairs are compared with: another machine may have other collections at hand.
+    """
 
     recipe: Recipe
+    points: Sequence[Point]
     settings: Settings
-    folder: Path
     compared: Mapping[bool, Compared]
-    """What the campaign's pairs are compared with: another machine may have other collections at hand."""
 
-    def workspace(self, point: Point) -> Workspace:
-        """The workspace of a point's recipe."""
-        workspace = Workspace(applied(self.recipe, point), self.settings)
+    def recipe_of(self, training: Training) -> Recipe:
+        """The recipe with the trial's point, and with the steps and the seed of the training."""
+        made = applied(self.recipe, self.points[training.trial])
+        most = training.max_steps or made.train.max_steps
+        return replace(made, train=replace(made.train, max_steps=most, seed=made.train.seed + training.seed))
+
+    def workspace(self, training: Training) -> Workspace:
+        """The run of a training: one that ``pipelines run`` finds too."""
+        workspace = Workspace(self.recipe_of(training), replace(self.settings, run_name=None))
         workspace.compared.update(self.compared)
         return workspace
 
-    def job(self, point: Point) -> TrainJob:
-        """The training job of a point; its folder is named by the student's fingerprint, so a rerun finds it."""
-        workspace = self.workspace(point)
-        return student_job(workspace, self.folder / workspace.fingerprint_of(STUDENT)[:12])
+    def job(self, training: Training) -> TrainJob:
+        """What is trained."""
+        workspace = self.workspace(training)
+        return student_job(workspace, workspace.folder(STUDENT))
 
-    def __call__(self, point: Point) -> None:
-        """Train and report the dev measures to Tune; a trial that ended earlier reports those of its journal."""
+
+@dataclass(frozen=True)
+class TrainOne:
+    """What Ray Tune calls with the number of a job; it can be pickled, because Ray runs it in another process."""
+
+    jobs: Sequence[TrainJob]
+    resources: Resources
+
+    def __call__(self, config: Mapping[str, int]) -> None:
+        """Train; the dev measures are reported to Tune while it goes on.
+
+        A failure of the training itself is in its folder, and no error here: Tune would try again.
+        """
         logging.getLogger("ray").setLevel(logging.ERROR)
-        job = self.job(point)
-        # Equal points share a folder, and a search among few choices draws some of them twice.
+        job = self.jobs[config[JOB]]
+        job.folder.mkdir(parents=True, exist_ok=True)
+        # Another campaign may train the same student.
         with locked(job.folder):
-            if artefacts.exists(job.result, "encoder", job.fingerprint):
-                for row in rows(job.journal):
-                    if row["event"] == "dev" and row["step"]:
-                        if "dev_spearman" not in row:
-                            what = "is of an older version, which did not record dev_spearman"
-                            raise DataError(job.folder, what, "delete this folder: the trial trains anew")
-                        tune.report({name: row[name] for name in ("step", "dev_mrr", "dev_spearman")})
-                return
-            job.folder.mkdir(parents=True, exist_ok=True)
-            fit(job, self.settings.resources, [TuneReportCallback()])
+            try:
+                fit(job, self.resources, [TuneReportCallback()])
+            except InfrastructureError:
+                raise
+            except OpticalError as error:
+                logging.getLogger(__name__).info("%s: %s", job.folder, error)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -55,6 +56,16 @@ def test_a_local_ray_that_is_not_up_in_time_is_no_bug(asked, monkeypatch, kind):
     monkeypatch.setattr(ray, "init", lambda **_: (_ for _ in ()).throw(kind("The current node\ntimed out")))
     with pytest.raises(InfrastructureError, match=r"^a local Ray: does not start \(The current node timed out\); see"):
         connect(Resources())
+
+
+def test_warnings_of_the_raylet_are_kept_from_the_results(asked, monkeypatch, capfd):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray._private.worker, "_worker_logs_enabled", True)
+    connect(Resources())
+    # What Ray calls with an error message of the raylet.
+    message = {"lines": ["WARNING: 8 PYTHON worker processes"], "pid": "raylet", "is_err": False, "ip": "", "job": ""}
+    ray._private.worker.print_worker_logs(message, sys.stdout)
+    assert capfd.readouterr().out == ""
 
 
 def test_another_failure_at_the_start_stays_what_it_is(asked, monkeypatch):

@@ -3,13 +3,14 @@
 import json
 import shlex
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from time import sleep
 
 import pytest
 
 from optical.data.registry.datasets import datasets
-from optical.errors import UserError
+from optical.errors import DataError, InfrastructureError, NumericalError, UserError
 from optical.objectives import contrastive
 from optical.resources import Resources
 from pipelines.cli.parse import parse
@@ -17,15 +18,18 @@ from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT
 from pipelines.graph.workspace import Workspace
 from pipelines.recipes import recipe
+from tune.plan import Ranked, Result, Training
 from tune.search import main
 from tune.space import CampaignConfig, applied
-from tune.summary import Trial, best_command, trials_table, write_campaign
-from tune.trial import TrialMaker
+from tune.summary import Summary, best_command, trials_table, write_summary
+from tune.table import Row, Table
+from tune.trial import TrainOne, TrialMaker
 
-TRIALS = [
-    Trial("b", {"objective.epsilon": 0.1, "train.learning_rate": 1e-3}, 100, 0.6, "ended"),
-    Trial("a", {"objective.epsilon": 0.3, "train.learning_rate": 2e-4}, 40, 0.2, "stopped"),
+POINTS = [
+    {"objective.epsilon": 0.3, "train.learning_rate": 2e-4},
+    {"objective.epsilon": 0.1, "train.learning_rate": 1e-3},
 ]
+RANKED = [Ranked(1, 1, 0.6, (0.7, 0.5)), Ranked(0, 0, 0.2)]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +37,12 @@ TRIALS = [
     [
         ({"trials": 0}, "trials"),
         ({"max_concurrent": 0}, "max_concurrent"),
-        ({"reduction_factor": 1}, "reduction_factor"),
+        ({"keep": 1}, "keep"),
+        ({"finalists": 0}, "finalists"),
+        ({"seeds": 0}, "seeds"),
+        ({"seed": -1}, "seed"),
+        ({"first_share": 0.0}, "first_share"),
+        ({"first_share": 1.5}, "first_share"),
         ({"epsilon": (0.5, 0.1)}, "epsilon"),
         ({"epsilon": (0.0, 0.1)}, "epsilon"),
         ({"learning_rate": (1e-3, 1e-3)}, "learning_rate"),
@@ -45,10 +54,22 @@ def test_an_impossible_campaign_is_refused(changes, field):
     assert caught.value.where == field
 
 
-def test_points_stay_in_their_ranges():
-    space = CampaignConfig(epsilon=(0.05, 0.2), learning_rate=(1e-4, 2e-4)).space(recipe("demo"))
-    draws = [(space["objective.epsilon"].sample(), space["train.learning_rate"].sample()) for _ in range(50)]
-    assert all(0.05 <= epsilon <= 0.2 and 1e-4 <= rate <= 2e-4 for epsilon, rate in draws)
+def test_points_stay_in_their_ranges_and_spread_over_them():
+    config = CampaignConfig(epsilon=(0.05, 0.2), learning_rate=(1e-4, 2e-4), trials=32)
+    points = config.points(recipe("demo"))
+    assert all(0.05 <= point["objective.epsilon"] <= 0.2 for point in points)
+    assert all(1e-4 <= point["train.learning_rate"] <= 2e-4 for point in points)
+    # A quarter of an evenly spread sequence lies in each quarter of the range, on its logarithmic scale.
+    assert sum(point["objective.epsilon"] < 0.05 * 2**0.5 for point in points) == 8
+
+
+@pytest.mark.parametrize(("few", "many"), [(1, 2), (4, 6), (5, 32)])
+def test_more_trials_have_the_same_first_points(few, many):
+    base = recipe("demo")
+    assert CampaignConfig(trials=few).points(base) == CampaignConfig(trials=many).points(base)[:few]
+    assert CampaignConfig(trials=few).identity == CampaignConfig(trials=many, max_concurrent=3, test=False).identity
+    assert CampaignConfig(trials=few).identity != CampaignConfig(trials=few, keep=4).identity
+    assert CampaignConfig(trials=4, seed=1).points(base) != CampaignConfig(trials=4).points(base)
 
 
 def test_a_point_changes_its_fields_and_no_other():
@@ -58,39 +79,64 @@ def test_a_point_changes_its_fields_and_no_other():
     assert (changed.train.epochs, changed.bitext, changed.teacher) == (base.train.epochs, base.bitext, base.teacher)
 
 
-def test_equal_points_share_a_folder_and_others_do_not(tmp_path):
-    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials", {})
-    point = {"objective.epsilon": 0.2, "train.learning_rate": 5e-4}
-    assert maker.job(point) == maker.job(dict(point))
-    assert maker.job(point).folder != maker.job(point | {"objective.epsilon": 0.3}).folder
+def made_by(tmp_path, points=POINTS, made="demo") -> TrialMaker:
+    return TrialMaker(recipe(made), points, Settings(runs_dir=tmp_path, run_name="campaign"), {})
+
+
+def test_a_training_has_its_point_its_steps_and_its_seed_and_the_folder_of_an_ordinary_run(tmp_path):
+    maker = made_by(tmp_path)
+    training = maker.recipe_of(Training(1, 12, 2))
+    assert training == replace(
+        applied(recipe("demo"), POINTS[1]),
+        train=replace(recipe("demo").train, learning_rate=1e-3, max_steps=12, seed=2),
+    )
+    assert maker.recipe_of(Training(1)) == applied(recipe("demo"), POINTS[1])
+    ordinary = Workspace(applied(recipe("demo"), POINTS[1]), Settings(runs_dir=tmp_path))
+    assert maker.job(Training(1)).folder == ordinary.folder(STUDENT)
+    jobs = [maker.job(Training(trial, most, seed)) for trial in (0, 1) for most in (None, 12) for seed in (0, 1)]
+    assert len({job.folder for job in jobs}) == len({job.fingerprint for job in jobs}) == 8
+
+
+def summary_of(made, points=POINTS, ranked=RANKED, **settings) -> Summary:
+    return Summary(made, Settings(**settings), points, ranked)
 
 
 def test_the_best_command_gives_the_best_recipe_with_all_that_was_changed_for_the_campaign():
     base = recipe("demo")
     made = replace(base, bitext=replace(base.bitext, max_pairs=500))
     point = {"objective.epsilon": 0.1234567891, "train.learning_rate": 1 / 3e3}
-    best = replace(TRIALS[0], point=point)
-    words = shlex.split(best_command(made, best, Settings(resources=Resources(num_workers=2))))
+    words = shlex.split(best_command(summary_of(made, [POINTS[0], point], resources=Resources(num_workers=2))))
     _, command = parse(words[3:])
     assert command.recipe == applied(made, point)
     assert command.settings.resources.num_workers == 2
 
 
-def test_a_recipe_without_a_name_on_the_command_line_has_no_best_command():
-    told = best_command(replace(recipe("demo"), name="mine"), TRIALS[0], Settings())
-    assert told.startswith("no command line says this recipe")
+def test_a_recipe_without_a_name_on_the_command_line_is_a_file_that_a_run_reads(tmp_path):
+    found = summary_of(replace(recipe("demo"), name="mine"), runs_dir=tmp_path, run_name="campaign")
+    write_summary(tmp_path / "campaign" / "report", found)
+    words = shlex.split(best_command(found))
+    assert words[3:5] == ["run", "--recipe"]
+    _, command = parse(words[3:])
+    assert command.recipe == found.best
 
 
 def test_the_report_holds_every_trial(tmp_path):
-    write_campaign(tmp_path, recipe("demo"), TRIALS, Settings())
+    failed = [*RANKED, Ranked(2, 0, float("nan"), reason="the loss is not finite")]
+    found = summary_of(recipe("demo"), [*POINTS, POINTS[0]], failed)
+    write_summary(tmp_path, found)
     page = (tmp_path / "report.md").read_text()
-    assert trials_table(TRIALS) in page
-    assert best_command(recipe("demo"), TRIALS[0], Settings()) in page
-    assert [trial["trial"] for trial in json.loads((tmp_path / "trials.json").read_text())] == ["b", "a"]
-    assert json.loads((tmp_path / "trials.json").read_text())[0] == {
-        **{"trial": "b", "epsilon": 0.1, "learning_rate": 1e-3},
-        **{"steps": 100, "dev_spearman": 0.6, "status": "ended"},
+    assert trials_table(found) in page
+    assert "trial 2 failed: the loss is not finite" in page
+    assert best_command(found) in page
+    trials = json.loads((tmp_path / "trials.json").read_text())["trials"]
+    assert trials[0] == {
+        **{"trial": 1, "epsilon": 0.1, "learning_rate": 1e-3, "rung": 1, "dev_spearman": 0.6, "state": "finalist"},
+        **{"seeds": [0.7, 0.5], "reason": ""},
     }
+    assert [(trial["trial"], trial["state"], trial["dev_spearman"]) for trial in trials[1:]] == [
+        (0, "stopped", 0.2),
+        (2, "failed", None),
+    ]
     assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -104,8 +150,7 @@ def test_any_field_is_searched_by_naming_it():
     fields = ("train.weight_decay=0.001..0.1", "objective.method=sinkhorn,partial", "train.batch_pairs=16..64")
     words = ("train.mixture.curriculum=true,false", "objective.epsilon_unit=cost,mean_cost")
     config = CampaignConfig(fields=(*fields, *words))
-    space = config.space(recipe("demo"))
-    draws = [{path: domain.sample() for path, domain in space.items()} for _ in range(40)]
+    draws = replace(config, trials=40).points(recipe("demo"))
     assert {draw["objective.method"] for draw in draws} == {"sinkhorn", "partial"}
     assert {draw["train.mixture.curriculum"] for draw in draws} == {True, False}
     assert {draw["objective.epsilon_unit"] for draw in draws} == {"cost", "mean_cost"}
@@ -144,10 +189,9 @@ def test_a_field_that_cannot_be_searched_is_refused_before_anything_is_made(fiel
 
 def test_an_objective_without_epsilon_is_searched_without_it(tmp_path):
     made = replace(recipe("demo"), objective=contrastive.Config())
-    space = CampaignConfig(fields=("objective.temperature=0.01..0.1",)).space(made)
-    assert list(space) == ["train.learning_rate", "objective.temperature"]
-    only = [replace(trial, point={"train.learning_rate": 1e-3}) for trial in TRIALS]
-    write_campaign(tmp_path, made, only, Settings())
+    points = CampaignConfig(fields=("objective.temperature=0.01..0.1",)).points(made)
+    assert list(points[0]) == ["train.learning_rate", "objective.temperature"]
+    write_summary(tmp_path, summary_of(made, [{"train.learning_rate": 1e-3}] * 2))
     assert "learning rate" in (tmp_path / "report.md").read_text()
 
 
@@ -182,12 +226,7 @@ def test_epsilon_is_not_searched_for_the_exact_method():
     assert [field.path for field in CampaignConfig().searched(exact)] == ["train.learning_rate"]
 
 
-def test_the_longest_trial_counts_where_the_number_of_steps_is_searched():
-    corners = CampaignConfig(fields=("train.epochs=2..9",)).corners(recipe("demo"))
-    assert {corner.train.epochs for corner in corners} == {2, 9}
-
-
-def test_a_trial_of_the_same_point_waits_for_the_first(tmp_path, monkeypatch):
+def test_a_training_of_the_same_student_waits_for_the_first(tmp_path, monkeypatch):
     at_work, most = [], []
 
     def fit(job, resources, callbacks):
@@ -198,11 +237,21 @@ def test_a_trial_of_the_same_point_waits_for_the_first(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tune.trial.fit", fit)
     monkeypatch.setattr("tune.trial.TuneReportCallback", lambda: None)
-    maker = TrialMaker(recipe("demo"), Settings(runs_dir=tmp_path), tmp_path / "trials", {})
-    point = {"objective.epsilon": 0.2}
+    train = TrainOne([made_by(tmp_path).job(Training(0))] * 2, Resources())
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(maker, [point, point]))
+        list(pool.map(train, [{"job": 0}, {"job": 1}]))
     assert most == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(NumericalError("a", "b", "c"), False), (InfrastructureError("a", "b", "c"), True)]
+)
+def test_only_what_the_machine_did_is_left_to_tune_to_try_again(tmp_path, monkeypatch, error, raised):
+    monkeypatch.setattr("tune.trial.fit", lambda *_: (_ for _ in ()).throw(error))
+    monkeypatch.setattr("tune.trial.TuneReportCallback", lambda: None)
+    train = TrainOne([made_by(tmp_path).job(Training(0))], Resources())
+    with pytest.raises(InfrastructureError) if raised else nullcontext():
+        train({"job": 0})
 
 
 def test_a_trial_on_a_machine_without_the_mirror_has_the_pairs_of_the_campaign(tmp_path):
@@ -213,11 +262,33 @@ def test_a_trial_on_a_machine_without_the_mirror_has_the_pairs_of_the_campaign(t
     workspace = Workspace(recipe("demo"), here)
     identity = workspace.fingerprint_of(STUDENT)
     assert Workspace(recipe("demo"), there).fingerprint_of(STUDENT) != identity
-    maker = TrialMaker(recipe("demo"), there, tmp_path / "trials", workspace.compared)
-    assert maker.workspace({}).fingerprint_of(STUDENT) == identity
+    maker = TrialMaker(recipe("demo"), [{}], there, workspace.compared)
+    assert maker.workspace(Training(0)).fingerprint_of(STUDENT) == identity
 
 
 def test_two_fields_of_one_last_name_keep_their_paths():
     point = {"objective.temperature": 0.1, "train.mixture.temperature": 2.0, "train.learning_rate": 1e-3}
-    row = replace(TRIALS[0], point=point).as_dict()
+    row = summary_of(recipe("demo"), [point, point]).row(RANKED[0])
     assert list(row)[1:4] == ["objective.temperature", "train.mixture.temperature", "learning_rate"]
+
+
+def test_the_table_is_read_back_and_a_row_is_written_once(tmp_path):
+    table = Table(tmp_path / "table.jsonl")
+    assert table.get("a") is None
+    rows = [
+        Row("a", "demo-1", "ended", 12, {"dev_spearman": 0.5}, "", 3.5),
+        Row("b", "demo-2", "failed", 0, {}, "not finite"),
+    ]
+    for row in (*rows, rows[0]):
+        table.add(row)
+    again = Table(tmp_path / "table.jsonl")
+    assert [again.get("a"), again.get("b")] == rows
+    assert len((tmp_path / "table.jsonl").read_text().splitlines()) == 2
+    assert again.get("a").result("dev_spearman") == Result("ended", 0.5)
+    assert again.get("b").result("dev_spearman").reason == "not finite"
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    (tmp_path / "table.jsonl").write_text('{"event": "training", "time": 1, "student": "a"}\n')
+    with pytest.raises(DataError, match="table.jsonl: is damaged"):
+        Table(tmp_path / "table.jsonl")
