@@ -91,6 +91,10 @@ def _trained(campaign: _Campaign, recipe: Recipe) -> list[Ranked]:
             wanted = plan.send(trainings.results(wanted))
     except StopIteration as end:
         ranked: list[Ranked] = end.value
+    except KeyboardInterrupt:
+        told = f"{len(campaign.table)} trainings are done and kept; the same command goes on"
+        LineWriter().show(f"tune  interrupted, so there is no winner yet: {told}", final=True)
+        raise
     finally:
         watch.close()
     if ranked[0].reason:

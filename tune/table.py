@@ -60,6 +60,9 @@ class Table:
                     raise DataError(path, f"is damaged ({error})", advice) from None
                 self._rows[row.student] = row
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def get(self, student: str) -> Row | None:
         """What became of a student's training; None if it has not come to its end."""
         return self._rows.get(student)

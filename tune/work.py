@@ -67,8 +67,9 @@ class Trainings:
         return self._table.get(job.fingerprint) is not None
 
     def _train(self, missing: Sequence[tuple[Training, TrainJob]]) -> None:
-        # Tune's own tables would mix with the output that programs read.
-        os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+        # Tune's own tables would mix with the output that programs read. Its handler of Ctrl-C ends ``fit`` as if all
+        # were well.
+        os.environ |= {"RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_SIGINT_HANDLER": "1"}
         for training, _ in missing:
             with Session(self._maker.workspace(training)):
                 pass  # It claims the folder of the run.
