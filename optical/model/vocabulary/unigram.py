@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from optical.model.vocabulary.parts import by_id, contents, counted_ids, counted_words, rebuilt
@@ -15,9 +16,6 @@ _WORD_PARTS = pre_tokenizers.Split(
 )
 """A learned piece holds letters, digits or signs, as the pieces of SentencePiece do, and no space but its first."""
 
-_MARGIN = 0.01
-"""By so much, as a logarithm of a probability, a new piece is likelier than the old ones in its place."""
-
 _UNKNOWN_PENALTY = 10.0
 """The library scores an unknown character so far below the lowest score of a piece."""
 
@@ -27,46 +25,45 @@ def extend_unigram(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, 
 
     A Unigram model of ``vocabulary`` pieces is learned from ``texts`` with the tokenizer's own normaliser and word
     boundaries. Pieces that the tokenizer lacks get the ids after its last one. Pieces that the texts are read with less
-    than ``min_frequency`` times are left out; leaving out those that no text is read with changes no reading.
-
-    A new piece scores a little more than the old pieces that it takes the place of. So a text is read as before, but
-    for neighbours that have become one piece: names, and words of other languages, keep their pieces.
+    than ``min_frequency`` times are left out; leaving out those that no text is read with changes no reading. The
+    scores of both models are logarithms of probabilities, but of texts in different languages: the new ones are shifted
+    by one number (see ``score_shift``).
     """
     content = contents(tokenizer)
     old, letters = _with_added_tokens(content["model"]["vocab"], tokenizer)
     known = {piece for piece, _ in old}
+    learned = learn_unigram(counted_words(tokenizer, texts, _WORD_PARTS), vocabulary, min_frequency)
     added = {token["content"] for token in content["added_tokens"]}
     scores = {piece: score for piece, score in content["model"]["vocab"] if piece not in added}
-    learned = learn_unigram(counted_words(tokenizer, texts, _WORD_PARTS), vocabulary, min_frequency)
-    new = [*replacing_scores(scores, [*(piece for piece in learned if piece not in known), *letters]).items()]
+    shift, lowest = score_shift(scores, learned), min(scores.values(), default=-math.inf)
+    scored = {piece: max(score + shift, lowest) for piece, score in learned.items() if piece not in known}
+    new = [*(scored | dict.fromkeys(letters, lowest)).items()]
     read = counted_ids(_with_pieces(tokenizer, content, [*old, *new]), texts)
     least = max(min_frequency, 1)
     kept = [pair for number, pair in enumerate(new, start=len(old)) if read[number] >= least or pair[0] in letters]
     return _with_pieces(tokenizer, content, [*old, *kept])
 
 
-def replacing_scores(old: Mapping[str, float], new: Sequence[str]) -> dict[str, float]:
-    """Scores of new pieces: each that of the likeliest reading with old pieces, and a margin that breaks the tie.
+def score_shift(old: Mapping[str, float], learned: Mapping[str, float]) -> float:
+    """What is added to a learned score so that it is comparable to the old ones.
 
-    A character that no old piece has scores as the rarest old piece does.
+    Pieces that both models have tell it: the shift is the median of the differences of their scores, each weighted by
+    its learned probability, so that half of the new language's known tokens score higher and half lower than before.
+    It is zero if no piece is shared.
 
     Args:
         old: scores (natural logarithms of probabilities) of the old pieces.
-        new: pieces.
+        learned: scores of the learned pieces.
 
-    >>> replacing_scores({"a": -5.0, "b": -4.0, "ab": -7.0}, ["abb", "c"])
-    {'abb': -10.99, 'c': -7.0}
+    >>> score_shift({"a": -5.0, "b": -4.0, "c": -3.0}, {"a": -1.0, "b": -1.0, "c": -1.0, "d": -1.0})
+    -3.0
     """
-    lowest, longest = min(old.values(), default=-math.inf), max(map(len, old), default=0)
-    found = {}
-    for piece in new:
-        best = [0.0] + [-math.inf] * len(piece)
-        for end in range(1, len(piece) + 1):
-            best[end] = best[end - 1] + old.get(piece[end - 1], lowest)
-            for start in range(max(0, end - longest), end - 1):
-                best[end] = max(best[end], best[start] + old.get(piece[start:end], -math.inf))
-        found[piece] = best[-1] + _MARGIN if len(piece) > 1 else best[-1]
-    return found
+    shared = sorted((old[piece] - score, score) for piece, score in learned.items() if piece in old)
+    if not shared:
+        return 0.0
+    differences, scores = np.array(shared).T
+    mass = np.cumsum(np.exp(scores))
+    return float(differences[np.searchsorted(mass, mass[-1] / 2)])
 
 
 def _with_added_tokens(vocab: list[list], tokenizer: Tokenizer) -> tuple[list[tuple[str, float]], list[str]]:
