@@ -11,7 +11,7 @@ from optical.data.registry.languages import Language, known, language
 from optical.errors import UserError
 from optical.evaluation.protocols.crosslingual import Config as CrossLingual
 from optical.objectives import divergence
-from optical.recipe import Recipe
+from optical.recipe import Recipe, StudentConfig
 from pipelines.recipes.parts import extended_student, multilingual_teacher, multilingual_training
 
 EXAMPLE = "som-eng"
@@ -21,6 +21,8 @@ SENTENCE = (
 _ENGLISH = "eng"
 _PAIRS_TO_SEE = 30_000
 _MOST_EPOCHS = 10
+_PAIRS_FOR_PIECES = 1_000
+"""With less bitext the student keeps its own vocabulary: new pieces are learned too poorly (docs/results.md, 4)."""
 _SENTENCE_SEARCH = ("tatoeba-v1-", "ntrex-headlines-")
 _NEEDED = ""
 """Stands for a data set that the registry lacks and the user must give."""
@@ -60,7 +62,7 @@ def pair_recipe(name: str) -> Recipe:
         name=f"{found.tag}-{_ENGLISH}",
         bitext=BitextConfig(datasets=specs, source=found.tag, target=_ENGLISH),
         teacher=multilingual_teacher(),
-        student=extended_student(),
+        student=StudentConfig() if 0 < pairs < _PAIRS_FOR_PIECES else extended_student(),
         objective=divergence.Config(),
         train=multilingual_training(epochs),
         evaluation=CrossLingual(collection=collections[0].name if collections else _NEEDED),

@@ -24,11 +24,8 @@ def multilingual_teacher() -> TeacherConfig:
 
 
 def extended_student() -> StudentConfig:
-    """A student with those pieces of a vocabulary of 8,000, learned from the source language, that its own lacks.
-
-    A piece that occurs less than five times in the bitext would start at a poor place, so little bitext adds few.
-    """
-    return StudentConfig(vocabulary=8000, min_frequency=5)
+    """A student with those pieces of a vocabulary of 8,000, learned from the source language, that its own lacks."""
+    return StudentConfig(vocabulary=8000)
 
 
 def sentence_training(epochs: int = 1) -> TrainConfig:

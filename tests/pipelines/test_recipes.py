@@ -73,6 +73,13 @@ def test_a_language_pair_takes_the_counted_bitext_and_a_collection_of_the_regist
     assert som.train.epochs == round(30_000 / pairs)
 
 
+@pytest.mark.parametrize(
+    ("name", "vocabulary"), [("twi-eng", 0), ("bem-eng", 8000), ("zul-eng", 8000), ("mos-eng", 8000)]
+)
+def test_a_few_hundred_pairs_add_no_vocabulary(name, vocabulary):
+    assert recipe(name).student.vocabulary == vocabulary
+
+
 @pytest.mark.parametrize(("name", "collection"), [("swa-eng", "afriqa-swa"), ("tel-eng", "xor-tydi-dev-tel")])
 def test_questions_are_preferred_to_sentences_and_generated_data_is_left_out(name, collection):
     assert recipe(name).evaluation.collection == collection
