@@ -54,7 +54,7 @@ def search(recipe: Recipe, campaign: CampaignConfig, where: Settings) -> Summary
 
     Raises:
         InfrastructureError: a training was lost for good, so that there is no winner.
-        NumericalError: every training failed.
+        NumericalError: every training failed, or every finalist's.
     """
     points = campaign.points(recipe)
     base = Workspace(recipe, where)
@@ -97,9 +97,11 @@ def _trained(campaign: _Campaign, recipe: Recipe) -> list[Ranked]:
         raise
     finally:
         watch.close()
-    if ranked[0].reason:
-        what, advice = f"every training failed; trial {ranked[0].trial}: {ranked[0].reason}", "narrow the ranges"
-        raise NumericalError(session.run_dir, what, advice)
+    best = ranked[0]
+    if best.reason or not best.devs:
+        failed = next(one for one in ranked if one.reason)
+        what = f"there is no winner, for no finalist was trained to the end; trial {failed.trial}: {failed.reason}"
+        raise NumericalError(session.run_dir, what, "narrow the ranges, or try more trials")
     return ranked
 
 

@@ -7,7 +7,7 @@ from ray import tune
 from ray.tune import FailureConfig
 
 from optical import artefacts
-from optical.errors import InfrastructureError, OpticalError
+from optical.errors import DataError, InfrastructureError, OpticalError
 from optical.tracking.journal import rows
 from optical.train import failure
 from optical.train.job import TrainJob
@@ -40,6 +40,7 @@ class Trainings:
     ) -> None:
         self._session, self._maker, self._table = session, maker, table
         self._measure, self._at_once, self._watch = measure, at_once, watch
+        self._errors: list[str] = []
 
     def results(self, wanted: Sequence[Training]) -> Mapping[Training, Result]:
         """Train what is not done; equal trainings are trained once.
@@ -57,8 +58,9 @@ class Trainings:
             self._note(job)
         if lost := {training.trial for training, job in jobs.items() if not self._known(job)}:
             trials = ", ".join(map(str, sorted(lost)))
-            what = f"the campaign is incomplete: the training of trial {trials} was lost {_RETRIES + 1} times"
-            advice = "the same command goes on from their checkpoints; --verbose shows why they were lost"
+            why = "; ".join(self._errors) or "no error was reported"
+            what = f"the campaign is incomplete: the training of trial {trials} was lost {_RETRIES + 1} times ({why})"
+            advice = "the same command goes on from the checkpoints"
             raise InfrastructureError(self._session.run_dir, what, advice)
         found = {training: self._table.get(job.fingerprint) for training, job in jobs.items()}
         return {training: row.result(self._measure) for training, row in found.items() if row}
@@ -88,7 +90,7 @@ class Trainings:
                 callbacks=[self._watch],
             ),
         )
-        tuner.fit()
+        self._errors = [str(error).strip().splitlines()[-1] for error in tuner.fit().errors]
 
     def _note(self, job: TrainJob) -> None:
         """Write what became of a job into the table, if it has come to its end."""
@@ -97,9 +99,12 @@ class Trainings:
         run = job.folder.parent.name
         if artefacts.exists(job.result, "encoder", job.fingerprint):
             written = rows(job.journal)
+            if self._measure not in (dev := last_dev(written)):
+                what = f"is of an older version, which did not record {self._measure}"
+                raise DataError(job.folder.parent, what, "delete this folder: the student trains anew")
             steps = [row for row in written if row["event"] == "step"]
             seconds = round(sum(row.get("seconds", 0.0) for row in steps), 1)
-            self._table.add(Row(job.fingerprint, run, "ended", len(steps), last_dev(written), "", seconds))
+            self._table.add(Row(job.fingerprint, run, "ended", len(steps), dev, "", seconds))
         elif failure.is_reported(job.folder):
             try:
                 failure.raise_reported(job.folder)
