@@ -31,7 +31,7 @@ from optical.model.storage import load_encoder, save_encoder
 from optical.model.text.reader import load_reader
 from optical.model.text.roles import Roles, RoleSettings
 from optical.model.weights import PACKAGED
-from optical.objectives import contrastive
+from optical.objectives import contrastive, ot
 from optical.recipe import Recipe
 from optical.report.content import DataFacts, DatasetFact
 from optical.resources import Resources
@@ -74,7 +74,7 @@ PROJECTED = CardEncoder(
 def _recipe(
     bitext: tuple[str, ...], source: str, weights: str = "all-minilm-l6-v2", revision: str | None = None
 ) -> Recipe:
-    base = recipe("swahili_minilm")
+    base = replace(recipe("swahili_minilm"), objective=ot.Config(epsilon=0.1))
     return replace(
         base,
         bitext=replace(base.bitext, datasets=bitext, source=source),
@@ -206,7 +206,7 @@ def open_session(tmp_path, encoder_folder, tokens, monkeypatch):
     student = tmp_path / "run" / "student" / "encoder"
     write_encoder(load_encoder(encoder_folder), student, "s" * 64)
     local = str(tmp_path / "pairs.tsv@som")
-    base = recipe("swahili_minilm")
+    base = replace(recipe("swahili_minilm"), objective=ot.Config(epsilon=0.1))
     made = replace(
         base,
         bitext=replace(base.bitext, datasets=(local,), source="*"),
