@@ -16,6 +16,7 @@ from pipelines.environment import Settings
 from pipelines.graph.student import STUDENT, TOKENS
 from pipelines.graph.workspace import Workspace
 from pipelines.session import Session
+from pipelines.studies.kinds.objectives import MEASURE
 from pipelines.verbs.evaluate import evaluate
 from tune.plan import Ranked, Training, halving, rungs
 from tune.space import CampaignConfig
@@ -24,8 +25,6 @@ from tune.table import Table
 from tune.trial import TrialMaker
 from tune.watch import CampaignWatch, child_mirror
 from tune.work import Trainings
-
-MEASURE = "dev_spearman"
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,9 @@ class Summary:
     def row(self, one: Ranked) -> dict:
         """A trial as one flat row; the key of a searched field is the last part of its path, if no other has it."""
         point = self.points[one.trial]
-        last = [path.rpartition(".")[2] for path in point]
-        keys = [name if last.count(name) == 1 else path for name, path in zip(last, point, strict=True)]
         state = "failed" if one.reason else "finalist" if one.devs else "stopped"
         measured = {"rung": one.rung, "dev_spearman": None if math.isnan(one.dev) else one.dev, "state": state}
-        return {"trial": one.trial, **dict(zip(keys, point.values(), strict=True)), **measured} | {
+        return {"trial": one.trial, **dict(zip(_names(point), point.values(), strict=True)), **measured} | {
             "seeds": list(one.devs),
             "reason": one.reason,
         }
@@ -75,7 +73,7 @@ class Summary:
 def trials_table(summary: Summary) -> str:
     """The trials as aligned text, best first."""
     rows = [summary.row(one) for one in summary.ranked]
-    names = [name for name in rows[0] if name not in ("rung", "dev_spearman", "state", "seeds", "reason")]
+    names = ["trial", *_names(summary.points[0])]
     lines = [(*(name.replace("_", " ") for name in names), "rung", "dev Spearman", "each seed", "state")]
     for row in rows:
         dev = "-" if row["dev_spearman"] is None else f"{row['dev_spearman']:.4f}"
@@ -128,6 +126,12 @@ def write_summary(folder: Path, summary: Summary) -> None:
 
 def _tested_blocks(summary: Summary) -> list[Block]:
     return [Paragraph("The best recipe on the test collection, which decided nothing:"), Code(tested_table(summary))]
+
+
+def _names(point: Point) -> list[str]:
+    """The last part of each field's path, or the whole path where another field has the same last part."""
+    last = [path.rpartition(".")[2] for path in point]
+    return [name if last.count(name) == 1 else path for name, path in zip(last, point, strict=True)]
 
 
 def _shown(value: object) -> str:

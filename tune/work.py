@@ -7,7 +7,7 @@ from ray import tune
 from ray.tune import FailureConfig
 
 from optical import artefacts
-from optical.errors import DataError, InfrastructureError, OpticalError
+from optical.errors import DataError, InfrastructureError
 from optical.tracking.journal import rows
 from optical.train import failure
 from optical.train.job import TrainJob
@@ -105,8 +105,5 @@ class Trainings:
             steps = [row for row in written if row["event"] == "step"]
             seconds = round(sum(row.get("seconds", 0.0) for row in steps), 1)
             self._table.add(Row(job.fingerprint, run, "ended", len(steps), dev, "", seconds))
-        elif failure.is_reported(job.folder):
-            try:
-                failure.raise_reported(job.folder)
-            except OpticalError as error:
-                self._table.add(Row(job.fingerprint, run, "failed", 0, {}, str(error)))
+        elif error := failure.reported(job.folder):
+            self._table.add(Row(job.fingerprint, run, "failed", 0, {}, str(error)))

@@ -22,11 +22,18 @@ def is_reported(folder: Path) -> bool:
     return _report(folder).exists()
 
 
+def reported(folder: Path) -> OpticalError | None:
+    """The failure that a rank reported, if any."""
+    if not is_reported(folder):
+        return None
+    report = json.loads(_report(folder).read_text())
+    return _KINDS[report["kind"]](*report["args"])
+
+
 def raise_reported(folder: Path) -> None:
     """Raise the failure that a rank reported, if any."""
-    if is_reported(folder):
-        report = json.loads(_report(folder).read_text())
-        raise _KINDS[report["kind"]](*report["args"])
+    if error := reported(folder):
+        raise error
 
 
 def report(folder: Path, rank: int, step: int, error: Exception) -> bool:

@@ -39,8 +39,9 @@ def extend_unigram(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int, 
     scored = {piece: max(score + shift, lowest) for piece, score in learned.items() if piece not in known}
     new = [*(scored | dict.fromkeys(letters, lowest)).items()]
     read = counted_ids(_with_pieces(tokenizer, content, [*old, *new]), texts)
-    least = max(min_frequency, 1)
-    kept = [pair for number, pair in enumerate(new, start=len(old)) if read[number] >= least or pair[0] in letters]
+    kept = [
+        pair for number, pair in enumerate(new, start=len(old)) if read[number] >= min_frequency or pair[0] in letters
+    ]
     return _with_pieces(tokenizer, content, [*old, *kept])
 
 
